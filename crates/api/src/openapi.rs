@@ -1,0 +1,141 @@
+//! The OpenAPI 3.1 document, made from the endpoints' own descriptions.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, PathsBuilder,
+    RefOr, Required, ResponseBuilder, Schema, Type,
+};
+
+use crate::endpoint::Described;
+use crate::{Access, Endpoint, ErrorBody, Method, audit, keys, system, users};
+
+type Schemas = Vec<(String, RefOr<Schema>)>;
+
+/// The description of every endpoint under `/api/v2`.
+#[must_use]
+pub fn document() -> OpenApi {
+    let mut draft = Draft::default();
+    draft.add::<users::ViewFirstUser>();
+    draft.add::<users::CreateFirstUser>();
+    draft.add::<users::Login>();
+    draft.add::<users::Logout>();
+    draft.add::<users::ListUsers>();
+    draft.add::<users::CreateUser>();
+    draft.add::<users::ViewUser>();
+    draft.add::<users::DeleteUser>();
+    draft.add::<users::ViewRoles>();
+    draft.add::<users::EditRoles>();
+    draft.add::<users::SuspendUser>();
+    draft.add::<users::ActivateUser>();
+    draft.add::<users::SetPassword>();
+    draft.add::<keys::CreateSessionKey>();
+    draft.add::<keys::ListKeys>();
+    draft.add::<keys::CreateToken>();
+    draft.add::<keys::ListTokens>();
+    draft.add::<keys::ViewTokenConfig>();
+    draft.add::<keys::ViewTokenByName>();
+    draft.add::<keys::ViewKey>();
+    draft.add::<keys::ExpireKey>();
+    draft.add::<keys::DeleteKey>();
+    draft.add::<audit::ListAudit>();
+    draft.add::<system::ViewBuildInfo>();
+    draft.add::<system::ListScopes>();
+    draft.add::<system::ViewOpenApi>();
+    draft.finish()
+}
+
+#[derive(Default)]
+struct Draft {
+    paths: PathsBuilder,
+    schemas: Schemas,
+}
+
+impl Draft {
+    fn add<E: Endpoint>(&mut self) {
+        let mut operation = OperationBuilder::new()
+            .operation_id(Some(E::NAME))
+            .summary(Some(E::SUMMARY.trim()))
+            .response(E::STATUS.to_string(), self.answer("Success.", E::Response::describe))
+            .response("default", self.answer("An error.", ErrorBody::describe));
+        for parameter in path_parameters(E::PATH).chain(query_parameters::<E>()) {
+            operation = operation.parameter(parameter);
+        }
+        if let Some(schema) = E::Request::describe(&mut self.schemas) {
+            let content = ContentBuilder::new().schema(Some(schema)).build();
+            let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+            operation = operation.request_body(Some(body.build()));
+        }
+        match E::ACCESS {
+            Access::Public => {}
+            Access::SignedIn => operation = operation.security(SecurityRequirement::new("key", NO_SCOPES)),
+            Access::Needs(act) => operation = operation.security(SecurityRequirement::new("key", [act.scope()])),
+        }
+        let method = match E::METHOD {
+            Method::Get => HttpMethod::Get,
+            Method::Post => HttpMethod::Post,
+            Method::Put => HttpMethod::Put,
+            Method::Delete => HttpMethod::Delete,
+        };
+        let item = PathItem::new(method, operation.build());
+        self.paths = std::mem::take(&mut self.paths).path(E::PATH, item);
+    }
+
+    fn answer(
+        &mut self,
+        words: &str,
+        describe: fn(&mut Schemas) -> Option<RefOr<Schema>>,
+    ) -> utoipa::openapi::Response {
+        let mut answer = ResponseBuilder::new().description(words);
+        if let Some(schema) = describe(&mut self.schemas) {
+            answer = answer.content("application/json", ContentBuilder::new().schema(Some(schema)).build());
+        }
+        answer.build()
+    }
+
+    fn finish(self) -> OpenApi {
+        let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        // Sorted and each once, so that the file changes only when the wire does.
+        let schemas: BTreeMap<String, RefOr<Schema>> = self.schemas.into_iter().collect();
+        let components = ComponentsBuilder::new().schemas_from_iter(schemas).security_scheme("key", key);
+        let info = InfoBuilder::new()
+            .title("Keyward")
+            .version(env!("CARGO_PKG_VERSION"))
+            .description(Some("The life of API keys: issue, scope, expire, audit."));
+        OpenApiBuilder::new().info(info).paths(self.paths).components(Some(components.build())).build()
+    }
+}
+
+const NO_SCOPES: [&str; 0] = [];
+
+fn path_parameters(path: &str) -> impl Iterator<Item = Parameter> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).map(|name| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .build()
+    })
+}
+
+/// The fields of the query's own schema, each a parameter; none is ever required.
+fn query_parameters<E: Endpoint>() -> impl Iterator<Item = Parameter> {
+    let mut local = Schemas::new();
+    E::Query::describe(&mut local);
+    let fields = local.into_iter().filter_map(|(_, schema)| match schema {
+        RefOr::T(Schema::Object(object)) => Some(object.properties),
+        _ => None,
+    });
+    fields.flatten().map(|(name, schema)| {
+        ParameterBuilder::new()
+            .name(name)
+            .parameter_in(ParameterIn::Query)
+            .required(Required::False)
+            .schema(Some(schema))
+            .build()
+    })
+}

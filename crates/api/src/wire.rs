@@ -1,0 +1,23 @@
+//! How values that JSON or a query has no form for are written and read.
+
+use serde::{Deserialize, Deserializer};
+
+/// A bool in a query: `true/false/1/0/t/f` in any case.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "t" => Ok(true),
+        "false" | "0" | "f" => Ok(false),
+        _ => Err(serde::de::Error::custom(format_args!("\"{text}\" is not a bool: want true or false"))),
+    }
+}
+
+/// A number in a query.
+pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let digits_only = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if digits_only => Ok(Some(number)),
+        Ok(_) | Err(_) => Err(serde::de::Error::custom(format_args!("\"{text}\" is not a whole number"))),
+    }
+}

@@ -1,0 +1,167 @@
+//! `keyward audit list`: the audit log, newest first.
+
+use clap::Subcommand;
+use keyward_sdk::AuditFilter;
+use keyward_sdk::types::AuditLog;
+
+use crate::App;
+use crate::args::ViewFormat;
+use crate::error::{Error, Failing};
+use crate::output::{Cell, Table};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(List),
+}
+
+/// List what was done, newest first
+#[derive(Debug, clap::Args)]
+#[command(
+    visible_alias = "ls",
+    after_help = "Examples:
+  keyward audit list --resource-type api_key --action write
+  keyward audit list --username ada --date-from 2026-01-01 -o json"
+)]
+pub(crate) struct List {
+    /// Done to things of this kind: api_key, user or audit_log
+    #[arg(long, value_name = "TYPE")]
+    resource_type: Option<String>,
+    /// Done to the thing of this id
+    #[arg(long, value_name = "ID")]
+    resource_id: Option<String>,
+    /// Done to things of this name
+    #[arg(long, value_name = "NAME")]
+    resource_target: Option<String>,
+    /// What was done: create, write, delete, login or logout; expiring is a write
+    #[arg(long)]
+    action: Option<String>,
+    /// By the user of this name
+    #[arg(long)]
+    username: Option<String>,
+    /// By the user of this e-mail address
+    #[arg(long)]
+    email: Option<String>,
+    /// From this address
+    #[arg(long)]
+    ip: Option<String>,
+    /// Not before this day or instant
+    #[arg(long, value_name = "DATE")]
+    date_from: Option<String>,
+    /// Not after this day or instant
+    #[arg(long, value_name = "DATE")]
+    date_to: Option<String>,
+    /// By the request of this id
+    #[arg(long, value_name = "ID")]
+    request_id: Option<String>,
+
+    /// At most so many entries
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+
+    /// How to print them
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: ViewFormat,
+}
+
+/// The most entries that the server puts on a page.
+const PAGE: u32 = 1_000;
+
+pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
+    let Command::List(args) = command;
+    let client = app.config.connect()?.client;
+    let mut filter = AuditFilter { q: args.query()?, ..AuditFilter::default() };
+    let mut entries: Vec<AuditLog> = Vec::new();
+    let mut left = args.limit;
+    while left > 0 {
+        filter.limit = Some(left.min(PAGE));
+        let page = client.audit_logs(&filter).await.failing("cannot read the audit log")?;
+        left = left.saturating_sub(u32::try_from(page.items.audit_logs.len()).unwrap_or(u32::MAX));
+        entries.extend(page.items.audit_logs);
+        match page.next {
+            Some(cursor) => filter.after = Some(cursor),
+            None => break,
+        }
+    }
+
+    match args.output {
+        ViewFormat::Json => app.out.json(&entries)?,
+        ViewFormat::Table => app.out.table(&table(&entries))?,
+    }
+    if entries.is_empty() {
+        app.out.note("No audit entries found.");
+    }
+    Ok(())
+}
+
+impl List {
+    /// The filters as the server's search takes them; none if there are none.
+    fn query(&self) -> Result<Option<String>, Error> {
+        let terms = [
+            ("resource_type", &self.resource_type),
+            ("resource_id", &self.resource_id),
+            ("resource_target", &self.resource_target),
+            ("action", &self.action),
+            ("username", &self.username),
+            ("email", &self.email),
+            ("ip", &self.ip),
+            ("date_from", &self.date_from),
+            ("date_to", &self.date_to),
+            ("request_id", &self.request_id),
+        ];
+        let given = terms.into_iter().filter_map(|(key, value)| value.as_deref().map(|value| term(key, value)));
+        let terms = given.collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(terms.join(" ")).filter(|query| !query.is_empty()))
+    }
+}
+
+/// `key:value`, with quotes around a value that would otherwise be cut at a space or a colon.
+fn term(key: &str, value: &str) -> Result<String, Error> {
+    if value.contains('"') {
+        return Err(Error::usage(format!(
+            "the value of --{} must not have a double quote in it",
+            key.replace('_', "-")
+        )));
+    }
+    let plain = !value.is_empty() && !value.contains(|symbol: char| symbol == ':' || symbol.is_whitespace());
+    Ok(if plain { format!("{key}:{value}") } else { format!("{key}:\"{value}\"") })
+}
+
+fn table(entries: &[AuditLog]) -> Table {
+    let row = |entry: &AuditLog| {
+        let user = entry.user.as_ref().map_or_else(String::new, |user| user.username.clone());
+        vec![
+            Cell::Time(entry.time),
+            Cell::Text(user),
+            Cell::Text(entry.action.clone()),
+            Cell::Text(entry.resource_type.clone()),
+            Cell::Text(entry.resource_target.clone()),
+            Cell::Text(entry.resource_id.clone()),
+            Cell::Text(entry.status_code.to_string()),
+            Cell::Text(entry.ip.clone()),
+        ]
+    };
+    let columns = vec!["time", "user", "action", "type", "target", "resource id", "status", "ip"];
+    Table::new(columns, entries.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_quoted_where_the_search_would_cut_them() {
+        for (value, written) in [
+            ("write", "k_y:write"),
+            ("my token", "k_y:\"my token\""),
+            ("2026-01-31T12:00:00Z", "k_y:\"2026-01-31T12:00:00Z\""),
+            ("::1", "k_y:\"::1\""),
+            ("", "k_y:\"\""),
+        ] {
+            assert_eq!(term("k_y", value).unwrap(), written);
+        }
+        assert_eq!(
+            term("k_y", "a\"b").unwrap_err().to_string(),
+            "the value of --k-y must not have a double quote in it"
+        );
+    }
+}

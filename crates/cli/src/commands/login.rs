@@ -1,0 +1,257 @@
+//! `keyward login [URL]`: makes a session and stores it; on a new server, its first user too.
+
+use clap::Subcommand;
+use keyward_sdk::types::ErrorCode;
+use keyward_sdk::{Client, CreateFirstUser, SecretString, UserRef};
+
+use super::login_token;
+use crate::App;
+use crate::config::{self, SESSION_TOKEN};
+use crate::error::{Error, Failing};
+use crate::prompt;
+use crate::server_url::ServerUrl;
+
+/// The variable with the code that a new server asks for from any machine but its own.
+const SETUP_CODE: &str = "KEYWARD_SETUP_CODE";
+
+/// Log in to a server, and store its url and the session
+///
+/// On a new server this creates the first user, an owner. From another machine than the server's
+/// own that needs the setup code, which the server printed when it started: it is asked for, or
+/// taken from KEYWARD_SETUP_CODE.
+#[derive(Debug, clap::Args)]
+#[command(
+    subcommand_precedence_over_arg = true,
+    after_help = "Examples:
+  keyward login https://keyward.example.com
+  keyward login --username ada --password-stdin < password
+  keyward login https://keyward.example.com --token-stdin < token"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// The server; without it the one in use
+    #[arg(value_name = "URL")]
+    server: Option<ServerUrl>,
+
+    /// Who logs in: a username or an e-mail address
+    #[arg(long)]
+    username: Option<String>,
+
+    /// Read the password, a line, from stdin
+    #[arg(long)]
+    password_stdin: bool,
+
+    /// Read a token or session, a line, from stdin, and store it as it is
+    #[arg(long, conflicts_with_all = ["username", "password_stdin", "first_user"])]
+    token_stdin: bool,
+
+    #[command(flatten)]
+    first: FirstUser,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Token(login_token::Args),
+}
+
+/// Who the first user of a new server shall be. Where there is a first user already, the same
+/// flags log in, so that a script can be run again.
+#[derive(Debug, clap::Args)]
+#[group(id = "first_user", multiple = true)]
+#[command(next_help_heading = "The first user of a new server")]
+struct FirstUser {
+    /// Their username
+    #[arg(long, value_name = "USERNAME")]
+    first_user_username: Option<String>,
+
+    /// Their e-mail address
+    #[arg(long, value_name = "EMAIL")]
+    first_user_email: Option<String>,
+
+    /// What people call them
+    #[arg(long, value_name = "NAME")]
+    first_user_name: Option<String>,
+
+    /// Read their password, a line, from stdin
+    #[arg(long, conflicts_with = "password_stdin")]
+    first_user_password_stdin: bool,
+}
+
+/// Who is signed in, and by what.
+struct SignedIn {
+    username: String,
+    token: SecretString,
+    /// Were they created just now?
+    is_new: bool,
+}
+
+pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
+    if let Some(Command::Token(token)) = &args.command {
+        // The parser's own rule for this would refuse the global flags as well.
+        if args.logs_in() {
+            return Err(Error::usage("`keyward login token` prints a token, and takes nothing that logs in"));
+        }
+        return login_token::run(token, app);
+    }
+    let url = match &args.server {
+        Some(url) => url.clone(),
+        None => app.config.known_url()?.ok_or_else(|| {
+            Error::usage("no server is known").hint("give its url, as in `keyward login https://keyward.example.com`")
+        })?,
+    };
+    // A session that then could not be stored would live on with nobody to use it.
+    let store = app.config.store()?;
+    store.prepare()?;
+
+    let login = Login { args: &args, app, url: &url, client: config::client(&url, None)? };
+    let signed_in = login.sign_in().await?;
+    store.save(&url, &signed_in.token)?;
+    let username = &signed_in.username;
+    if signed_in.is_new {
+        app.out.line(&format!("User {username} has been created, an owner."))?;
+    }
+    app.out.line(&format!("Logged in to {url} as {username}."))?;
+    if app.config.variable_is_set() {
+        app.out.warn(&format!("{SESSION_TOKEN} is set and wins over the stored session; unset it to use the session"));
+    }
+    Ok(())
+}
+
+struct Login<'a> {
+    args: &'a Args,
+    app: &'a App<'a>,
+    url: &'a ServerUrl,
+    /// Has no credential yet.
+    client: Client,
+}
+
+impl Login<'_> {
+    async fn sign_in(&self) -> Result<SignedIn, Error> {
+        if self.args.token_stdin {
+            return self.with_token().await;
+        }
+        let what = format!("cannot log in to {}", self.url);
+        if self.client.has_first_user().await.failing(what)? {
+            self.with_password().await
+        } else {
+            self.as_first_user().await
+        }
+    }
+
+    /// Stores no token that the server does not know: better to hear of it now.
+    async fn with_token(&self) -> Result<SignedIn, Error> {
+        let token = prompt::secret_from_stdin(self.app.out, "Token: ", "--token-stdin wants the token")?;
+        let token = SecretString::from(token.expose().trim());
+        let client = config::client(self.url, Some(&token))?;
+        let user = client.user(&UserRef::Me).await.failing(format!("cannot log in to {} with the token", self.url))?;
+        Ok(SignedIn { username: user.username, token, is_new: false })
+    }
+
+    async fn with_password(&self) -> Result<SignedIn, Error> {
+        let Args { username, password_stdin, first, .. } = self.args;
+        if first.is_meant() {
+            self.app.out.note("The first user has been created before; logging in.");
+        }
+        let username = username.as_ref().or(first.first_user_username.as_ref());
+        let password_stdin = *password_stdin || first.first_user_password_stdin;
+        if !prompt::is_interactive() {
+            let missing = missing(&[(username.is_none(), "--username"), (!password_stdin, "--password-stdin")]);
+            if !missing.is_empty() {
+                return Err(prompt::no_terminal("a user and a password are needed", &missing)
+                    .hint("or give --token-stdin, and a token on stdin"));
+            }
+        }
+        let username = self.given_or_asked(username, "Username or e-mail address: ")?;
+        let password = if password_stdin {
+            prompt::secret_from_stdin(self.app.out, "Password: ", "--password-stdin wants the password")?
+        } else {
+            prompt::secret(self.app.out, "Password: ")?
+        };
+        self.session(username, &password).await
+    }
+
+    async fn as_first_user(&self) -> Result<SignedIn, Error> {
+        let first = &self.args.first;
+        if !prompt::is_interactive() {
+            let missing = missing(&[
+                (first.first_user_username.is_none(), "--first-user-username"),
+                (first.first_user_email.is_none(), "--first-user-email"),
+                (!first.first_user_password_stdin, "--first-user-password-stdin"),
+            ]);
+            if !missing.is_empty() {
+                return Err(prompt::no_terminal("the server is new and needs its first user", &missing));
+            }
+        }
+        self.app.out.note(&format!("{} has no users yet; creating the first, an owner.", self.url));
+        let username = self.given_or_asked(first.first_user_username.as_ref(), "Username: ")?;
+        let email = self.given_or_asked(first.first_user_email.as_ref(), "E-mail address: ")?;
+        let password = prompt::chosen_password(self.app.out, first.first_user_password_stdin)?;
+        let mut request = CreateFirstUser::new(email, username.clone(), password.clone());
+        if let Some(name) = &first.first_user_name {
+            request = request.name(name.clone());
+        }
+        if let Some(code) = config::variable(SETUP_CODE)? {
+            request = request.setup_code(code);
+        }
+        self.create(request).await?;
+        match self.session(username, &password).await {
+            Ok(signed_in) => Ok(SignedIn { is_new: true, ..signed_in }),
+            Err(error) => Err(error.why("the first user has been created")),
+        }
+    }
+
+    /// Creates the first user, and asks for the setup code if the server wants it.
+    async fn create(&self, request: CreateFirstUser) -> Result<(), Error> {
+        const WHAT: &str = "cannot create the first user";
+        let refused = match self.client.create_first_user(&request).await.failing(WHAT) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.has_code(ErrorCode::SetupCodeRequired.as_str()) => error,
+            Err(error) => return Err(error),
+        };
+        if !prompt::is_interactive() {
+            return Err(
+                refused.hint(format!("the server printed the setup code when it started; set {SETUP_CODE} to it"))
+            );
+        }
+        let code = prompt::secret(self.app.out, "Setup code (the server printed it when it started): ")?;
+        self.client.create_first_user(&request.setup_code(code)).await.failing(WHAT)?;
+        Ok(())
+    }
+
+    async fn session(&self, username: String, password: &SecretString) -> Result<SignedIn, Error> {
+        let token = self.client.login(&username, password).await.failing(format!("cannot log in to {}", self.url))?;
+        Ok(SignedIn { username, token, is_new: false })
+    }
+
+    fn given_or_asked(&self, given: Option<&String>, question: &str) -> Result<String, Error> {
+        match given {
+            Some(given) => Ok(given.clone()),
+            None => prompt::line(self.app.out, question),
+        }
+    }
+}
+
+impl Args {
+    /// Is there anything on the command line that is there to log in with?
+    fn logs_in(&self) -> bool {
+        self.server.is_some()
+            || self.username.is_some()
+            || self.password_stdin
+            || self.token_stdin
+            || self.first.is_meant()
+            || self.first.first_user_name.is_some()
+    }
+}
+
+impl FirstUser {
+    fn is_meant(&self) -> bool {
+        self.first_user_username.is_some() || self.first_user_email.is_some() || self.first_user_password_stdin
+    }
+}
+
+/// The flags that are not there.
+fn missing(flags: &[(bool, &'static str)]) -> Vec<&'static str> {
+    flags.iter().filter(|(is_missing, _)| *is_missing).map(|(_, flag)| *flag).collect()
+}

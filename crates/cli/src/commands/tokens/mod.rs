@@ -1,0 +1,31 @@
+//! `keyward tokens …`: issue, list, view and end tokens.
+
+mod address;
+mod column;
+mod create;
+mod hidden;
+mod list;
+mod remove;
+mod view;
+
+use clap::Subcommand;
+
+use crate::App;
+use crate::error::Error;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Create(create::Args),
+    List(list::Args),
+    View(view::Args),
+    Remove(remove::Args),
+}
+
+pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
+    match command {
+        Command::Create(args) => create::run(args, app).await,
+        Command::List(args) => list::run(args, app).await,
+        Command::View(args) => view::run(args, app).await,
+        Command::Remove(args) => remove::run(args, app).await,
+    }
+}

@@ -1,0 +1,52 @@
+//! `keyward tokens view`: one key, live or expired.
+
+use keyward_sdk::UserRef;
+use keyward_sdk::types::LoginType;
+
+use super::address::Address;
+use super::column::Column;
+use crate::App;
+use crate::args::ViewFormat;
+use crate::error::Error;
+use crate::output::Cell;
+
+/// Show a token, or a session by its id
+///
+/// By name it is the live token, or else the one that expired last.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  keyward tokens view ci
+  keyward tokens view kwd_a1B2c3D4e5 -o json")]
+pub(crate) struct Args {
+    /// Its name, its id, or the token itself, of which only the id is used
+    #[arg(value_name = "NAME|ID|TOKEN")]
+    token: Address,
+
+    /// Whose: a username, a user's id, or me
+    #[arg(short, long, default_value = "me")]
+    user: UserRef,
+
+    /// How to print it
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: ViewFormat,
+}
+
+pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
+    let client = app.config.connect()?.client;
+    let key = args.token.find(&client, &args.user, "view").await?;
+    match args.output {
+        ViewFormat::Json => app.out.json(&key),
+        ViewFormat::Table => {
+            let kind = match key.login_type {
+                LoginType::Token => "token",
+                LoginType::Password => "session",
+                _ => "other",
+            };
+            let mut fields: Vec<_> =
+                Column::USUAL.into_iter().map(|column| (column.name(), column.cell(&key, ""))).collect();
+            fields.push(("kind", Cell::Text(kind.to_owned())));
+            fields.push(("owner id", Cell::Text(key.user_id.to_string())));
+            app.out.details(fields)
+        }
+    }
+}

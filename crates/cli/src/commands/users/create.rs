@@ -1,0 +1,75 @@
+//! `keyward users create`: makes a user, or a service account.
+
+use clap::ValueEnum;
+use keyward_sdk::CreateUser;
+
+use crate::App;
+use crate::args::TextFormat;
+use crate::error::{Error, Failing};
+use crate::prompt;
+
+/// Create a user, or a service account
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  keyward users create --username ada --email ada@example.com
+  keyward users create --username svc-ci --email ci@example.com --login-type none")]
+pub(crate) struct Args {
+    /// What they are called in commands and paths
+    #[arg(long)]
+    username: String,
+
+    /// Their e-mail address
+    #[arg(long)]
+    email: String,
+
+    /// What people call them
+    #[arg(long)]
+    name: Option<String>,
+
+    /// How they log in
+    #[arg(long, value_enum, default_value = "password")]
+    login_type: LoginType,
+
+    /// A role: owner, user-admin or auditor; may be repeated, and without it a member
+    #[arg(long, value_name = "ROLE")]
+    role: Vec<String>,
+
+    /// Read the password, a line, from stdin
+    #[arg(long)]
+    password_stdin: bool,
+
+    /// Print what was done, or the server's answer
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: TextFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LoginType {
+    /// A person, with a password
+    Password,
+    /// A service account: no password, and an owner makes its tokens
+    None,
+}
+
+pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
+    if args.login_type == LoginType::None && args.password_stdin {
+        return Err(Error::usage("a service account has no password: --login-type none goes without --password-stdin"));
+    }
+    let client = app.config.connect()?.client;
+    let mut request = CreateUser::new(args.email, args.username);
+    if let Some(name) = args.name {
+        request = request.name(name);
+    }
+    if !args.role.is_empty() {
+        request = request.roles(args.role);
+    }
+    request = match args.login_type {
+        LoginType::None => request.service_account(),
+        LoginType::Password => request.password(prompt::chosen_password(app.out, args.password_stdin)?),
+    };
+    let user = client.create_user(&request).await.failing("cannot create the user")?;
+    match args.output {
+        TextFormat::Text => app.out.line(&format!("User {} has been created.", user.username)),
+        TextFormat::Json => app.out.json(&user),
+    }
+}

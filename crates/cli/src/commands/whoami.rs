@@ -1,0 +1,63 @@
+//! `keyward whoami`: who one is, where, by which key, and where that key came from.
+
+use serde::Serialize;
+
+use keyward_sdk::UserRef;
+
+use crate::App;
+use crate::args::ViewFormat;
+use crate::error::{Error, Failing};
+use crate::key_text;
+use crate::output::Cell;
+
+/// Tell who you are, on which server, and where the credential came from
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How to print it
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: ViewFormat,
+}
+
+#[derive(Serialize)]
+struct Whoami<'a> {
+    username: &'a str,
+    user_id: String,
+    name: &'a str,
+    email: &'a str,
+    roles: Vec<&'a str>,
+    url: &'a str,
+    /// Null if the credential is no key of Keyward's.
+    key_id: Option<&'a str>,
+    /// `KEYWARD_SESSION_TOKEN`, or the path of the session file.
+    source: String,
+}
+
+pub(crate) async fn run(args: &Args, app: &App<'_>) -> Result<(), Error> {
+    let connection = app.config.connect()?;
+    let user = connection.client.user(&UserRef::Me).await.failing("cannot tell who you are")?;
+    let me = Whoami {
+        username: &user.username,
+        user_id: user.id.to_string(),
+        name: &user.name,
+        email: &user.email,
+        roles: user.roles.iter().map(|role| role.name.as_str()).collect(),
+        url: connection.url.as_str(),
+        key_id: key_text::id(&connection.credential.token),
+        source: connection.credential.source.to_string(),
+    };
+    match args.output {
+        ViewFormat::Json => app.out.json(&me),
+        ViewFormat::Table => {
+            let text = |text: &str| Cell::Text(text.to_owned());
+            app.out.details(vec![
+                ("user", text(me.username)),
+                ("name", text(me.name)),
+                ("email", text(me.email)),
+                ("roles", super::users::role_cell(&user)),
+                ("url", text(me.url)),
+                ("key id", text(me.key_id.unwrap_or("unknown"))),
+                ("credential from", Cell::Text(me.source)),
+            ])
+        }
+    }
+}

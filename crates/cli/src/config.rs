@@ -1,0 +1,233 @@
+//! Which server and which credential: flags first, then the environment, then the stored files.
+//!
+//! **Invariant:** the stored session is used with the stored url and no other.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+use keyward_sdk::{Client, SecretString};
+
+use crate::args::Global;
+use crate::error::{Error, Failing};
+use crate::exit::Exit;
+use crate::server_url::ServerUrl;
+use crate::store::{Store, Stored};
+
+/// The variable that holds a session or token.
+pub(crate) const SESSION_TOKEN: &str = "KEYWARD_SESSION_TOKEN";
+const URL: &str = "KEYWARD_URL";
+const CONFIG_DIR: &str = "KEYWARD_CONFIG_DIR";
+
+/// Said wherever a credential is needed and none is found.
+const NO_SESSION: &str = "no session token found - run 'keyward login' first";
+
+/// What the flags and the environment say; the files are read when they are needed.
+pub(crate) struct Config {
+    url: Option<ServerUrl>,
+    variable: Option<SecretString>,
+    dir: Option<PathBuf>,
+}
+
+/// A credential, and where it came from.
+pub(crate) struct Credential {
+    pub(crate) token: SecretString,
+    pub(crate) source: Source,
+}
+
+/// Where a credential came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `KEYWARD_SESSION_TOKEN`.
+    Variable,
+    /// The session file.
+    File(PathBuf),
+}
+
+/// A server, ready to be asked.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    pub(crate) url: ServerUrl,
+    pub(crate) credential: Credential,
+}
+
+impl Config {
+    /// Reads the environment behind the flags.
+    pub(crate) fn new(global: &Global) -> Result<Self, Error> {
+        let url = match &global.url {
+            Some(url) => Some(url.clone()),
+            None => match variable(URL)? {
+                None => None,
+                Some(text) => {
+                    Some(text.parse().map_err(|error| Error::usage(format!("{URL} is no url of a server: {error}")))?)
+                }
+            },
+        };
+        let dir = global.config_dir.clone().or_else(|| variable_os(CONFIG_DIR).map(PathBuf::from));
+        Ok(Self { url, variable: variable(SESSION_TOKEN)?.map(SecretString::from), dir })
+    }
+
+    /// The server in use.
+    pub(crate) fn url(&self) -> Result<ServerUrl, Error> {
+        self.known_url()?.ok_or_else(|| {
+            Error::new(Exit::NotAllowed, "no server is known")
+                .hint(format!("run `keyward login URL`, or give --url or {URL}"))
+        })
+    }
+
+    /// The server in use, if any is known.
+    pub(crate) fn known_url(&self) -> Result<Option<ServerUrl>, Error> {
+        match &self.url {
+            Some(url) => Ok(Some(url.clone())),
+            None => Ok(self.store()?.load()?.url),
+        }
+    }
+
+    /// The credential in use.
+    pub(crate) fn credential(&self) -> Result<Credential, Error> {
+        match &self.variable {
+            Some(token) => Ok(Credential { token: token.clone(), source: Source::Variable }),
+            None => self.stored_credential(),
+        }
+    }
+
+    /// The stored credential, if it belongs to the server in use.
+    pub(crate) fn stored_credential(&self) -> Result<Credential, Error> {
+        let store = self.store()?;
+        let token = session_for(self.url.as_ref(), store.load()?)?;
+        Ok(Credential { token, source: Source::File(store.session_path()) })
+    }
+
+    /// The same; none if nothing is stored, or what is stored belongs to another server.
+    pub(crate) fn stored_credential_if_any(&self) -> Result<Option<Credential>, Error> {
+        match self.stored_credential() {
+            Ok(credential) => Ok(Some(credential)),
+            Err(error) if error.exit() == Exit::NotAllowed => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Is `KEYWARD_SESSION_TOKEN` set?
+    pub(crate) fn variable_is_set(&self) -> bool {
+        self.variable.is_some()
+    }
+
+    /// The directory of the stored files.
+    pub(crate) fn store(&self) -> Result<Store, Error> {
+        let dir = match &self.dir {
+            Some(dir) => dir.clone(),
+            None => match etcetera::choose_base_strategy() {
+                Ok(strategy) => strategy.config_dir().join("keyward"),
+                Err(error) => {
+                    return Err(Error::failed("cannot tell where the configuration directory is")
+                        .why(error.to_string())
+                        .hint(format!("give --config-dir or {CONFIG_DIR}"))
+                        .caused_by(error));
+                }
+            },
+        };
+        Ok(Store::new(dir))
+    }
+
+    /// The server in use with the credential in use.
+    pub(crate) fn connect(&self) -> Result<Connection, Error> {
+        let url = self.url()?;
+        let credential = self.credential()?;
+        let client = client(&url, Some(&credential.token))?;
+        Ok(Connection { client, url, credential })
+    }
+}
+
+impl Source {
+    /// What to do when the server refuses a credential from there.
+    pub(crate) fn remedy(&self) -> String {
+        match self {
+            Self::Variable => format!("set {SESSION_TOKEN} to a live token, or unset it and run `keyward login`"),
+            Self::File(_) => "run `keyward login`".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable => f.write_str(SESSION_TOKEN),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// A client for that server, with a credential or without.
+pub(crate) fn client(url: &ServerUrl, token: Option<&SecretString>) -> Result<Client, Error> {
+    let builder = Client::builder(url.as_str()).user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")));
+    let builder = match token {
+        Some(token) => builder.token(token.clone()),
+        None => builder,
+    };
+    builder.build().failing(format!("cannot make a client for {url}"))
+}
+
+/// The value of a variable; none if it is not set or empty.
+pub(crate) fn variable(name: &str) -> Result<Option<String>, Error> {
+    match variable_os(name) {
+        None => Ok(None),
+        Some(value) => match value.into_string() {
+            Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
+            Err(_) => Err(Error::usage(format!("{name} is not valid UTF-8"))),
+        },
+    }
+}
+
+fn variable_os(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The stored session, if it belongs to the server in use: the one that flag or variable name,
+/// or else the stored one itself.
+fn session_for(in_use: Option<&ServerUrl>, stored: Stored) -> Result<SecretString, Error> {
+    let none = || Error::new(Exit::NotAllowed, NO_SESSION);
+    let session = stored.session.ok_or_else(none)?;
+    match (in_use, stored.url) {
+        (None, Some(_)) => Ok(session),
+        (Some(url), Some(belongs_to)) if *url == belongs_to => Ok(session),
+        (Some(url), Some(belongs_to)) => Err(none()
+            .why(format!("the stored session belongs to {belongs_to} and is not sent to {url}"))
+            .hint(format!("run `keyward login {url}`, or set {SESSION_TOKEN}"))),
+        (_, None) => Err(none().why("the stored session belongs to no stored url")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(url: Option<&str>, session: Option<&str>) -> Stored {
+        Stored { url: url.map(|url| url.parse().unwrap()), session: session.map(SecretString::from) }
+    }
+
+    #[test]
+    fn the_stored_session_is_used_with_the_stored_url_only() {
+        let one: ServerUrl = "http://one".parse().unwrap();
+        for (in_use, there, used) in [
+            (None, stored(Some("http://one"), Some("s")), true),
+            (Some(&one), stored(Some("http://one/"), Some("s")), true),
+            (Some(&one), stored(Some("http://two"), Some("s")), false),
+            (Some(&one), stored(Some("https://one"), Some("s")), false),
+            (Some(&one), stored(Some("http://one:8080"), Some("s")), false),
+            (Some(&one), stored(None, Some("s")), false),
+            (None, stored(None, Some("s")), false),
+            (Some(&one), stored(Some("http://one"), None), false),
+        ] {
+            let case = format!("{in_use:?} {there:?}");
+            match session_for(in_use, there) {
+                Ok(session) => assert!(used && session.expose() == "s", "{case}"),
+                Err(error) => {
+                    assert!(!used, "{case}");
+                    assert_eq!(error.exit(), Exit::NotAllowed);
+                    assert_eq!(error.to_string(), NO_SESSION);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Errors as the user meets them: what failed, why, the next step, the request id; and the exit
+//! code that goes with them.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use keyward_sdk::types::ErrorCode;
+
+use crate::exit::Exit;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) struct Error(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    exit: Exit,
+    what: String,
+    why: Vec<String>,
+    hints: Vec<String>,
+    request_id: Option<String>,
+    code: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// Says what failed, and how the run ends.
+    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            exit,
+            what: what.into(),
+            why: Vec::new(),
+            hints: Vec::new(),
+            request_id: None,
+            code: None,
+            source: None,
+        }))
+    }
+
+    /// The command line is wrong.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, what)
+    }
+
+    /// It failed on this machine.
+    pub(crate) fn failed(what: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, what)
+    }
+
+    /// Ends the run without another word: all has been said, or nobody is left to hear it.
+    pub(crate) fn silent(exit: Exit) -> Self {
+        Self::new(exit, "")
+    }
+
+    /// Adds a reason.
+    pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
+        self.0.why.push(why.into());
+        self
+    }
+
+    /// Adds a next step.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hints.push(hint.into());
+        self
+    }
+
+    /// Keeps the error that this one comes from.
+    pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// How the run ends.
+    pub(crate) fn exit(&self) -> Exit {
+        self.0.exit
+    }
+
+    /// Is there nothing to print?
+    pub(crate) fn is_silent(&self) -> bool {
+        self.0.what.is_empty()
+    }
+
+    /// Did the server refuse the credential itself?
+    pub(crate) fn is_bad_credential(&self) -> bool {
+        matches!(self.0.code.as_deref(), Some("unauthenticated" | "invalid_key" | "key_expired"))
+    }
+
+    /// Did the server answer with this code?
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        self.0.code.as_deref() == Some(code)
+    }
+
+    /// What failed and why, for a place within another sentence.
+    pub(crate) fn in_a_line(&self) -> String {
+        let why = self.0.why.iter().map(|why| format!(": {why}"));
+        std::iter::once(self.0.what.clone()).chain(why).collect()
+    }
+
+    /// The lines below the first, each with its label: why, what next, the request id, and with
+    /// `verbose` the chain of errors.
+    pub(crate) fn details(&self, verbose: bool) -> Vec<(&'static str, String)> {
+        let mut lines: Vec<_> = self.0.why.iter().map(|why| ("cause", why.clone())).collect();
+        if verbose {
+            let mut source = self.0.source.as_deref().map(|source| source as &dyn StdError);
+            while let Some(error) = source {
+                let text = error.to_string();
+                if !text.is_empty() && !lines.iter().any(|(_, said)| *said == text) {
+                    lines.push(("caused by", text));
+                }
+                source = error.source();
+            }
+        }
+        lines.extend(self.0.hints.iter().map(|hint| ("hint", hint.clone())));
+        lines.extend(self.0.request_id.iter().map(|id| ("request id", id.clone())));
+        lines
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.what)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// Says of a failure what it was that failed.
+pub(crate) trait Failing<T> {
+    /// Turns the error into one for the user, which opens with `what`, as in "cannot list tokens".
+    fn failing(self, what: impl Into<String>) -> Result<T, Error>;
+}
+
+impl<T> Failing<T> for Result<T, io::Error> {
+    fn failing(self, what: impl Into<String>) -> Result<T, Error> {
+        self.map_err(|error| Error::failed(what).why(error.to_string()).caused_by(error))
+    }
+}
+
+impl<T> Failing<T> for Result<T, keyward_sdk::Error> {
+    fn failing(self, what: impl Into<String>) -> Result<T, Error> {
+        self.map_err(|error| from_sdk(what.into(), error))
+    }
+}
+
+fn from_sdk(what: String, error: keyward_sdk::Error) -> Error {
+    use keyward_sdk::Error as Sdk;
+
+    match error {
+        Sdk::Api(answer) => from_answer(what, answer),
+        Sdk::Transport(fault) => Error::new(Exit::Unreachable, what)
+            .why(fault.to_string())
+            .hint("check that the server runs, and that its url is right")
+            .caused_by(fault),
+        Sdk::Decode { ref request_id, .. } => {
+            let request_id = Some(request_id.clone()).filter(|id| !id.is_empty());
+            let mut told = Error::failed(what)
+                .why(error.to_string())
+                .hint("check that the url is that of a Keyward server")
+                .caused_by(error);
+            told.0.request_id = request_id;
+            told
+        }
+        Sdk::InvalidInput(input) => Error::usage(what).why(input.to_string()).caused_by(input),
+        other => Error::failed(what).why(other.to_string()).caused_by(other),
+    }
+}
+
+/// What the server said, in the order that it is read: message, detail, fields, hint.
+fn from_answer(what: String, answer: keyward_sdk::ApiError) -> Error {
+    // A server that has no such route is not one that lacks the thing.
+    let other_server = answer.code == ErrorCode::RouteNotFound.as_str();
+    let exit = if other_server { Exit::Failed } else { Exit::of_status(answer.status) };
+    let mut error = Error::new(exit, what).why(answer.message);
+    if let Some(detail) = answer.detail {
+        error = error.why(detail);
+    }
+    for wrong in answer.validations {
+        error = error.why(format!("{}: {}", wrong.field, wrong.detail));
+    }
+    if let Some(hint) = answer.hint {
+        error = error.hint(hint);
+    }
+    if other_server {
+        error = error.hint("check that the url is that of a Keyward server, and that it is new enough");
+    }
+    error.0.request_id = Some(answer.request_id).filter(|id| !id.is_empty());
+    error.0.code = Some(answer.code).filter(|code| !code.is_empty());
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_stand_in_the_order_in_which_they_are_read() {
+        let root = io::Error::other("the root");
+        let mut error = Error::failed("cannot do it").hint("do that").why("because").caused_by(root);
+        error.0.request_id = Some("r-1".to_owned());
+        assert_eq!(error.to_string(), "cannot do it");
+        let said = |verbose| error.details(verbose).into_iter().map(|(label, _)| label).collect::<Vec<_>>();
+        assert_eq!(said(false), ["cause", "hint", "request id"]);
+        assert_eq!(said(true), ["cause", "caused by", "hint", "request id"]);
+    }
+
+    #[test]
+    fn the_chain_does_not_say_twice_what_was_said() {
+        let error: Result<(), _> = Err(io::Error::other("disk full"));
+        let error = error.failing("cannot write").unwrap_err();
+        assert_eq!(error.details(true), [("cause", "disk full".to_owned())]);
+    }
+}

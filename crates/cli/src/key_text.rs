@@ -1,0 +1,49 @@
+//! The text of a key, as far as this program looks into it: `kwd_…` is a token, `kws_…` a session,
+//! and all before the first `-` is the id, which may be shown.
+
+use keyward_sdk::SecretString;
+
+const TOKEN: &str = "kwd_";
+const SESSION: &str = "kws_";
+const ID_DIGITS: usize = 10;
+
+/// Does the text begin as a key does?
+pub(crate) fn looks_like_key(text: &str) -> bool {
+    text.starts_with(TOKEN) || text.starts_with(SESSION)
+}
+
+/// Is it a session, which logging out ends?
+pub(crate) fn is_session(key: &SecretString) -> bool {
+    key.expose().starts_with(SESSION)
+}
+
+/// The id of a key; none if the text is no key of Keyward's, all of which may be secret.
+pub(crate) fn id(key: &SecretString) -> Option<&str> {
+    id_in(key.expose())
+}
+
+/// The id that a text is, or begins with.
+pub(crate) fn id_in(text: &str) -> Option<&str> {
+    let id = text.split_once('-').map_or(text, |(id, _)| id);
+    let digits = id.strip_prefix(TOKEN).or_else(|| id.strip_prefix(SESSION))?;
+    (digits.len() == ID_DIGITS && digits.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_is_all_before_the_first_dash() {
+        for (text, id) in [
+            ("kwd_a1B2c3D4e5", Some("kwd_a1B2c3D4e5")),
+            ("kws_a1B2c3D4e5-secret-x", Some("kws_a1B2c3D4e5")),
+            ("kwd_a1B2c3D4e5secret", None),
+            ("kwd_a1B2c3D4-x", None),
+            ("kwd_", None),
+            ("ci-deploy", None),
+        ] {
+            assert_eq!(id_in(text), id, "{text}");
+        }
+    }
+}

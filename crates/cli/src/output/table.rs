@@ -1,0 +1,296 @@
+//! Tables: fitted to a terminal, and plain and exact elsewhere; the same as CSV.
+
+use comfy_table::{Attribute, Color, ColumnConstraint, ContentArrangement, Width};
+use keyward_sdk::{Lifetime, Timestamp};
+use unicode_width::UnicodeWidthStr;
+
+use super::text::visible;
+use super::time::relative;
+
+/// A value in a table.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell {
+    /// Text, from the server perhaps.
+    Text(String),
+    /// Something that must stay in one piece, such as an id.
+    Id(String),
+    /// Several texts.
+    List(Vec<String>),
+    /// When something happened.
+    Time(Timestamp),
+    /// When something ends: coloured when it is near or past.
+    End(Timestamp),
+}
+
+/// Rows under named columns.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    columns: Vec<&'static str>,
+    rows: Vec<Vec<Cell>>,
+}
+
+/// An end nearer than this is worth a colour.
+const SOON: Lifetime = Lifetime::days(7);
+
+/// What a terminal is taken to be that does not tell its width.
+const USUAL_WIDTH: u16 = 80;
+
+impl Table {
+    /// A table of these rows; each must have a cell for each column.
+    pub(crate) fn new(columns: Vec<&'static str>, rows: Vec<Vec<Cell>>) -> Self {
+        Self { columns, rows }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// As text with its headers in upper case. On a terminal it fits the width and says times as
+    /// people do; elsewhere nothing is wrapped or cut, and times are exact.
+    pub(super) fn render(&self, terminal: bool, color: bool, now: Timestamp) -> String {
+        let style = Style { terminal, color, now };
+        let mut drawn = style.blank();
+        let headers: Vec<_> = self.columns.iter().map(|name| name.to_uppercase()).collect();
+        let mut needs: Vec<_> = headers.iter().map(|header| Need::of_header(header)).collect();
+        drawn.set_header(headers.iter().map(|header| style.label(header)));
+        for row in &self.rows {
+            let texts: Vec<_> = row.iter().map(|cell| style.text(cell)).collect();
+            for ((need, cell), text) in needs.iter_mut().zip(row).zip(&texts) {
+                need.widen(cell, text);
+            }
+            drawn.add_row(row.iter().zip(&texts).map(|(cell, text)| style.cell(cell, text)));
+        }
+        if let Some(width) = drawn.width().filter(|_| terminal) {
+            for (column, least) in drawn.column_iter_mut().zip(fit(&needs, width)) {
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+            }
+        }
+        style.print(drawn)
+    }
+
+    /// As CSV (RFC 4180, but lines end in LF), times exact, header = column names.
+    pub(super) fn to_csv(&self) -> Result<Vec<u8>, csv::Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.columns)?;
+        for row in &self.rows {
+            writer.write_record(row.iter().map(|cell| csv_text(&cell.exact())))?;
+        }
+        writer.into_inner().map_err(|error| error.into_error().into())
+    }
+}
+
+/// Labelled values, one a line.
+pub(super) fn render_details(fields: Vec<(&str, Cell)>, terminal: bool, color: bool, now: Timestamp) -> String {
+    let style = Style { terminal, color, now };
+    let mut drawn = style.blank();
+    for (label, cell) in &fields {
+        drawn.add_row([style.label(&label.to_uppercase()), style.cell(cell, &style.text(cell))]);
+    }
+    if let Some(column) = drawn.column_mut(0) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    style.print(drawn)
+}
+
+impl Cell {
+    /// The value as programs want it.
+    fn exact(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Id(text) => text.clone(),
+            Self::List(items) => items.join(", "),
+            Self::Time(instant) | Self::End(instant) => instant.to_string(),
+        }
+    }
+
+    /// The value as people want it.
+    fn spoken(&self, now: Timestamp) -> String {
+        match self {
+            Self::Text(_) | Self::Id(_) | Self::List(_) => self.exact(),
+            Self::Time(instant) | Self::End(instant) => relative(*instant, now),
+        }
+    }
+}
+
+/// How tables are drawn in this run.
+struct Style {
+    terminal: bool,
+    color: bool,
+    now: Timestamp,
+}
+
+impl Style {
+    fn blank(&self) -> comfy_table::Table {
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        if self.terminal {
+            let width = table.width().filter(|&width| width > 0).unwrap_or(USUAL_WIDTH);
+            table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        // From here on the library must not look at the terminal by itself.
+        table.force_no_tty();
+        if self.color {
+            table.enforce_styling();
+        }
+        table
+    }
+
+    fn label(&self, text: &str) -> comfy_table::Cell {
+        let cell = comfy_table::Cell::new(text);
+        if self.color { cell.add_attribute(Attribute::Bold) } else { cell }
+    }
+
+    /// The text of a cell, with everything in it visible.
+    fn text(&self, cell: &Cell) -> String {
+        let text = if self.terminal { cell.spoken(self.now) } else { cell.exact() };
+        visible(&text).into_owned()
+    }
+
+    fn cell(&self, cell: &Cell, text: &str) -> comfy_table::Cell {
+        let drawn = comfy_table::Cell::new(text);
+        match cell {
+            Cell::End(end) if self.color && *end <= self.now => drawn.fg(Color::Red),
+            Cell::End(end) if self.color && end.since(self.now) < SOON => drawn.fg(Color::Yellow),
+            Cell::Text(_) | Cell::Id(_) | Cell::List(_) | Cell::Time(_) | Cell::End(_) => drawn,
+        }
+    }
+
+    fn print(&self, mut table: comfy_table::Table) -> String {
+        for column in table.column_iter_mut() {
+            column.set_padding((0, GAP));
+        }
+        let mut text = table.trim_fmt();
+        text.push('\n');
+        text
+    }
+}
+
+/// Spaces between two columns.
+const GAP: u16 = 2;
+
+/// How wide a column should be for no word in it to be broken.
+#[derive(Clone, Copy, Debug, Default)]
+struct Need {
+    /// For its header, ids and times, which read badly when broken.
+    firm: u16,
+    /// For the rest.
+    loose: u16,
+}
+
+impl Need {
+    fn of_header(header: &str) -> Self {
+        Self { firm: longest_word(header), loose: 0 }
+    }
+
+    fn widen(&mut self, cell: &Cell, text: &str) {
+        let need = longest_word(text);
+        match cell {
+            Cell::Id(_) | Cell::Time(_) | Cell::End(_) => self.firm = self.firm.max(need),
+            Cell::Text(_) | Cell::List(_) => self.loose = self.loose.max(need),
+        }
+    }
+
+    fn least(self, cap: u16) -> u16 {
+        self.firm.max(self.loose.min(cap)).saturating_add(GAP)
+    }
+}
+
+/// The least width of each column, so that as few words as possible are broken in a table of this
+/// width; none if even the firm ones do not fit.
+fn fit(needs: &[Need], width: u16) -> Vec<u16> {
+    let least = |cap: u16| needs.iter().map(move |need| need.least(cap));
+    let fits = |cap: &u16| least(*cap).map(u32::from).sum::<u32>() <= u32::from(width);
+    (0..=width).rev().find(fits).map(|cap| least(cap).collect()).unwrap_or_default()
+}
+
+fn longest_word(text: &str) -> u16 {
+    let longest = text.split(' ').map(UnicodeWidthStr::width).max().unwrap_or(0);
+    u16::try_from(longest).unwrap_or(u16::MAX)
+}
+
+/// A cell that a spreadsheet would take for a formula gets a `'` in front.
+fn csv_text(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    format!("{guard}{}", visible(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Table {
+        let end: Timestamp = "2026-02-07T12:00:00Z".parse().unwrap();
+        Table::new(
+            vec!["id", "name", "expires at"],
+            vec![
+                vec![Cell::Id("kwd_0000000001".into()), Cell::Text("a\u{202e}b".into()), Cell::End(end)],
+                vec![
+                    Cell::Id("kwd_0000000002".into()),
+                    Cell::List(["word"; 40].map(str::to_owned).to_vec()),
+                    Cell::Time(Timestamp::EPOCH),
+                ],
+            ],
+        )
+    }
+
+    fn now() -> Timestamp {
+        "2026-01-31T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn off_a_terminal_nothing_is_wrapped_and_times_are_exact() {
+        let words = ["word"; 40].join(", ");
+        let text = sample().render(false, false, now());
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[0].starts_with("ID              NAME"), "{text}");
+        assert!(lines[0].ends_with("EXPIRES AT"), "{text}");
+        assert!(lines[1].starts_with("kwd_0000000001  a\\u{202e}b "), "{text}");
+        assert!(lines[1].ends_with("  2026-02-07T12:00:00Z"), "{text}");
+        assert_eq!(lines[2], format!("kwd_0000000002  {words}  1970-01-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn on_a_terminal_the_table_fits_and_times_are_said() {
+        let text = sample().render(true, false, now());
+        assert!(text.lines().all(|line| line.chars().count() <= usize::from(USUAL_WIDTH)), "{text}");
+        assert!(text.contains("in 7 days") && text.contains("never"), "{text}");
+        assert!(text.contains("\nkwd_0000000002  word, "), "{text}");
+        assert!(!text.contains('\u{1b}'));
+        assert!(sample().render(true, true, now()).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn words_are_broken_only_where_there_is_no_room() {
+        let needs = [Need { firm: 14, loose: 0 }, Need { firm: 4, loose: 30 }, Need { firm: 7, loose: 10 }];
+        assert_eq!(fit(&needs, 100), [16, 32, 12]);
+        assert_eq!(fit(&needs, 50), [16, 22, 12], "the widest gives way");
+        assert_eq!(fit(&needs, 31), [16, 6, 9]);
+        assert!(fit(&needs, 30).is_empty());
+    }
+
+    #[test]
+    fn csv_guards_against_formulas() {
+        for (text, guarded) in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@x", "'@x"),
+            ("\tx", "'\\tx"),
+            ("\rx", "'\\rx"),
+            ("a=1", "a=1"),
+            ("", ""),
+        ] {
+            assert_eq!(csv_text(text), guarded);
+        }
+    }
+
+    #[test]
+    fn csv_has_the_column_names_and_exact_times() {
+        let table = Table::new(
+            vec!["name", "allow list", "last used"],
+            vec![vec![Cell::Text("a\"b".into()), Cell::List(vec!["x:*".into(), "y:1".into()]), Cell::Time(now())]],
+        );
+        let csv = String::from_utf8(table.to_csv().unwrap()).unwrap();
+        assert_eq!(csv, "name,allow list,last used\n\"a\"\"b\",\"x:*, y:1\",2026-01-31T12:00:00Z\n");
+    }
+}

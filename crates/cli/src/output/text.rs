@@ -1,0 +1,145 @@
+//! Text from elsewhere, made fit to print: what cannot be seen is written out, and a secret that
+//! strayed into a message is blotted out.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Characters that control the terminal, change how others are seen, or cannot be seen, in a
+/// visible form: `\n`, `\t`, `\u{1b}`, `\u{202e}`.
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    replace(text, |symbol, out| match symbol {
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        _ => push(out, format_args!("\\u{{{:x}}}", u32::from(symbol))),
+    })
+}
+
+/// The same for a JSON text, where such a character stands inside a string: as the escape that
+/// JSON has for it, so that the value stays what it was. The line ends of the layout stay.
+pub(super) fn visible_json(json: &str) -> Cow<'_, str> {
+    replace(json, |symbol, out| {
+        if symbol == '\n' {
+            out.push('\n');
+            return;
+        }
+        for unit in symbol.encode_utf16(&mut [0; 2]) {
+            push(out, format_args!("\\u{unit:04x}"));
+        }
+    })
+}
+
+/// Keys in their full text form, cut down to their ids.
+pub(super) fn masked(text: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, secret)) = find_key(rest) {
+        out.push_str(before);
+        out.push_str("-[redacted]");
+        rest = rest.get(before.len() + secret.len()..).unwrap_or_default();
+    }
+    if out.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// The text up to the end of the first key's id, and the key's secret with the dash before it.
+fn find_key(text: &str) -> Option<(&str, &str)> {
+    const ID_CHARS: usize = 14;
+    let starts = text.match_indices("kw").map(|(at, _)| at);
+    starts.into_iter().find_map(|start| {
+        let (id, rest) = text.get(start..)?.split_at_checked(ID_CHARS)?;
+        let digits = id.strip_prefix("kwd_").or_else(|| id.strip_prefix("kws_"))?;
+        let secret = rest.strip_prefix('-')?;
+        let len = secret.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        if len == 0 || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return None;
+        }
+        Some((text.get(..start + ID_CHARS)?, rest.get(..=len)?))
+    })
+}
+
+fn replace(text: &str, write: impl Fn(char, &mut String)) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for symbol in text.chars() {
+        if is_hidden(symbol) { write(symbol, &mut out) } else { out.push(symbol) }
+    }
+    Cow::Owned(out)
+}
+
+fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _: std::fmt::Result = out.write_fmt(arguments);
+}
+
+/// Controls (C0, DEL, C1), bidirectional controls (UAX #9), line and paragraph separators, what has
+/// no width, and tags. Variation selectors stay: they only choose between two pictures.
+fn is_hidden(symbol: char) -> bool {
+    symbol.is_control()
+        || matches!(
+            symbol,
+            '\u{00AD}'
+                | '\u{034F}'
+                | '\u{061C}'
+                | '\u{115F}'..='\u{1160}'
+                | '\u{17B4}'..='\u{17B5}'
+                | '\u{180E}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}'
+                | '\u{3164}'
+                | '\u{FEFF}'
+                | '\u{FFA0}'
+                | '\u{FFF9}'..='\u{FFFB}'
+                | '\u{E0000}'..='\u{E007F}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_characters_are_written_out() {
+        for (text, seen) in [
+            ("plain text, ünïcode ✓", "plain text, ünïcode ✓"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+            ("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}"),
+            ("user\u{202e}nimda", "user\\u{202e}nimda"),
+            ("a\u{200b}b\u{feff}", "a\\u{200b}b\\u{feff}"),
+        ] {
+            assert_eq!(visible(text), seen);
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_value() {
+        let value = serde_json::json!({"name": "a\u{9b}b\u{202e}c\u{e0041}\u{1b}\u{7f}\n"});
+        let json = serde_json::to_string_pretty(&value).unwrap();
+        let seen = visible_json(&json);
+        assert!(seen.chars().all(|symbol| symbol == '\n' || !is_hidden(symbol)), "{seen}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&seen).unwrap(), value);
+        assert!(seen.starts_with("{\n"), "the layout stays");
+    }
+
+    #[test]
+    fn keys_are_cut_down_to_their_ids() {
+        let key = "kwd_a1B2c3D4e5-0123456789abcdefghijklmnopqr";
+        for (text, seen) in [
+            (key.to_owned(), "kwd_a1B2c3D4e5-[redacted]"),
+            (
+                format!("kw é kwd_ '{key}' and {key}."),
+                "kw é kwd_ 'kwd_a1B2c3D4e5-[redacted]' and kwd_a1B2c3D4e5-[redacted].",
+            ),
+            ("kws_a1B2c3D4e5 and kwd_short-x".to_owned(), "kws_a1B2c3D4e5 and kwd_short-x"),
+        ] {
+            assert_eq!(masked(&text), seen);
+        }
+    }
+}

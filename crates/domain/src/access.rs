@@ -1,0 +1,280 @@
+//! Who may do what: the scope an act needs, and what each role may do to whom. All of it is data.
+
+use crate::user::{Role, Roles, User, UserId};
+
+/// Something that a request does and that has to be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// List, view, and ask for the token limits.
+    ReadKeys,
+    /// Make a token or a session key.
+    CreateKey,
+    /// End a key.
+    ExpireKey,
+    /// Remove a key and its record.
+    DeleteKey,
+    /// List and view users, and their roles.
+    ReadUsers,
+    /// Make a user.
+    CreateUser,
+    /// Change a user's roles.
+    EditRoles,
+    /// Suspend or activate a user.
+    SetStatus,
+    /// Set a user's password.
+    SetPassword,
+    /// Delete a user.
+    DeleteUser,
+    /// Read the audit log.
+    ReadAudit,
+}
+
+/// The kind of thing an [`Act`] is done to, as allow lists name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// A key: `api_key:<id>`.
+    ApiKey,
+    /// A user: `user:<uuid>`.
+    User,
+    /// The audit log, as a whole.
+    AuditLog,
+}
+
+impl ResourceKind {
+    /// Its name in scopes, allow lists and the audit log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::User => "user",
+            Self::AuditLog => "audit_log",
+        }
+    }
+}
+
+impl Act {
+    /// Every act there is.
+    pub const ALL: [Self; 11] = [
+        Self::ReadKeys,
+        Self::CreateKey,
+        Self::ExpireKey,
+        Self::DeleteKey,
+        Self::ReadUsers,
+        Self::CreateUser,
+        Self::EditRoles,
+        Self::SetStatus,
+        Self::SetPassword,
+        Self::DeleteUser,
+        Self::ReadAudit,
+    ];
+
+    /// The scope that a key needs for it, whatever its user's role.
+    #[must_use]
+    pub fn scope(self) -> &'static str {
+        match self {
+            Self::ReadKeys => "api_key:read",
+            Self::CreateKey => "api_key:create",
+            Self::ExpireKey => "api_key:update",
+            Self::DeleteKey => "api_key:delete",
+            Self::ReadUsers => "user:read",
+            Self::CreateUser => "user:create",
+            Self::EditRoles | Self::SetStatus | Self::SetPassword => "user:update",
+            Self::DeleteUser => "user:delete",
+            Self::ReadAudit => "audit_log:read",
+        }
+    }
+
+    /// What kind of thing it is done to.
+    #[must_use]
+    pub fn resource(self) -> ResourceKind {
+        match self {
+            Self::ReadKeys | Self::CreateKey | Self::ExpireKey | Self::DeleteKey => ResourceKind::ApiKey,
+            Self::ReadUsers
+            | Self::CreateUser
+            | Self::EditRoles
+            | Self::SetStatus
+            | Self::SetPassword
+            | Self::DeleteUser => ResourceKind::User,
+            Self::ReadAudit => ResourceKind::AuditLog,
+        }
+    }
+}
+
+/// How the user that a thing belongs to stands to the one who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// The same user.
+    Own,
+    /// Another, who is not an owner of the installation.
+    Other,
+    /// Another, who is one.
+    Owner,
+}
+
+impl Relation {
+    /// How `target` stands to the user `caller`.
+    #[must_use]
+    pub fn of(caller: UserId, target: &User) -> Self {
+        if caller == target.id {
+            Self::Own
+        } else if target.is_owner() {
+            Self::Owner
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// May it be done? Ordered: what one role allows, another cannot take away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Decision {
+    /// The thing is not to be seen: the answer is the same as if it did not exist.
+    Hidden,
+    /// The thing may be seen, and this may not be done to it.
+    Denied,
+    /// Yes.
+    Allowed,
+}
+
+/// A line of the table: an act, and the decision for one's own, another's, an owner's.
+type Line = (Act, [Decision; 3]);
+
+const NO: Decision = Decision::Denied;
+const YES: Decision = Decision::Allowed;
+const HID: Decision = Decision::Hidden;
+
+/// What everyone may do.
+const MEMBER: &[Line] = &[
+    (Act::ReadKeys, [YES, HID, HID]),
+    (Act::CreateKey, [YES, HID, HID]),
+    (Act::ExpireKey, [YES, HID, HID]),
+    (Act::DeleteKey, [YES, HID, HID]),
+    (Act::ReadUsers, [YES, HID, HID]),
+    (Act::CreateUser, [NO, NO, NO]),
+    (Act::EditRoles, [NO, HID, HID]),
+    (Act::SetStatus, [NO, HID, HID]),
+    (Act::SetPassword, [YES, HID, HID]),
+    (Act::DeleteUser, [NO, HID, HID]),
+    (Act::ReadAudit, [NO, NO, NO]),
+];
+
+/// What an auditor may do beyond that: read, and so be told "no" rather than "not found".
+const AUDITOR: &[Line] = &[
+    (Act::ReadKeys, [YES, YES, YES]),
+    (Act::CreateKey, [YES, NO, NO]),
+    (Act::ExpireKey, [YES, NO, NO]),
+    (Act::DeleteKey, [YES, NO, NO]),
+    (Act::ReadUsers, [YES, YES, YES]),
+    (Act::EditRoles, [NO, NO, NO]),
+    (Act::SetStatus, [NO, NO, NO]),
+    (Act::SetPassword, [YES, NO, NO]),
+    (Act::DeleteUser, [NO, NO, NO]),
+    (Act::ReadAudit, [YES, YES, YES]),
+];
+
+/// What a user-admin may do. On oneself some of it is refused later, with a reason (400).
+const USER_ADMIN: &[Line] = &[
+    (Act::ReadKeys, [YES, YES, HID]),
+    (Act::CreateKey, [YES, NO, HID]),
+    (Act::ExpireKey, [YES, YES, HID]),
+    (Act::DeleteKey, [YES, YES, HID]),
+    (Act::ReadUsers, [YES, YES, YES]),
+    (Act::CreateUser, [YES, YES, NO]),
+    (Act::EditRoles, [YES, YES, NO]),
+    (Act::SetStatus, [YES, YES, NO]),
+    (Act::SetPassword, [YES, YES, NO]),
+    (Act::DeleteUser, [YES, YES, NO]),
+];
+
+fn lines(role: Role) -> &'static [Line] {
+    match role {
+        // An owner may do everything; see `decide`.
+        Role::Owner => &[],
+        Role::UserAdmin => USER_ADMIN,
+        Role::Auditor => AUDITOR,
+    }
+}
+
+/// May a user with these roles do this to a thing of someone who stands so to them?
+#[must_use]
+pub fn decide(roles: &Roles, act: Act, relation: Relation) -> Decision {
+    if roles.contains(Role::Owner) {
+        return Decision::Allowed;
+    }
+    std::iter::once(MEMBER)
+        .chain(roles.iter().map(lines))
+        .flatten()
+        .filter(|(listed, _)| *listed == act)
+        .map(|(_, [own, other, owner])| match relation {
+            Relation::Own => *own,
+            Relation::Other => *other,
+            Relation::Owner => *owner,
+        })
+        .max()
+        .unwrap_or(Decision::Hidden)
+}
+
+/// May a user with these roles do this to things of anyone, owners' included?
+#[must_use]
+pub fn everywhere(roles: &Roles, act: Act) -> bool {
+    decide(roles, act, Relation::Owner) == Decision::Allowed && decide(roles, act, Relation::Other) == Decision::Allowed
+}
+
+/// May someone with these roles give or take the roles in `change`? Owners give all; others
+/// nothing as high as owner.
+#[must_use]
+pub fn may_give(roles: &Roles, change: &Roles) -> bool {
+    roles.contains(Role::Owner) || !change.contains(Role::Owner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decide_for(roles: &[Role], act: Act) -> [Decision; 3] {
+        let roles: Roles = roles.iter().copied().collect();
+        [Relation::Own, Relation::Other, Relation::Owner].map(|relation| decide(&roles, act, relation))
+    }
+
+    #[test]
+    fn a_member_sees_nothing_of_others() {
+        for act in [Act::ReadKeys, Act::CreateKey, Act::ExpireKey, Act::DeleteKey, Act::ReadUsers, Act::SetPassword] {
+            assert_eq!(decide_for(&[], act), [YES, HID, HID], "{act:?}");
+        }
+    }
+
+    #[test]
+    fn an_auditor_reads_and_is_told_no() {
+        assert_eq!(decide_for(&[Role::Auditor], Act::ReadKeys), [YES, YES, YES]);
+        assert_eq!(decide_for(&[Role::Auditor], Act::ExpireKey), [YES, NO, NO]);
+    }
+
+    #[test]
+    fn a_user_admin_stops_short_of_owners() {
+        assert_eq!(decide_for(&[Role::UserAdmin], Act::ExpireKey), [YES, YES, HID]);
+        assert_eq!(decide_for(&[Role::UserAdmin], Act::CreateKey), [YES, NO, HID]);
+        assert_eq!(decide_for(&[Role::UserAdmin], Act::EditRoles), [YES, YES, NO]);
+        assert_eq!(decide_for(&[Role::UserAdmin], Act::ReadAudit), [NO, NO, NO]);
+    }
+
+    #[test]
+    fn roles_add_up() {
+        assert_eq!(decide_for(&[Role::UserAdmin, Role::Auditor], Act::ExpireKey), [YES, YES, NO]);
+    }
+
+    #[test]
+    fn an_owner_may_do_everything() {
+        for act in Act::ALL {
+            assert_eq!(decide_for(&[Role::Owner], act), [YES, YES, YES], "{act:?}");
+        }
+    }
+
+    #[test]
+    fn every_act_needs_a_scope_of_the_catalogue() {
+        let catalogue = crate::Catalogue::built_in();
+        for act in Act::ALL {
+            assert!(catalogue.parse_scope(act.scope()).is_ok(), "{act:?}");
+            assert!(catalogue.has_resource(act.resource().as_str()), "{act:?}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Allow lists: which things a key may be used on, `type:id`, `type:*` or `*:*`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::scope::Catalogue;
+
+/// The most entries a request may hold.
+pub const MAX_ENTRIES: usize = 128;
+
+/// The longest id an entry may hold, in characters.
+const MAX_ID: usize = 128;
+
+/// One entry of an allow list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Entry {
+    /// `*:*`
+    Everything,
+    /// `type:*`
+    AllOf(String),
+    /// `type:id`
+    One(String, String),
+}
+
+impl Entry {
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Everything, _) => true,
+            (Self::AllOf(held), Self::AllOf(wanted) | Self::One(wanted, _)) => held == wanted,
+            (held, wanted) => held == wanted,
+        }
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everything => f.write_str("*:*"),
+            Self::AllOf(kind) => write!(f, "{kind}:*"),
+            Self::One(kind, id) => write!(f, "{kind}:{id}"),
+        }
+    }
+}
+
+/// The allow list of a key: never empty, no entry that another covers, sorted by its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowList(Vec<Entry>);
+
+/// Why a list of texts is no allow list.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAllowList {
+    /// Not of the form of an entry.
+    #[error("invalid allow_list entry \"{0}\": want <type>:<id>")]
+    Entry(String),
+    /// A type that the catalogue does not have.
+    #[error("unknown resource type \"{0}\"")]
+    UnknownType(String),
+    /// Too many to keep.
+    #[error("allow_list has {0} entries; want at most {MAX_ENTRIES}")]
+    TooMany(usize),
+}
+
+impl AllowList {
+    /// `*:*` alone.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(vec![Entry::Everything])
+    }
+
+    /// Reads and normalises a request's entries; none at all gives `*:*`.
+    ///
+    /// # Errors
+    /// [`InvalidAllowList`] for the first entry that is wrong, or when there are too many.
+    pub fn parse<'a>(
+        texts: impl IntoIterator<Item = &'a str>,
+        catalogue: &Catalogue,
+    ) -> Result<Self, InvalidAllowList> {
+        let texts: Vec<&str> = texts.into_iter().collect();
+        if texts.len() > MAX_ENTRIES {
+            return Err(InvalidAllowList::TooMany(texts.len()));
+        }
+        let entries = texts.into_iter().map(|text| parse_entry(text, Some(catalogue))).collect::<Result<_, _>>()?;
+        Ok(Self::normalised(entries))
+    }
+
+    /// Reads a stored list, whatever today's catalogue holds.
+    ///
+    /// # Errors
+    /// [`InvalidAllowList`] when an entry is not of the form of one.
+    pub fn from_stored<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidAllowList> {
+        let entries = texts.into_iter().map(|text| parse_entry(text, None)).collect::<Result<_, _>>()?;
+        Ok(Self::normalised(entries))
+    }
+
+    fn normalised(entries: Vec<Entry>) -> Self {
+        let unique: BTreeSet<&Entry> = entries.iter().collect();
+        let mut kept: Vec<Entry> = unique
+            .iter()
+            .filter(|entry| !unique.iter().any(|other| other != *entry && other.covers(entry)))
+            .map(|&entry| entry.clone())
+            .collect();
+        if kept.is_empty() {
+            return Self::all();
+        }
+        kept.sort_by_key(Entry::to_string);
+        Self(kept)
+    }
+
+    /// Is everything allowed?
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.0.contains(&Entry::Everything)
+    }
+
+    /// May the key be used on this thing?
+    #[must_use]
+    pub fn permits(&self, kind: &str, id: &str) -> bool {
+        self.0.iter().any(|entry| match entry {
+            Entry::Everything => true,
+            Entry::AllOf(held) => held == kind,
+            Entry::One(held, one) => held == kind && one == id,
+        })
+    }
+
+    /// May the key be used on every thing of this type, as lists and creates need?
+    #[must_use]
+    pub fn permits_all_of(&self, kind: &str) -> bool {
+        self.0.iter().any(|entry| match entry {
+            Entry::Everything => true,
+            Entry::AllOf(held) => held == kind,
+            Entry::One(..) => false,
+        })
+    }
+
+    /// The first entry of `wanted` that this list does not cover.
+    #[must_use]
+    pub fn first_outside<'a>(&self, wanted: &'a Self) -> Option<&'a Entry> {
+        wanted.0.iter().find(|entry| !self.0.iter().any(|held| held.covers(entry)))
+    }
+
+    /// As texts, sorted.
+    #[must_use]
+    pub fn to_strings(&self) -> Vec<String> {
+        self.0.iter().map(Entry::to_string).collect()
+    }
+}
+
+fn parse_entry(text: &str, catalogue: Option<&Catalogue>) -> Result<Entry, InvalidAllowList> {
+    let invalid = || InvalidAllowList::Entry(text.to_owned());
+    let (kind, id) = text.split_once(':').ok_or_else(invalid)?;
+    if (kind, id) == ("*", "*") {
+        return Ok(Entry::Everything);
+    }
+    if !crate::scope::is_word(kind) {
+        return Err(invalid());
+    }
+    let good_id = (1..=MAX_ID).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-'));
+    if id != "*" && !good_id {
+        return Err(invalid());
+    }
+    if catalogue.is_some_and(|catalogue| !catalogue.has_resource(kind)) {
+        return Err(InvalidAllowList::UnknownType(kind.to_owned()));
+    }
+    Ok(if id == "*" { Entry::AllOf(kind.to_owned()) } else { Entry::One(kind.to_owned(), id.to_owned()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(texts: &[&str]) -> Result<Vec<String>, String> {
+        AllowList::parse(texts.iter().copied(), &Catalogue::built_in())
+            .map(|list| list.to_strings())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn lists_are_normalised() {
+        assert_eq!(parse(&[]).unwrap(), ["*:*"]);
+        assert_eq!(parse(&["workspace:b", "*:*", "template:*"]).unwrap(), ["*:*"]);
+        assert_eq!(
+            parse(&["workspace:b", "template:t1", "workspace:a", "workspace:b", "template:*"]).unwrap(),
+            ["template:*", "workspace:a", "workspace:b"]
+        );
+    }
+
+    #[test]
+    fn bad_entries_are_quoted() {
+        assert_eq!(parse(&["badvalue"]).unwrap_err(), "invalid allow_list entry \"badvalue\": want <type>:<id>");
+        assert_eq!(parse(&["foo:1"]).unwrap_err(), "unknown resource type \"foo\"");
+        for text in [
+            "*:x",
+            "workspace:",
+            ":x",
+            "workspace:a b",
+            "workspace:a:b",
+            "Workspace:a",
+            &format!("workspace:{}", "a".repeat(129)),
+        ] {
+            assert!(parse(&[text]).is_err(), "{text}");
+        }
+        assert!(parse(&vec!["workspace:a"; 129]).is_err());
+        assert!(parse(&vec!["workspace:a"; 128]).is_ok());
+    }
+
+    #[test]
+    fn a_list_permits_what_it_names() {
+        let list = AllowList::parse(["api_key:*", "user:u1"], &Catalogue::built_in()).unwrap();
+        assert!(list.permits("api_key", "x") && list.permits_all_of("api_key"));
+        assert!(list.permits("user", "u1") && !list.permits("user", "u2") && !list.permits_all_of("user"));
+        assert!(!list.permits("workspace", "w"));
+    }
+}

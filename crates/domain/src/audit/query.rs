@@ -1,0 +1,202 @@
+//! The search language of the audit log: `action:write username:alice date_from:2026-01-01T00:00:00Z`.
+
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use super::Action;
+use crate::clock::Timestamp;
+
+/// Which entries; a field that is none lets all pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// `api_key`, `user`, `audit_log`.
+    pub resource_type: Option<String>,
+    /// Of this thing.
+    pub resource_id: Option<String>,
+    /// Of things called so.
+    pub resource_target: Option<String>,
+    /// Of this action.
+    pub action: Option<Action>,
+    /// By the user called so then.
+    pub username: Option<String>,
+    /// By the user with this address then.
+    pub email: Option<String>,
+    /// From this client address, in its canonical text.
+    pub ip: Option<String>,
+    /// Not before.
+    pub date_from: Option<Timestamp>,
+    /// Not after.
+    pub date_to: Option<Timestamp>,
+    /// By this request.
+    pub request_id: Option<Uuid>,
+}
+
+/// A term of a search that cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidTerm {
+    /// Its key, or the whole term where it has none.
+    pub field: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+const KEYS: &str =
+    "resource_type, resource_id, resource_target, action, username, email, ip, date_from, date_to and request_id";
+
+impl Filter {
+    /// Reads space-separated `key:value` terms. A term is split at its first `:` and may hold only
+    /// one; quotes group what has spaces or colons; a bare word is a `resource_type`.
+    ///
+    /// # Errors
+    /// Every [`InvalidTerm`].
+    pub fn parse(text: &str) -> Result<Self, Vec<InvalidTerm>> {
+        let mut filter = Self::default();
+        let mut wrong = Vec::new();
+        match terms(text) {
+            Ok(terms) => wrong.extend(terms.into_iter().filter_map(|term| filter.add(term).err())),
+            Err(term) => wrong.push(term),
+        }
+        if wrong.is_empty() { Ok(filter) } else { Err(wrong) }
+    }
+
+    fn add(&mut self, term: Term) -> Result<(), InvalidTerm> {
+        let Term { key, value } = term;
+        let invalid = |detail: String| InvalidTerm { field: key.clone(), detail };
+        if value.is_empty() {
+            return Err(invalid(format!("\"{key}:\" has no value")));
+        }
+        let twice = match key.as_str() {
+            "resource_type" => self.resource_type.replace(value.to_lowercase()).is_some(),
+            "resource_id" => self.resource_id.replace(value).is_some(),
+            "resource_target" => self.resource_target.replace(value).is_some(),
+            "username" => self.username.replace(value).is_some(),
+            "email" => self.email.replace(value).is_some(),
+            "action" => {
+                let action = value.to_lowercase().parse().map_err(|error| invalid(format!("{error}")))?;
+                self.action.replace(action).is_some()
+            }
+            "ip" => {
+                let ip: IpAddr = value.parse().map_err(|_| invalid(format!("\"{value}\" is not an IP address")))?;
+                self.ip.replace(ip.to_string()).is_some()
+            }
+            "date_from" => self.date_from.replace(date(&value, "T00:00:00Z").map_err(invalid)?).is_some(),
+            "date_to" => self.date_to.replace(date(&value, "T23:59:59.999999Z").map_err(invalid)?).is_some(),
+            "request_id" => {
+                let id = Uuid::try_parse(&value).map_err(|_| invalid(format!("\"{value}\" is not a UUID")))?;
+                self.request_id.replace(id).is_some()
+            }
+            _ => return Err(invalid(format!("unknown key \"{key}\"; the keys are {KEYS}"))),
+        };
+        if twice { Err(invalid(format!("\"{key}\" is given twice"))) } else { Ok(()) }
+    }
+}
+
+/// An instant in RFC 3339, or a date, which `rest` completes.
+fn date(text: &str, rest: &str) -> Result<Timestamp, String> {
+    text.parse::<Timestamp>()
+        .or_else(|error| format!("{text}{rest}").parse().map_err(|_| error))
+        .map_err(|error| format!("{error}, or a date such as 2026-01-31"))
+}
+
+struct Term {
+    key: String,
+    value: String,
+}
+
+/// Cuts the text at spaces outside of quotes, and each piece at its first colon outside of quotes.
+fn terms(text: &str) -> Result<Vec<Term>, InvalidTerm> {
+    let mut terms = Vec::new();
+    let mut piece = Piece::default();
+    let mut quoted = false;
+    // Dates and addresses hold colons of their own, so a second one counts only for the other keys.
+    for symbol in text.chars().chain(std::iter::once(' ')) {
+        match symbol {
+            '"' => {
+                quoted = !quoted;
+                piece.started = true;
+            }
+            ' ' if !quoted => terms.extend(std::mem::take(&mut piece).finish()?),
+            ':' if !quoted && piece.key.is_none() => {
+                piece.key = Some(std::mem::take(&mut piece.text));
+                piece.started = true;
+            }
+            ':' if !quoted && !piece.holds_colons() => {
+                let field = piece.key.unwrap_or_default();
+                let detail = "a term may hold one \":\"; put a value that has more in quotes".to_owned();
+                return Err(InvalidTerm { field, detail });
+            }
+            _ => {
+                piece.text.push(symbol);
+                piece.started = true;
+            }
+        }
+    }
+    if quoted {
+        return Err(InvalidTerm { field: "q".to_owned(), detail: "a quote is not closed".to_owned() });
+    }
+    Ok(terms)
+}
+
+#[derive(Default)]
+struct Piece {
+    key: Option<String>,
+    text: String,
+    started: bool,
+}
+
+impl Piece {
+    fn holds_colons(&self) -> bool {
+        matches!(self.key.as_deref(), Some("date_from" | "date_to" | "ip"))
+    }
+
+    fn finish(self) -> Result<Option<Term>, InvalidTerm> {
+        if !self.started {
+            return Ok(None);
+        }
+        let term = match self.key {
+            Some(key) => Term { key: key.to_lowercase(), value: self.text },
+            None => Term { key: "resource_type".to_owned(), value: self.text },
+        };
+        Ok(Some(term))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_read() {
+        let text = "action:write username:alice resource_target:\"my token\" date_from:2026-01-01 \
+                    date_to:2026-01-31T12:00:00Z ip:::1";
+        let filter = Filter::parse(text).unwrap();
+        assert_eq!(filter.action, Some(Action::Write));
+        assert_eq!(filter.username.as_deref(), Some("alice"));
+        assert_eq!(filter.resource_target.as_deref(), Some("my token"));
+        assert_eq!(filter.date_from.unwrap().to_string(), "2026-01-01T00:00:00Z");
+        assert_eq!(filter.date_to.unwrap().to_string(), "2026-01-31T12:00:00Z");
+        assert_eq!(filter.ip.as_deref(), Some("::1"));
+        assert_eq!(Filter::parse("api_key").unwrap().resource_type.as_deref(), Some("api_key"));
+        assert_eq!(Filter::parse("  "), Ok(Filter::default()));
+        assert_eq!(Filter::parse("resource_target:\"a:b\"").unwrap().resource_target.as_deref(), Some("a:b"));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_named() {
+        for (text, field) in [
+            ("colour:red", "colour"),
+            ("action:fly", "action"),
+            ("ip:nowhere", "ip"),
+            ("date_from:yesterday", "date_from"),
+            ("request_id:7", "request_id"),
+            ("resource_target:a:b", "resource_target"),
+            ("username:", "username"),
+            ("action:write action:create", "action"),
+            ("resource_target:\"open", "q"),
+        ] {
+            let wrong = Filter::parse(text).unwrap_err();
+            assert_eq!(wrong.first().unwrap().field, field, "{text}: {wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Nothing mints above itself: the one rule that every path which makes a key goes through.
+
+use super::{ApiKey, LoginType};
+use crate::allow_list::AllowList;
+use crate::clock::Timestamp;
+use crate::scope::{Catalogue, Scopes};
+
+/// What a new key would be able to do.
+#[derive(Clone, Copy, Debug)]
+pub struct MintRequest<'a> {
+    /// Its scopes.
+    pub scopes: &'a Scopes,
+    /// What it may be used on.
+    pub allow_list: &'a AllowList,
+    /// When it would end, if the maker asked for a lifetime; none takes what it can get.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What of a request goes beyond the key that makes it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExceedsCaller {
+    /// A scope the maker lacks.
+    #[error("the calling key lacks the scope \"{0}\"")]
+    Scope(String),
+    /// An allow-list entry outside the maker's.
+    #[error("the calling key's allow list does not cover \"{0}\"")]
+    AllowList(String),
+    /// An end after the maker's own.
+    #[error("the calling key itself ends at {0}, before the new one would")]
+    Lifetime(Timestamp),
+}
+
+/// Is the request within what `caller` itself is? Answers the instant that the new key may not
+/// outlive: a token's own end; none for a session, which is a person at work.
+///
+/// # Errors
+/// [`ExceedsCaller`] names the first thing that goes beyond the caller.
+pub fn within_caller(
+    caller: &ApiKey,
+    request: MintRequest<'_>,
+    catalogue: &Catalogue,
+) -> Result<Option<Timestamp>, ExceedsCaller> {
+    if let Some(scope) = catalogue.first_missing(&caller.scopes, request.scopes) {
+        return Err(ExceedsCaller::Scope(scope.to_string()));
+    }
+    if let Some(entry) = caller.allow_list.first_outside(request.allow_list) {
+        return Err(ExceedsCaller::AllowList(entry.to_string()));
+    }
+    match caller.login_type {
+        LoginType::Password => Ok(None),
+        LoginType::Token => match request.expires_at {
+            Some(end) if end > caller.expires_at => Err(ExceedsCaller::Lifetime(caller.expires_at)),
+            _ => Ok(Some(caller.expires_at)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::PlainKey;
+    use crate::lifetime::Lifetime;
+    use crate::user::UserId;
+
+    fn caller(login_type: LoginType, scopes: &[&str], allow: &[&str]) -> ApiKey {
+        let catalogue = Catalogue::built_in();
+        let now = Timestamp::EPOCH;
+        ApiKey {
+            id: PlainKey::generate(login_type).unwrap().id().clone(),
+            user_id: UserId::random(),
+            name: None,
+            login_type,
+            scopes: catalogue.parse_scopes(scopes.iter().copied()).unwrap(),
+            allow_list: AllowList::parse(allow.iter().copied(), &catalogue).unwrap(),
+            lifetime: Lifetime::days(1),
+            created_at: now,
+            updated_at: now,
+            last_used: None,
+            expires_at: now.checked_add(Lifetime::days(1)).unwrap(),
+            ended_at: None,
+            slides_until: None,
+        }
+    }
+
+    fn ask(
+        caller: &ApiKey,
+        scopes: &[&str],
+        allow: &[&str],
+        end: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, ExceedsCaller> {
+        let catalogue = Catalogue::built_in();
+        let scopes = catalogue.parse_scopes(scopes.iter().copied()).unwrap();
+        let allow_list = AllowList::parse(allow.iter().copied(), &catalogue).unwrap();
+        within_caller(caller, MintRequest { scopes: &scopes, allow_list: &allow_list, expires_at: end }, &catalogue)
+    }
+
+    #[test]
+    fn a_token_mints_only_within_itself() {
+        let token = caller(LoginType::Token, &["api_key:create", "workspace:*"], &["api_key:*", "workspace:w1"]);
+        let end = Some(token.expires_at);
+        assert_eq!(ask(&token, &["workspace:read"], &["workspace:w1"], None), Ok(end));
+        assert_eq!(ask(&token, &["workspace:*"], &["workspace:w1"], end), Ok(end));
+        for scopes in [&["*:*"][..], &["template:read"], &["workspace:read", "api_key:*"]] {
+            assert!(matches!(ask(&token, scopes, &["workspace:w1"], None), Err(ExceedsCaller::Scope(_))), "{scopes:?}");
+        }
+        for allow in [&["*:*"][..], &["workspace:*"], &["workspace:w2"]] {
+            assert!(
+                matches!(ask(&token, &["workspace:read"], allow, None), Err(ExceedsCaller::AllowList(_))),
+                "{allow:?}"
+            );
+        }
+        assert!(matches!(
+            ask(&token, &["workspace:read"], &["workspace:w1"], Some(Timestamp::MAX)),
+            Err(ExceedsCaller::Lifetime(_))
+        ));
+    }
+
+    #[test]
+    fn a_session_is_not_held_to_its_own_end() {
+        let session = caller(LoginType::Password, &["*:*"], &["*:*"]);
+        assert_eq!(ask(&session, &["*:*"], &["*:*"], Some(Timestamp::MAX)), Ok(None));
+    }
+}

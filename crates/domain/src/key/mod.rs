@@ -1,0 +1,208 @@
+//! The API key: a credential of a user, with an end.
+
+mod id;
+mod mint;
+mod name;
+mod random_name;
+mod secret;
+
+pub use id::{InvalidKeyId, KeyId};
+pub use mint::{ExceedsCaller, MintRequest, within_caller};
+pub use name::{InvalidTokenName, TokenName};
+pub use random_name::random_name;
+pub use secret::{DIGEST_VERSION, Digest, MalformedKey, PlainKey, PresentedKey};
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::allow_list::AllowList;
+use crate::clock::Timestamp;
+use crate::lifetime::Lifetime;
+use crate::scope::Scopes;
+use crate::user::UserId;
+
+/// How a key came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoginType {
+    /// Made on purpose and named; never moves its end.
+    Token,
+    /// A session, made by logging in with a password; slides while it is used.
+    Password,
+}
+
+impl LoginType {
+    /// Every login type a key can have.
+    pub const ALL: [Self; 2] = [Self::Token, Self::Password];
+
+    /// The word for it, on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Password => "password",
+        }
+    }
+}
+
+impl fmt::Display for LoginType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for LoginType {
+    type Err = UnknownLoginType;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|login_type| login_type.as_str() == text)
+            .ok_or_else(|| UnknownLoginType(text.to_owned()))
+    }
+}
+
+/// A word that is no [`LoginType`].
+#[derive(Debug, thiserror::Error)]
+#[error("unknown login type \"{0}\": want token or password")]
+pub struct UnknownLoginType(String);
+
+/// A key, without its secret: everything about it that may be shown to those who may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Names the key everywhere; also the part of the text form before the `-`.
+    pub id: KeyId,
+    /// Whose credential it is.
+    pub user_id: UserId,
+    /// The name; a session has none.
+    pub name: Option<TokenName>,
+    /// Token or session.
+    pub login_type: LoginType,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// What it may do it to.
+    pub allow_list: AllowList,
+    /// How long it was made to live; a session slides by this much.
+    pub lifetime: Lifetime,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When something about it other than its end or its use last changed.
+    pub updated_at: Timestamp,
+    /// When it was last used, to the minute or the hour; none until then.
+    pub last_used: Option<Timestamp>,
+    /// When it is over. At this very instant it no longer works.
+    pub expires_at: Timestamp,
+    /// When it was ended by hand. If set, the key is dead whatever any clock says.
+    pub ended_at: Option<Timestamp>,
+    /// The instant past which a session may not slide, where something narrower than the
+    /// server's own limit holds: a session made with a token ends no later than that token.
+    pub slides_until: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Is the key over at `now`?
+    #[must_use]
+    pub fn is_dead(&self, now: Timestamp) -> bool {
+        self.ended_at.is_some() || self.expires_at <= now
+    }
+
+    /// The key as it is once ended at `now`, or none if it is dead already: dead is absorbing.
+    #[must_use]
+    pub fn expired_at(&self, now: Timestamp) -> Option<Self> {
+        (!self.is_dead(now)).then(|| Self { expires_at: now, ended_at: Some(now), ..self.clone() })
+    }
+
+    /// Where the end of a session moves when it is used at `now`; none if it stays.
+    ///
+    /// It moves when less than the lifetime less an hour is left, to a whole lifetime from now,
+    /// but never past `session_max_lifetime` after the login.
+    #[must_use]
+    pub fn slide(&self, now: Timestamp, session_max_lifetime: Lifetime) -> Option<Timestamp> {
+        if self.login_type != LoginType::Password || self.is_dead(now) {
+            return None;
+        }
+        if self.expires_at.since(now) >= self.lifetime.saturating_sub(Lifetime::hours(1)) {
+            return None;
+        }
+        let cap = self.created_at.checked_add(session_max_lifetime).unwrap_or(Timestamp::MAX);
+        let cap = self.slides_until.map_or(cap, |until| until.min(cap));
+        let end = now.checked_add(self.lifetime).unwrap_or(Timestamp::MAX).min(cap);
+        (end > self.expires_at).then_some(end)
+    }
+
+    /// Is a use at `now` worth noting? Once a minute for a token, once an hour for a session.
+    #[must_use]
+    pub fn use_is_news(&self, now: Timestamp) -> bool {
+        let grain = match self.login_type {
+            LoginType::Token => Lifetime::minutes(1),
+            LoginType::Password => Lifetime::hours(1),
+        };
+        self.last_used.is_none_or(|last| now.since(last) >= grain)
+    }
+
+    /// The name, or nothing for a session: how the wire and the database write it.
+    #[must_use]
+    pub fn name_text(&self) -> &str {
+        self.name.as_ref().map_or("", TokenName::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_micros(secs * 1_000_000).unwrap()
+    }
+
+    fn key(login_type: LoginType, created: i64, lifetime: Lifetime) -> ApiKey {
+        ApiKey {
+            id: PlainKey::generate(login_type).unwrap().id().clone(),
+            user_id: UserId::random(),
+            name: None,
+            login_type,
+            scopes: Scopes::all(),
+            allow_list: AllowList::all(),
+            lifetime,
+            created_at: at(created),
+            updated_at: at(created),
+            last_used: None,
+            expires_at: at(created).checked_add(lifetime).unwrap(),
+            ended_at: None,
+            slides_until: None,
+        }
+    }
+
+    #[test]
+    fn the_end_is_half_open() {
+        let key = key(LoginType::Token, 0, Lifetime::hours(1));
+        assert!(!key.is_dead(at(3_599)));
+        assert!(key.is_dead(at(3_600)));
+    }
+
+    #[test]
+    fn dead_is_absorbing() {
+        let key = key(LoginType::Token, 0, Lifetime::hours(1));
+        let dead = key.expired_at(at(10)).unwrap();
+        assert_eq!((dead.expires_at, dead.ended_at), (at(10), Some(at(10))));
+        assert!(dead.is_dead(at(5)), "ended by hand is dead whatever the clock says");
+        assert_eq!(dead.expired_at(at(11)), None);
+        assert_eq!(key.expired_at(at(3_600)), None);
+        assert_eq!(dead.slide(at(5), Lifetime::days(30)), None);
+    }
+
+    #[test]
+    fn a_session_slides_when_an_hour_of_its_life_is_spent() {
+        let session = key(LoginType::Password, 0, Lifetime::hours(24));
+        assert_eq!(session.slide(at(3_600), Lifetime::days(30)), None);
+        assert_eq!(session.slide(at(3_601), Lifetime::days(30)), Some(at(3_601 + 86_400)));
+        assert_eq!(session.slide(at(3_601), Lifetime::hours(24)), None, "the limit after login holds");
+        let bound = ApiKey { slides_until: Some(at(86_500)), ..session };
+        assert_eq!(bound.slide(at(3_601), Lifetime::days(30)), Some(at(86_500)));
+    }
+
+    #[test]
+    fn a_token_never_slides() {
+        let token = key(LoginType::Token, 0, Lifetime::hours(24));
+        assert_eq!(token.slide(at(80_000), Lifetime::days(30)), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! The secret of a key: made once, shown once, kept only as a digest.
+//!
+//! Text form: `<id>-<22 base62><6 base62 checksum>`. The checksum is the CRC-32 (IEEE 802.3) of all
+//! before it. It lets a scanner recognise a key and lets rubbish be turned away before the
+//! database is asked; it is no security check.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::LoginType;
+use super::id::{BASE62, ID_DIGITS, KeyId, prefix};
+
+const SECRET_DIGITS: usize = 22;
+const CHECKSUM_DIGITS: usize = 6;
+
+/// The scheme of the stored digests: 1 is SHA-256 of the whole text form. A new scheme gets a new
+/// number, and rows keep the one they were written with.
+pub const DIGEST_VERSION: i16 = 1;
+
+/// The full text of a key. Exists where a key is made and where it is handed out, once.
+#[derive(Clone)]
+pub struct PlainKey {
+    id: KeyId,
+    text: Zeroizing<String>,
+}
+
+impl PlainKey {
+    /// Makes a new key of about 131 bits from the operating system's randomness.
+    ///
+    /// # Errors
+    /// When the operating system has no randomness to give.
+    pub fn generate(login_type: LoginType) -> Result<Self, getrandom::Error> {
+        let digits = Zeroizing::new(random_base62(ID_DIGITS + SECRET_DIGITS)?);
+        let (id_digits, secret) = digits.split_at(ID_DIGITS);
+        let id = KeyId::from_parts(login_type, id_digits);
+        let body = Zeroizing::new(format!("{id}-{secret}"));
+        let text = Zeroizing::new(format!("{}{}", *body, checksum(&body)));
+        Ok(Self { id, text })
+    }
+
+    /// The part that may be shown.
+    #[must_use]
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// The secret text. Whoever calls this is handing it to its owner.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// What is stored in its place.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.text)
+    }
+}
+
+impl fmt::Debug for PlainKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// SHA-256 of a key's text form.
+#[derive(Clone, Copy)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    /// A digest as it was stored.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Equality that takes the same time wherever the two differ.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        constant_time_eq::constant_time_eq_32(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A key that somebody presented, well formed but not yet known to be right.
+#[derive(Clone, Debug)]
+pub struct PresentedKey {
+    /// The id it claims.
+    pub id: KeyId,
+    /// The digest of what was presented.
+    pub digest: Digest,
+}
+
+/// A text that cannot be a key: wrong shape or wrong checksum. The text is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a key: wrong shape or checksum")]
+pub struct MalformedKey;
+
+impl PresentedKey {
+    /// Reads a key's text form.
+    ///
+    /// # Errors
+    /// [`MalformedKey`] when prefix, length, alphabet or checksum is wrong.
+    pub fn parse(text: &str) -> Result<Self, MalformedKey> {
+        let (id, rest) = text.split_once('-').ok_or(MalformedKey)?;
+        let id: KeyId = id.parse().map_err(|_| MalformedKey)?;
+        if rest.len() != SECRET_DIGITS + CHECKSUM_DIGITS || !rest.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(MalformedKey);
+        }
+        // All ASCII by now, so the cut falls between characters.
+        let (body, sum) = text.split_at(text.len() - CHECKSUM_DIGITS);
+        if checksum(body) != sum {
+            return Err(MalformedKey);
+        }
+        Ok(Self { id, digest: Digest::of(text) })
+    }
+
+    /// Does the id claim to be that of a session?
+    #[must_use]
+    pub fn claims_session(&self) -> bool {
+        self.id.as_str().starts_with(prefix(LoginType::Password))
+    }
+}
+
+/// CRC-32 of the body in six base62 digits, zero-padded; 62^6 is more than 2^32.
+fn checksum(body: &str) -> String {
+    let mut rest = crc32fast::hash(body.as_bytes());
+    let mut digits = [b'0'; CHECKSUM_DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = base62((rest % 62) as usize);
+        rest /= 62;
+    }
+    digits.iter().map(|&byte| char::from(byte)).collect()
+}
+
+/// Digits drawn without bias: bytes of 248 and more are thrown away, since 248 is 4 times 62.
+fn random_base62(count: usize) -> Result<String, getrandom::Error> {
+    let mut digits = String::with_capacity(count);
+    let mut bytes = Zeroizing::new([0_u8; 48]);
+    while digits.len() < count {
+        getrandom::fill(bytes.as_mut_slice())?;
+        for byte in bytes.iter().filter(|&&byte| byte < 248) {
+            if digits.len() == count {
+                break;
+            }
+            digits.push(char::from(base62(usize::from(byte % 62))));
+        }
+    }
+    Ok(digits)
+}
+
+fn base62(value: usize) -> u8 {
+    BASE62.get(value).copied().unwrap_or(b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_key_has_the_documented_shape_and_reads_back() {
+        let plain = PlainKey::generate(LoginType::Token).unwrap();
+        assert_eq!(plain.expose().len(), 14 + 1 + 22 + 6);
+        assert!(plain.expose().starts_with(&format!("{}-", plain.id())));
+        let presented = PresentedKey::parse(plain.expose()).unwrap();
+        assert_eq!(&presented.id, plain.id());
+        assert!(presented.digest.matches(&plain.digest()));
+        assert!(!presented.claims_session());
+    }
+
+    #[test]
+    fn the_checksum_is_crc_32_in_base62_with_zeros_in_front() {
+        // CRC-32 of "123456789" is 0xCBF43926 = 3421780262, the check value of the standard.
+        assert_eq!(checksum("123456789"), "3jZRME");
+    }
+
+    #[test]
+    fn rubbish_is_turned_away() {
+        let plain = PlainKey::generate(LoginType::Password).unwrap();
+        let good = plain.expose();
+        let last = if good.ends_with('0') { "1" } else { "0" };
+        let wrong_sum = format!("{}{last}", &good[..good.len() - 1]);
+        for text in ["", "-", "kwd_", &good[1..], &format!("{good}0"), &wrong_sum, "kwd_éééééé-0000"] {
+            assert_eq!(PresentedKey::parse(text).unwrap_err(), MalformedKey, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_print_as_redacted() {
+        let plain = PlainKey::generate(LoginType::Token).unwrap();
+        assert_eq!(format!("{plain:?} {:?}", plain.digest()), "[redacted] [redacted]");
+    }
+}

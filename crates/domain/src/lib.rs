@@ -1,0 +1,22 @@
+//! The rules of Keyward: what an API key is, when it is dead, what it may do, who may do what to it.
+//!
+//! Everything here is a pure function of its arguments. Time comes in as a [`Timestamp`]; the
+//! only thing taken from outside is the operating system's randomness, for new secrets.
+//!
+//! **Invariant:** nothing in this crate does I/O or knows of HTTP, SQL or an async runtime.
+
+pub mod access;
+pub mod allow_list;
+pub mod audit;
+pub mod clock;
+pub mod key;
+pub mod lifetime;
+pub mod scope;
+pub mod user;
+
+pub use allow_list::AllowList;
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use key::{ApiKey, KeyId, LoginType, PlainKey, TokenName};
+pub use lifetime::Lifetime;
+pub use scope::{Catalogue, Scope, Scopes};
+pub use user::{Role, Roles, User, UserId};

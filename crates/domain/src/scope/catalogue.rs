@@ -1,0 +1,313 @@
+//! The catalogue: which scopes may be asked for, what they are for, and what the composites hold.
+//!
+//! It is data. The built-in one is `catalogue.toml` beside this file; a server can be given
+//! another.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Scope, Scopes, is_word};
+
+/// Resources with their actions, composites, and aliases.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    resources: BTreeMap<String, Resource>,
+    composites: BTreeMap<Scope, Composite>,
+    aliases: BTreeMap<String, Scope>,
+}
+
+#[derive(Clone, Debug)]
+struct Resource {
+    description: String,
+    actions: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug)]
+struct Composite {
+    description: String,
+    parts: Vec<Scope>,
+}
+
+/// A scope that may be asked for, and one line on what it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeDescription {
+    /// Its canonical name.
+    pub name: String,
+    /// What a key with it may do.
+    pub description: String,
+}
+
+/// A text that names no scope in the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid or unsupported API key scope: \"{name}\"")]
+pub struct UnknownScope {
+    /// What was asked for.
+    pub name: String,
+    /// Names that are spelt alike, nearest first; at most three.
+    pub near: Vec<String>,
+}
+
+/// What is wrong with a catalogue file.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidCatalogue {
+    /// Not TOML, or not of the shape of a catalogue.
+    #[error(transparent)]
+    Syntax(#[from] toml::de::Error),
+    /// A resource or action that no scope can hold.
+    #[error("\"{0}\" is not a word a scope can hold: want lower-case letters, digits, _, . and -, a letter first")]
+    Word(String),
+    /// A composite or alias that is not of the form of a scope.
+    #[error(transparent)]
+    Scope(#[from] super::InvalidScope),
+    /// A composite or alias that points at nothing.
+    #[error("\"{name}\" refers to \"{target}\", which is in no resource of this catalogue")]
+    Dangling {
+        /// The composite or alias.
+        name: String,
+        /// What it refers to.
+        target: String,
+    },
+    /// No resource at all.
+    #[error("the catalogue has no resources; name at least one as [resources.NAME]")]
+    Empty,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    resources: BTreeMap<String, FileResource>,
+    #[serde(default)]
+    composites: BTreeMap<String, FileComposite>,
+    #[serde(default)]
+    aliases: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileResource {
+    description: String,
+    actions: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileComposite {
+    description: String,
+    scopes: Vec<String>,
+}
+
+impl Catalogue {
+    /// The catalogue that comes with the program.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
+    pub fn built_in() -> Self {
+        Self::from_toml(include_str!("catalogue.toml")).expect("the built-in catalogue is valid")
+    }
+
+    /// Reads a catalogue file.
+    ///
+    /// # Errors
+    /// [`InvalidCatalogue`] says which entry is wrong.
+    pub fn from_toml(text: &str) -> Result<Self, InvalidCatalogue> {
+        let file: File = toml::from_str(text)?;
+        if file.resources.is_empty() {
+            return Err(InvalidCatalogue::Empty);
+        }
+        let mut catalogue = Self::default();
+        for (name, resource) in file.resources {
+            let words = std::iter::once(&name).chain(resource.actions.keys());
+            if let Some(bad) = words.into_iter().find(|word| !is_word(word)) {
+                return Err(InvalidCatalogue::Word(bad.clone()));
+            }
+            let FileResource { description, actions } = resource;
+            catalogue.resources.insert(name, Resource { description, actions });
+        }
+        for (name, composite) in file.composites {
+            let parts =
+                composite.scopes.iter().map(|part| catalogue.target(&name, part)).collect::<Result<Vec<_>, _>>()?;
+            let description = composite.description;
+            catalogue.composites.insert(name.parse()?, Composite { description, parts });
+        }
+        for (name, target) in file.aliases {
+            let target = catalogue.target(&name, &target)?;
+            catalogue.aliases.insert(name, target);
+        }
+        Ok(catalogue)
+    }
+
+    fn target(&self, name: &str, target: &str) -> Result<Scope, InvalidCatalogue> {
+        let scope: Scope = target.parse()?;
+        if self.is_plain(&scope) {
+            Ok(scope)
+        } else {
+            Err(InvalidCatalogue::Dangling { name: name.to_owned(), target: target.to_owned() })
+        }
+    }
+
+    /// Is it `*:*`, or a resource of ours with `*` or one of its actions?
+    fn is_plain(&self, scope: &Scope) -> bool {
+        *scope == Scope::all()
+            || self
+                .resources
+                .get(scope.resource())
+                .is_some_and(|resource| scope.action() == "*" || resource.actions.contains_key(scope.action()))
+    }
+
+    /// Is there such a resource type?
+    #[must_use]
+    pub fn has_resource(&self, name: &str) -> bool {
+        self.resources.contains_key(name)
+    }
+
+    /// Reads a scope's name or alias into its canonical form.
+    ///
+    /// # Errors
+    /// [`UnknownScope`] with names that are near.
+    pub fn parse_scope(&self, text: &str) -> Result<Scope, UnknownScope> {
+        if let Some(scope) = self.aliases.get(text) {
+            return Ok(scope.clone());
+        }
+        text.parse()
+            .ok()
+            .filter(|scope| self.is_plain(scope) || self.composites.contains_key(scope))
+            .ok_or_else(|| UnknownScope { name: text.to_owned(), near: self.near(text) })
+    }
+
+    /// Reads a list of scopes; no text at all gives `*:*`.
+    ///
+    /// # Errors
+    /// [`UnknownScope`] for the first that is not in the catalogue.
+    pub fn parse_scopes<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Result<Scopes, UnknownScope> {
+        let scopes = texts.into_iter().map(|text| self.parse_scope(text)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Scopes::new(scopes).unwrap_or_else(Scopes::all))
+    }
+
+    /// Do the held scopes, composites resolved, include `needed`?
+    #[must_use]
+    pub fn grants(&self, held: &Scopes, needed: &Scope) -> bool {
+        held.iter().any(|scope| match self.composites.get(scope) {
+            Some(composite) => scope == needed || composite.parts.iter().any(|part| part.covers(needed)),
+            None => scope.covers(needed),
+        })
+    }
+
+    /// The first of the wanted scopes that the held ones do not include; a composite is included
+    /// if all its parts are.
+    #[must_use]
+    pub fn first_missing<'a>(&self, held: &Scopes, wanted: &'a Scopes) -> Option<&'a Scope> {
+        wanted.iter().find(|&scope| {
+            !self.grants(held, scope)
+                && self
+                    .composites
+                    .get(scope)
+                    .is_none_or(|composite| !composite.parts.iter().all(|part| self.grants(held, part)))
+        })
+    }
+
+    /// Every scope that may be asked for, aliases left out, sorted by name.
+    #[must_use]
+    pub fn describe(&self) -> Vec<ScopeDescription> {
+        let all =
+            ScopeDescription { name: Scope::all().to_string(), description: "Everything the user may do.".to_owned() };
+        let mut scopes = vec![all];
+        for (name, resource) in &self.resources {
+            scopes.push(ScopeDescription { name: format!("{name}:*"), description: resource.description.clone() });
+            scopes.extend(resource.actions.iter().map(|(action, description)| ScopeDescription {
+                name: format!("{name}:{action}"),
+                description: description.clone(),
+            }));
+        }
+        scopes.extend(self.composites.iter().map(|(scope, composite)| ScopeDescription {
+            name: scope.to_string(),
+            description: composite.description.clone(),
+        }));
+        scopes.sort_by(|a, b| a.name.cmp(&b.name));
+        scopes
+    }
+
+    /// Up to three known names within a third of the text's length in edits, nearest first.
+    fn near(&self, text: &str) -> Vec<String> {
+        let limit = (text.chars().count() / 3).max(2);
+        let mut names: Vec<(usize, String)> = self
+            .describe()
+            .into_iter()
+            .map(|scope| scope.name)
+            .chain(self.aliases.keys().cloned())
+            .map(|name| (strsim::damerau_levenshtein(text, &name), name))
+            .filter(|(distance, _)| *distance <= limit)
+            .collect();
+        names.sort();
+        names.into_iter().map(|(_, name)| name).take(3).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(names: &[&str]) -> Scopes {
+        Catalogue::built_in().parse_scopes(names.iter().copied()).unwrap()
+    }
+
+    #[test]
+    fn the_built_in_catalogue_is_valid_and_complete() {
+        let catalogue = Catalogue::from_toml(include_str!("catalogue.toml")).unwrap();
+        for name in
+            ["*:*", "api_key:verify", "audit_log:read", "workspace:application_connect", "coder:workspaces.create"]
+        {
+            assert!(catalogue.describe().iter().any(|scope| scope.name == name), "{name}");
+        }
+        assert!(catalogue.describe().iter().all(|scope| !scope.description.is_empty()));
+    }
+
+    #[test]
+    fn aliases_become_canonical_and_duplicates_are_dropped() {
+        assert_eq!(parse(&["all", "coder:all", "*:*"]).to_strings(), ["*:*"]);
+        assert_eq!(parse(&["application_connect"]).to_strings(), ["workspace:application_connect"]);
+        assert_eq!(
+            parse(&["workspace:read", "api_key:read", "workspace:read"]).to_strings(),
+            ["workspace:read", "api_key:read"]
+        );
+    }
+
+    #[test]
+    fn an_unknown_scope_names_its_neighbours() {
+        let error = Catalogue::built_in().parse_scope("workspace:raed").unwrap_err();
+        assert_eq!(error.to_string(), "invalid or unsupported API key scope: \"workspace:raed\"");
+        assert_eq!(error.near.first().map(String::as_str), Some("workspace:read"));
+        for text in ["foo:bar", "workspace:fly", "*:read", "", "foo:*"] {
+            assert!(Catalogue::built_in().parse_scope(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_composite_grants_its_parts() {
+        let catalogue = Catalogue::built_in();
+        let held = parse(&["coder:workspaces.access"]);
+        assert!(catalogue.grants(&held, &"workspace:ssh".parse().unwrap()));
+        assert!(!catalogue.grants(&held, &"workspace:delete".parse().unwrap()));
+        assert_eq!(catalogue.first_missing(&parse(&["workspace:*", "template:*"]), &held), None);
+        assert_eq!(
+            catalogue.first_missing(&held, &parse(&["workspace:ssh", "workspace:*"])).unwrap().to_string(),
+            "workspace:*"
+        );
+    }
+
+    #[test]
+    fn a_faulty_catalogue_says_what_is_wrong() {
+        for (text, message) in [
+            ("", "no resources"),
+            ("[resources.Bad]\ndescription = \"x\"\nactions = {}", "\"Bad\""),
+            ("[resources.a]\ndescription = \"x\"\nactions = {b = \"y\"}\n[aliases]\nq = \"a:c\"", "refers to \"a:c\""),
+            (
+                "[resources.a]\ndescription = \"x\"\nactions = {}\n[composites.\"c:d\"]\ndescription=\"\"\nscopes=[\"a\"]",
+                "\"a\" is not a scope",
+            ),
+        ] {
+            let error = Catalogue::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Scopes: `resource:action`, with wildcards, and the catalogue of those that exist.
+
+mod catalogue;
+
+pub use catalogue::{Catalogue, InvalidCatalogue, ScopeDescription, UnknownScope};
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One scope: `resource:action`, `resource:*`, or `*:*`.
+///
+/// A composite (`coder:workspaces.create`) has the same form; what it stands for is in the
+/// [`Catalogue`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    resource: String,
+    action: String,
+}
+
+/// A text that is not of the form of a scope.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a scope: want resource:action, resource:* or *:*, in lower case")]
+pub struct InvalidScope(String);
+
+impl Scope {
+    /// `*:*`.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { resource: "*".to_owned(), action: "*".to_owned() }
+    }
+
+    /// Does holding this scope include `needed`? Composites are the catalogue's to resolve.
+    #[must_use]
+    pub fn covers(&self, needed: &Self) -> bool {
+        (self.resource == "*" || self.resource == needed.resource)
+            && (self.action == "*" || self.action == needed.action)
+    }
+
+    pub(crate) fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    pub(crate) fn action(&self) -> &str {
+        &self.action
+    }
+}
+
+impl FromStr for Scope {
+    type Err = InvalidScope;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some(("*", "*")) => Ok(Self::all()),
+            Some((resource, action)) if is_word(resource) && (action == "*" || is_word(action)) => {
+                Ok(Self { resource: resource.to_owned(), action: action.to_owned() })
+            }
+            _ => Err(InvalidScope(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.resource, self.action)
+    }
+}
+
+/// `[a-z][a-z0-9_.-]*`
+pub(crate) fn is_word(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-'))
+}
+
+/// The scopes of a key: at least one, no duplicates, in the order they were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scopes(Vec<Scope>);
+
+impl Scopes {
+    /// `*:*` alone.
+    #[must_use]
+    pub fn all() -> Self {
+        Self(vec![Scope::all()])
+    }
+
+    /// Keeps the first of each; none if there is none at all.
+    #[must_use]
+    pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Option<Self> {
+        let mut kept: Vec<Scope> = Vec::new();
+        for scope in scopes {
+            if !kept.contains(&scope) {
+                kept.push(scope);
+            }
+        }
+        (!kept.is_empty()).then_some(Self(kept))
+    }
+
+    /// Is `*:*` among them?
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.0.contains(&Scope::all())
+    }
+
+    /// One by one, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter()
+    }
+
+    /// As texts, in order.
+    #[must_use]
+    pub fn to_strings(&self) -> Vec<String> {
+        self.0.iter().map(Scope::to_string).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_cover_what_they_say_and_no_more() {
+        let covers = |held: &str, needed: &str| held.parse::<Scope>().unwrap().covers(&needed.parse().unwrap());
+        for (held, needed, expected) in [
+            ("*:*", "workspace:read", true),
+            ("*:*", "*:*", true),
+            ("workspace:*", "workspace:read", true),
+            ("workspace:*", "workspace:*", true),
+            ("workspace:*", "template:read", false),
+            ("workspace:*", "*:*", false),
+            ("workspace:read", "workspace:read", true),
+            ("workspace:read", "workspace:*", false),
+            ("workspace:read", "workspace:update", false),
+        ] {
+            assert_eq!(covers(held, needed), expected, "{held} covers {needed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_scope_is_refused() {
+        for text in ["", "workspace", "*", "*:read", "Workspace:read", "workspace:", ":read", "a:b:c", "a b:c", "1a:b"]
+        {
+            assert!(text.parse::<Scope>().is_err(), "{text}");
+        }
+    }
+}

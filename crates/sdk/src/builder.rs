@@ -1,0 +1,159 @@
+//! Builds a [`Client`].
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+
+use crate::client::{Client, Shared, bearer};
+use crate::error::{Error, InvalidInput};
+use crate::secret::SecretString;
+use crate::{base_url, tls};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const RETRIES: u32 = 2;
+const USER_AGENT: &str = concat!("keyward-sdk/", env!("CARGO_PKG_VERSION"));
+
+/// How long a connection is kept for the next call. Servers close idle ones after 5 s or more; a
+/// create that is sent into one just being closed fails and must not be sent again.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// What a [`Client`] is built from. Begins at [`Client::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), keyward_sdk::Error> {
+/// let client = keyward_sdk::Client::builder("http://127.0.0.1:7080/")
+///     .timeout(Duration::from_secs(5))
+///     .user_agent("deploy-bot/1.0")
+///     .retries(0)
+///     .build()?;
+/// assert_eq!(client.url(), "http://127.0.0.1:7080");
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct ClientBuilder {
+    url: String,
+    token: Option<SecretString>,
+    timeout: Duration,
+    user_agent: String,
+    root_certificates: Vec<Vec<u8>>,
+    retries: u32,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(url: String) -> Self {
+        Self {
+            url,
+            token: None,
+            timeout: TIMEOUT,
+            user_agent: USER_AGENT.to_owned(),
+            root_certificates: Vec::new(),
+            retries: RETRIES,
+        }
+    }
+
+    /// The credential: the text of a token or of a session. Without one only what is public can
+    /// be called.
+    pub fn token(mut self, token: impl Into<SecretString>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// How long an attempt may take, from connecting to the end of the answer; 30 s unless given.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// What the client calls itself, in the server's logs and the audit log; `keyward-sdk/<version>`
+    /// unless given.
+    pub fn user_agent(mut self, user_agent: &str) -> Self {
+        user_agent.clone_into(&mut self.user_agent);
+        self
+    }
+
+    /// Root certificates in PEM, to be trusted beside the system's. Can be called again for more.
+    pub fn root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.root_certificates.push(pem.as_ref().to_vec());
+        self
+    }
+
+    /// How many times at the most a request that may be sent twice is sent again; 2 unless given.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// The client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for a URL, token, user agent or certificate that cannot be used;
+    /// [`Error::Setup`] when the HTTP client cannot be made.
+    pub fn build(self) -> Result<Client, Error> {
+        let url = base_url::parse(&self.url)?;
+        if let Some(token) = &self.token {
+            bearer(token)?;
+        }
+        let user_agent = HeaderValue::from_str(&self.user_agent)
+            .ok()
+            .filter(|value| !value.is_empty())
+            .ok_or(InvalidInput::Header("user agent"))?;
+
+        // Over `http://` no certificate is looked at, as no redirect is followed; and a proxy
+        // would be shown the credential.
+        let encrypted = url.starts_with("https://");
+        let system_roots = if encrypted { tls::system_roots() } else { Vec::new() };
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config(system_roots, &self.root_certificates)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .user_agent(user_agent)
+            .timeout(self.timeout)
+            .connect_timeout(self.timeout.min(CONNECT_TIMEOUT))
+            .pool_idle_timeout(IDLE);
+        let http = if encrypted { http } else { http.no_proxy() };
+        let http = http.build().map_err(|error| Error::Setup(Box::new(error)))?;
+        Ok(Client::new(Shared { http, url: url.into(), retries: self.retries }, self.token))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL has not been looked at yet and may hold a password.
+        f.debug_struct("ClientBuilder").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_or_user_agent_that_cannot_be_sent_is_refused_and_not_repeated() {
+        for token in ["", "kwd_x\n", "kwd_x ", "kwd_ä"] {
+            let error = Client::builder("http://h").token(token).build().unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "the token is empty or holds a character that cannot be sent, such as a line break"
+            );
+        }
+        assert!(Client::builder("http://h").user_agent("a\r\nX: y").build().is_err());
+    }
+
+    #[test]
+    fn a_client_is_small_to_clone_sendable_and_silent() {
+        fn assert_handle<T: Clone + Send + Sync + 'static>(_: &T) {}
+        let builder = Client::builder("https://ada:hunter2@h").token("kwd_hush");
+        assert!(!format!("{builder:?}").contains("hunter2"));
+        let client = Client::builder("https://h").token("kwd_hush").build().unwrap();
+        assert_handle(&client);
+        let shown = format!("{builder:?} {client:?} {:?}", client.with_token("kws_hush"));
+        assert!(!shown.contains("hush"), "{shown}");
+        assert!(size_of::<Client>() <= 2 * size_of::<usize>());
+    }
+}

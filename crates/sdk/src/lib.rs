@@ -1,0 +1,100 @@
+//! The Rust client of Keyward: issue API keys, list them, expire them.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use keyward_sdk::{Client, CreateToken, TokensFilter, UserRef};
+//!
+//! # async fn example(secret: keyward_sdk::SecretString) -> Result<(), keyward_sdk::Error> {
+//! let client = Client::builder("http://127.0.0.1:7080").token(secret).build()?;
+//! let wanted = CreateToken::new().name("ci").lifetime(Duration::from_secs(3600)).scope("workspace:read");
+//! let created = client.create_token(&UserRef::Me, &wanted).await?;
+//! println!("{}", created.key.expose()); // the one time it can be read
+//! client.expire_api_key(&UserRef::Me, created.id()).await?;
+//! let filter = TokensFilter { include_expired: true, ..TokensFilter::default() };
+//! let all = client.tokens(&UserRef::Me, &filter).await?;
+//! # assert!(!all.is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a call does
+//!
+//! * It runs on tokio, with its timers and its network switched on. Every future is `Send`.
+//! * It never follows a redirect, and an `http://` server is never called through a proxy: a
+//!   credential goes to the server that was named and to no other. For `https://` the proxy that
+//!   `HTTPS_PROXY` and `NO_PROXY` name is used; it sees ciphertext.
+//! * What may be sent twice (`GET`, `PUT`, `DELETE`) is sent again, [twice at the
+//!   most](ClientBuilder::retries), when the connection failed, no answer came, or the server
+//!   answered 429 or 503, after the pause that `Retry-After` asks for. A create is never sent again.
+//! * When the answer to a change was lost and the repetition fails, the first failure is what
+//!   comes back: the change may have been made, and a later "not found" must not hide that.
+//!
+//! # Errors
+//!
+//! ```no_run
+//! # async fn example(client: keyward_sdk::Client) -> Result<(), keyward_sdk::Error> {
+//! use keyward_sdk::{Error, UserRef};
+//!
+//! match client.api_key_by_name(&UserRef::Me, "ci").await {
+//!     Ok(token) => println!("{} lives until {}", token.id, token.expires_at),
+//!     Err(error) if error.is_not_found() => println!("there is no such token"),
+//!     Err(Error::Api(refused)) => println!("{}; {}", refused.message, refused.hint.unwrap_or_default()),
+//!     Err(error) => return Err(error),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Invariant:** no error, no `Debug` output and no log line of this crate holds a credential.
+
+#![expect(
+    clippy::result_large_err,
+    reason = "an `Api` error has all that the server said in public fields; being matched without a box is worth the bytes"
+)]
+
+mod answer;
+mod audit;
+mod base_url;
+mod builder;
+mod call;
+mod client;
+mod create_token;
+mod error;
+mod keys;
+mod page;
+mod path;
+mod retry;
+mod secret;
+mod sessions;
+mod system;
+mod tls;
+mod transport;
+mod user_ref;
+mod users;
+
+pub use keyward_api as api;
+pub use keyward_domain::{Lifetime, Timestamp};
+
+pub use audit::AuditFilter;
+pub use builder::ClientBuilder;
+pub use client::Client;
+pub use create_token::{CreateToken, CreatedToken};
+pub use error::{ApiError, Error, InvalidInput};
+pub use keys::{ExpireOutcome, KeysFilter, TokensFilter};
+pub use page::{Page, Paged};
+pub use secret::SecretString;
+pub use sessions::CreateFirstUser;
+pub use transport::TransportError;
+pub use user_ref::UserRef;
+pub use users::{CreateUser, UsersFilter};
+
+/// What the server answers with.
+pub mod types {
+    pub use keyward_api::audit::{AuditActor, AuditLog, AuditLogs, DiffField};
+    pub use keyward_api::keys::{ApiKey, ApiKeyWithOwner, LoginType, TokenConfig};
+    pub use keyward_api::system::{BuildInfo, ScopeCatalogue, ScopeInfo};
+    pub use keyward_api::users::{User, UserRole};
+    pub use keyward_api::{ErrorCode, Validation};
+    pub use uuid::Uuid;
+}

@@ -1,0 +1,73 @@
+//! `GET /api/v2/audit`: the audit log, newest first.
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use keyward_api::audit::{AuditActor, AuditLog, DiffField, ListAudit};
+use keyward_api::page::COUNT_CAP;
+use keyward_domain::audit::Entry;
+use keyward_service::audit::AuditPage;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::http::{Call, Page, Problem, stream_list};
+
+/// How many entries a page has if the client did not say.
+const DEFAULT_LIMIT: u32 = 100;
+
+pub(crate) async fn list(call: Call<ListAudit>) -> Result<HttpResponse, Problem> {
+    let caller = call.caller()?;
+    call.service().may_read_audit(caller)?;
+    let query = call.query()?;
+    let filter = call.service().audit_filter(query.q.as_deref().unwrap_or_default())?;
+    let page = Page::of_query(query.limit, query.after.as_deref(), AuditPage::first())?.or_limit(DEFAULT_LIMIT);
+    let count = call.service().audit_count(filter.clone(), COUNT_CAP).await?;
+    let closing = format!("],\"count\":{count},\"count_cap\":{COUNT_CAP}}}");
+    let service = call.service().clone();
+    let read = move |start, limit| {
+        let (service, filter) = (service.clone(), filter.clone());
+        async move { service.audit_page(filter, start, limit).await }
+    };
+    stream_list(&call, page, "{\"audit_logs\":[", closing, read, place, show).await
+}
+
+fn place(entry: &Entry) -> AuditPage {
+    AuditPage { time: entry.time, id: entry.id }
+}
+
+fn show(entry: &Entry) -> AuditLog {
+    let request = entry.request.as_ref();
+    AuditLog {
+        id: entry.id,
+        request_id: request.map_or(Uuid::nil(), |request| request.id),
+        time: entry.time,
+        ip: request.and_then(|request| request.ip).map_or_else(String::new, |ip| ip.to_string()),
+        user_agent: request.map_or_else(String::new, |request| request.user_agent.clone()),
+        resource_type: entry.resource_type.clone(),
+        resource_id: entry.resource_id.clone(),
+        resource_target: entry.resource_target.clone(),
+        action: entry.action.to_string(),
+        diff: diff(&entry.diff),
+        old: entry.old.clone(),
+        new: entry.new.clone(),
+        status_code: entry.status_code,
+        description: entry.description.clone(),
+        user: entry.actor.as_ref().map(|actor| AuditActor {
+            id: actor.id.as_uuid(),
+            username: actor.username.to_string(),
+            email: actor.email.to_string(),
+        }),
+        additional_fields: entry.additional_fields.clone(),
+    }
+}
+
+fn diff(stored: &Value) -> BTreeMap<String, DiffField> {
+    let fields = stored.as_object().into_iter().flatten();
+    fields
+        .map(|(name, field)| {
+            let part = |key: &str| field.get(key).cloned().unwrap_or_default();
+            let secret = field.get("secret").and_then(Value::as_bool).unwrap_or(false);
+            (name.clone(), DiffField { old: part("old"), new: part("new"), secret })
+        })
+        .collect()
+}

@@ -1,0 +1,102 @@
+//! What happens around every request: its id, the headers of every answer, errors in their shape,
+//! the log and the counters.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, web};
+use keyward_api::{ErrorCode, headers};
+
+use super::problem::Problem;
+use super::request::RequestContext;
+use crate::VERSION;
+use crate::app::App;
+
+/// Wraps every request.
+pub(crate) async fn around(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = Instant::now();
+    let Some(app) = request.app_data::<web::Data<App>>().cloned() else {
+        return Err(Problem::new(ErrorCode::Internal, "The server is not set up.").into());
+    };
+    let context = RequestContext::of(request.request(), &app);
+    request.extensions_mut().insert(context.clone());
+    // Handlers and extractors answer their errors themselves; an error here is the framework's own.
+    let answer = next.call(request).await?.map_into_boxed_body();
+    let mut answer = shaped(answer, &context);
+    add_headers(&mut answer, &context);
+    let route = answer.request().match_pattern().unwrap_or_else(|| "none".to_owned());
+    app.metrics.count(answer.request().method().as_str(), &route, answer.status().as_u16(), began.elapsed());
+    tracing::debug!(
+        request_id = %context.id,
+        method = %answer.request().method(),
+        path = answer.request().path(),
+        status = answer.status().as_u16(),
+        micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "answered"
+    );
+    Ok(answer)
+}
+
+/// Gives errors their body, whoever made them.
+fn shaped(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> ServiceResponse<BoxBody> {
+    if let Some(problem) = answer.response().error().and_then(|error| error.as_error::<Problem>()) {
+        if let Some(cause) = &problem.cause {
+            let cause = cause.as_ref() as &(dyn std::error::Error + 'static);
+            tracing::error!(request_id = %context.id, code = %problem.code, chain = chain(cause), "a request failed");
+        }
+        let shaped = problem.answer(context.id);
+        return answer.into_response(shaped);
+    }
+    let ours = answer.headers().contains_key(header::CONTENT_TYPE);
+    let code = match answer.status() {
+        StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
+        status if status.is_server_error() && !ours => ErrorCode::Internal,
+        status if status.is_client_error() && !ours => ErrorCode::BadRequest,
+        _ => return answer,
+    };
+    let mut problem = Problem::new(code, code.meaning().trim());
+    if let Some(allow) = answer.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()) {
+        problem = problem.header(header::ALLOW, allow).hint(format!("This path takes {allow}."));
+    }
+    let shaped = problem.answer(context.id);
+    answer.into_response(shaped)
+}
+
+/// An error and what it came from, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+fn add_headers(answer: &mut ServiceResponse<BoxBody>, context: &RequestContext) {
+    let under_api = answer.request().path().starts_with("/api");
+    let headers = answer.headers_mut();
+    let id = context.id.to_string();
+    let lineage_version = format!("v{VERSION}");
+    for (name, value) in [
+        (headers::VERSION, VERSION),
+        (headers::LINEAGE_VERSION, lineage_version.as_str()),
+        (headers::REQUEST_ID, id.as_str()),
+        ("X-Content-Type-Options", "nosniff"),
+    ] {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+    if under_api {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}

@@ -1,0 +1,204 @@
+//! A call of an endpoint: the one extractor that every handler takes.
+//!
+//! It stands for the order in which a request is judged: its body is taken in (bounded, not looked
+//! at) → who asks → the scope that the endpoint declares. The handler looks things up and decides
+//! who may, and only then reads the body and the query.
+
+use std::marker::PhantomData;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use keyward_api::users::Login;
+use keyward_api::{Access, Endpoint, ErrorCode};
+use keyward_domain::access::Act;
+use keyward_service::{Caller, Lane, Service};
+use serde::de::DeserializeOwned;
+
+use super::body;
+use super::credential;
+use super::problem::Problem;
+use super::request::RequestContext;
+use crate::app::App;
+
+/// A call of the endpoint `E`, authenticated and in scope as `E` declares.
+pub(crate) struct Call<E> {
+    app: web::Data<App>,
+    request: HttpRequest,
+    context: RequestContext,
+    caller: Option<Caller>,
+    body: Bytes,
+    endpoint: PhantomData<E>,
+}
+
+impl<E: Endpoint + 'static> FromRequest for Call<E> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            let limit = if E::NAME == Login::NAME { body::LOGIN_LIMIT } else { body::LIMIT };
+            let body = body::read(payload, limit).await?;
+            let app = request
+                .app_data::<web::Data<App>>()
+                .cloned()
+                .ok_or_else(|| Problem::new(ErrorCode::Internal, "The server is not set up."))?;
+            let context = request
+                .extensions()
+                .get::<RequestContext>()
+                .cloned()
+                .ok_or_else(|| Problem::new(ErrorCode::Internal, "The request has no context."))?;
+            let presented = credential::presented(&request);
+            let caller = match E::ACCESS {
+                // Whatever else is wrong with a credential is no matter where none is needed, but a
+                // key in the query is.
+                Access::Public => {
+                    presented.or_else(|problem| match problem.code {
+                        ErrorCode::BadRequest => Err(problem),
+                        _ => Ok(None),
+                    })?;
+                    None
+                }
+                Access::SignedIn => Some(authenticate(&app, &context, presented?, lane(None)).await?),
+                Access::Needs(act) => {
+                    let caller = authenticate(&app, &context, presented?, lane(Some(act))).await?;
+                    // Seeing oneself needs no scope; that use case asks for it itself.
+                    if E::NAME != keyward_api::users::ViewUser::NAME {
+                        caller.require_scope(act, app.service.catalogue())?;
+                    }
+                    Some(caller)
+                }
+            };
+            Ok(Self { app, request, context, caller, body, endpoint: PhantomData })
+        })
+    }
+}
+
+/// Ending keys stands in a queue of its own, from the first look-up on.
+fn lane(act: Option<Act>) -> Lane {
+    match act {
+        None | Some(Act::ExpireKey | Act::DeleteKey) => Lane::Urgent,
+        Some(_) => Lane::Normal,
+    }
+}
+
+async fn authenticate(
+    app: &App,
+    context: &RequestContext,
+    presented: Option<String>,
+    lane: Lane,
+) -> Result<Caller, Problem> {
+    let text = presented.ok_or_else(Problem::unauthenticated)?;
+    Ok(app.service.authenticate(&text, lane, context.info()).await?)
+}
+
+impl<E: Endpoint> Call<E> {
+    /// The use cases.
+    pub fn service(&self) -> &Service {
+        &self.app.service
+    }
+
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    pub fn context(&self) -> &RequestContext {
+        &self.context
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// 401 at a public endpoint, which has no caller.
+    pub fn caller(&self) -> Result<&Caller, Problem> {
+        self.caller.as_ref().ok_or_else(Problem::unauthenticated)
+    }
+
+    /// The parts of the path that vary, decoded.
+    ///
+    /// # Errors
+    /// 404 for what is no text: it names nothing.
+    pub fn path<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let path = web::Path::<T>::from_request(&self.request, &mut Payload::None).into_inner();
+        path.map(web::Path::into_inner).map_err(|_| Problem::not_found())
+    }
+
+    /// What stands behind the `?`.
+    ///
+    /// # Errors
+    /// 400 for a value that is not of its type.
+    pub fn query(&self) -> Result<E::Query, Problem> {
+        match web::Query::<E::Query>::from_query(self.request.query_string()) {
+            Ok(query) => Ok(query.into_inner()),
+            Err(error) => Err(Problem::new(ErrorCode::ValidationFailed, "The query has a value that is not allowed.")
+                .detail(error.to_string())),
+        }
+    }
+
+    /// The body.
+    ///
+    /// # Errors
+    /// 415 if it is not sent as JSON; 400 if it is none, or not of the endpoint's shape.
+    pub fn json(&self) -> Result<E::Request, Problem> {
+        if self.body.is_empty() {
+            return Err(Problem::bad_request("The request has no body.").hint("Send a JSON object."));
+        }
+        let mut types = self.request.headers().get_all(header::CONTENT_TYPE);
+        if !types.next().is_some_and(is_json) || types.next().is_some() {
+            return Err(Problem::new(ErrorCode::UnsupportedMediaType, "The request's body must be application/json.")
+                .hint("Send the header \"Content-Type: application/json\"."));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Problem::bad_request("The request's body cannot be understood.").detail(without_values(&error))
+        })
+    }
+
+    /// A success.
+    ///
+    /// # Errors
+    /// 500 if the answer cannot be written as JSON.
+    pub fn answer(&self, body: &E::Response) -> Result<HttpResponse, Problem> {
+        let status = StatusCode::from_u16(E::STATUS).unwrap_or(StatusCode::OK);
+        if status == StatusCode::NO_CONTENT {
+            return Ok(HttpResponse::new(status));
+        }
+        let text = serde_json::to_vec(body)
+            .map_err(|error| Problem::new(ErrorCode::Internal, "The answer cannot be written.").cause(error))?;
+        Ok(HttpResponse::build(status).content_type("application/json").body(text))
+    }
+
+    /// Is a secret that the server knows in this header? Compared in constant time.
+    pub fn has_header(&self, name: &str, secret: &str) -> bool {
+        let sent = self.request.headers().get(name).map_or(&b""[..], HeaderValue::as_bytes);
+        constant_time_eq::constant_time_eq(sent, secret.as_bytes())
+    }
+
+    /// The path and query of the page behind the cursor, for the `Link` header.
+    pub fn next_page(&self, cursor: &str) -> String {
+        let query = self.request.query_string();
+        let others = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
+        let query = others.chain(std::iter::once(format!("after={cursor}").as_str())).collect::<Vec<_>>().join("&");
+        format!("<{}?{query}>; rel=\"next\"", self.request.uri().path())
+    }
+}
+
+fn is_json(value: &HeaderValue) -> bool {
+    let essence = value.to_str().ok().and_then(|text| text.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// What is wrong and where, without the value that was sent: it may be a password.
+fn without_values(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match (text.split_once(": "), text.split_once(", expected ")) {
+        (Some((what @ ("invalid type" | "invalid value"), _)), Some((_, expected))) => {
+            format!("{what}: expected {expected}")
+        }
+        _ => text,
+    }
+}

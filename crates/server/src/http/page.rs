@@ -1,0 +1,127 @@
+//! Lists on the wire: read and written a page at a time, flat in memory however long.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use bytes::Bytes;
+use futures_util::stream;
+use keyward_api::page::MAX_LIMIT;
+use keyward_api::{Endpoint, ErrorCode};
+use serde::Serialize;
+
+use super::call::Call;
+use super::cursor::Cursor;
+use super::problem::Problem;
+
+/// How many things are read at once where the client set no limit.
+const INNER_PAGE: i64 = 500;
+
+/// Which page the client wants: a limit, or all from the cursor on.
+#[derive(Clone, Debug)]
+pub(crate) struct Page<C> {
+    limit: Option<i64>,
+    start: C,
+}
+
+impl<C: Cursor> Page<C> {
+    /// Reads limit and cursor; `first` is the place before all.
+    pub fn of_query(limit: Option<u32>, after: Option<&str>, first: C) -> Result<Self, Problem> {
+        if let Some(limit) = limit.filter(|limit| !(1..=MAX_LIMIT).contains(limit)) {
+            return Err(Problem::new(ErrorCode::ValidationFailed, "The query has a value that is not allowed.")
+                .validation("limit", format!("limit must be 1 to {MAX_LIMIT}, not {limit}")));
+        }
+        Ok(Self { limit: limit.map(i64::from), start: C::of_query(after, first)? })
+    }
+
+    /// The same, with a limit where the client set none.
+    pub fn or_limit(self, limit: u32) -> Self {
+        Self { limit: self.limit.or(Some(i64::from(limit))), ..self }
+    }
+}
+
+/// Answers with a list between `opening` and `closing`. `read` gets at most so many things behind a
+/// place; `place` tells the place of a thing; `show` turns it into what goes over the wire.
+///
+/// # Errors
+/// When the first page cannot be read. A failure later cuts the connection: never a short list that
+/// looks whole.
+pub(crate) async fn stream_list<E, C, T, W, R, F>(
+    call: &Call<E>,
+    page: Page<C>,
+    opening: &'static str,
+    closing: String,
+    read: R,
+    place: fn(&T) -> C,
+    show: fn(&T) -> W,
+) -> Result<HttpResponse, Problem>
+where
+    E: Endpoint,
+    C: Cursor + 'static,
+    T: 'static,
+    W: Serialize + 'static,
+    R: Fn(C, i64) -> F + 'static,
+    F: Future<Output = Result<Vec<T>, keyward_service::Error>> + 'static,
+{
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("application/json");
+    if let Some(limit) = page.limit {
+        // One more than wanted tells whether there is a next page.
+        let mut things = read(page.start, limit + 1).await?;
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        if things.len() > wanted {
+            things.truncate(wanted);
+            if let Some(last) = things.last() {
+                answer.insert_header((header::LINK, call.next_page(&place(last).write())));
+            }
+        }
+        let mut text = String::from(opening);
+        write_things(&mut text, &things, show, true)?;
+        text.push_str(&closing);
+        return Ok(answer.body(text));
+    }
+    let first = read(page.start, INNER_PAGE).await?;
+    let mut text = String::from(opening);
+    write_things(&mut text, &first, show, true)?;
+    let Some(next) = next_place(&first, place) else {
+        text.push_str(&closing);
+        return Ok(answer.body(text));
+    };
+    let state = (Some(Bytes::from(text)), Some(next), read, closing);
+    Ok(answer.streaming(stream::try_unfold(state, move |(ready, next, read, closing)| async move {
+        if let Some(ready) = ready {
+            return Ok::<_, Problem>(Some((ready, (None, next, read, closing))));
+        }
+        let Some(start) = next else { return Ok(None) };
+        let things = read(start, INNER_PAGE).await.inspect_err(|error| {
+            tracing::error!(error = error as &dyn std::error::Error, "a list was cut short");
+        })?;
+        let mut text = String::new();
+        write_things(&mut text, &things, show, false)?;
+        let next = next_place(&things, place);
+        if next.is_none() {
+            text.push_str(&closing);
+        }
+        Ok(Some((Bytes::from(text), (None, next, read, closing))))
+    })))
+}
+
+fn next_place<T, C>(things: &[T], place: fn(&T) -> C) -> Option<C> {
+    let full = i64::try_from(things.len()).is_ok_and(|count| count >= INNER_PAGE);
+    things.last().filter(|_| full).map(place)
+}
+
+fn write_things<T, W: Serialize>(
+    text: &mut String,
+    things: &[T],
+    show: fn(&T) -> W,
+    first_page: bool,
+) -> Result<(), Problem> {
+    for (index, thing) in things.iter().enumerate() {
+        if index > 0 || !first_page {
+            text.push(',');
+        }
+        let json = serde_json::to_string(&show(thing))
+            .map_err(|error| Problem::new(ErrorCode::Internal, "The answer cannot be written.").cause(error))?;
+        text.push_str(&json);
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! An error, as the client sees it.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, Responder, ResponseError};
+use keyward_api::{ErrorBody, ErrorCode, Validation};
+use uuid::Uuid;
+
+/// An error answer. The request's id is added on the way out.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub code: ErrorCode,
+    message: String,
+    detail: Option<String>,
+    validations: Vec<Validation>,
+    hint: Option<String>,
+    headers: Vec<(HeaderName, String)>,
+    /// What really happened, for the log only.
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Problem {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let mut problem = Self {
+            code,
+            message: message.into(),
+            detail: None,
+            validations: Vec::new(),
+            hint: None,
+            headers: Vec::new(),
+            cause: None,
+        };
+        if problem.status() == StatusCode::UNAUTHORIZED {
+            problem = problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"keyward\"");
+        }
+        problem
+    }
+
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn validation(mut self, field: &str, detail: impl Into<String>) -> Self {
+        self.validations.push(Validation::new(field, detail));
+        self
+    }
+
+    /// Sets a header; one of that name set before is replaced.
+    pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// A request that cannot be understood.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadRequest, message)
+    }
+
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The answer, with the request's id.
+    pub fn answer(&self, request_id: Uuid) -> HttpResponse {
+        let mut body = ErrorBody::default();
+        body.message.clone_from(&self.message);
+        body.detail.clone_from(&self.detail);
+        body.validations.clone_from(&self.validations);
+        body.hint.clone_from(&self.hint);
+        self.code.as_str().clone_into(&mut body.code);
+        body.request_id = request_id.to_string();
+        let mut answer = HttpResponse::build(self.status());
+        for (name, value) in &self.headers {
+            // What came from a client and cannot stand in a header is left out of it.
+            if let Ok(value) = HeaderValue::from_str(value) {
+                answer.insert_header((name.clone(), value));
+            }
+        }
+        answer.json(body)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Problem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause.as_ref() as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    /// Empty: [`super::around`] finds the problem in the answer, and gives it its body.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status())
+    }
+}
+
+impl Responder for Problem {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, _: &actix_web::HttpRequest) -> HttpResponse {
+        HttpResponse::from_error(self)
+    }
+}

@@ -1,0 +1,85 @@
+//! The route table: every endpoint and its handler, on one page.
+//!
+//! Paths come from the endpoints' own descriptions. Where two patterns match one path the first
+//! one here is taken, so fixed words stand before `{…}`.
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{Handler, Responder, Route};
+use keyward_api::audit::ListAudit;
+use keyward_api::keys::{
+    CreateSessionKey, CreateToken, DeleteKey, ExpireKey, ListKeys, ListTokens, ViewKey, ViewTokenByName,
+    ViewTokenConfig,
+};
+use keyward_api::system::{ListScopes, ViewBuildInfo, ViewOpenApi};
+use keyward_api::users::{
+    ActivateUser, CreateFirstUser, CreateUser, DeleteUser, EditRoles, ListUsers, Login, Logout, SetPassword,
+    SuspendUser, ViewFirstUser, ViewRoles, ViewUser,
+};
+use keyward_api::{Endpoint, Method};
+
+use crate::http::{self, Call};
+use crate::{audit, keys, system, users};
+
+/// Registers every route.
+pub fn configure(config: &mut ServiceConfig) {
+    Table(config)
+        .path([on::<ViewFirstUser, _, _>(users::first::view), on::<CreateFirstUser, _, _>(users::first::create)])
+        .path([on::<Login, _, _>(users::login::log_in)])
+        .path([on::<Logout, _, _>(users::login::log_out)])
+        .path([on::<ListUsers, _, _>(users::list::list), on::<CreateUser, _, _>(users::create::create)])
+        .path([on::<ViewUser, _, _>(users::view::view), on::<DeleteUser, _, _>(users::change::delete)])
+        .path([on::<ViewRoles, _, _>(users::view::roles), on::<EditRoles, _, _>(users::change::edit_roles)])
+        .path([on::<SuspendUser, _, _>(users::change::suspend)])
+        .path([on::<ActivateUser, _, _>(users::change::activate)])
+        .path([on::<SetPassword, _, _>(users::change::set_password)])
+        .path([on::<ListKeys, _, _>(keys::list::keys), on::<CreateSessionKey, _, _>(keys::create::session)])
+        .path([on::<ListTokens, _, _>(keys::list::tokens), on::<CreateToken, _, _>(keys::create::token)])
+        .path([on::<ViewTokenConfig, _, _>(keys::view::token_config)])
+        .path([on::<ViewTokenByName, _, _>(keys::view::by_name)])
+        .path([on::<ViewKey, _, _>(keys::view::by_id), on::<DeleteKey, _, _>(keys::delete::delete)])
+        .path([on::<ExpireKey, _, _>(keys::expire::expire)])
+        .path([on::<ListAudit, _, _>(audit::list)])
+        .path([on::<ViewBuildInfo, _, _>(system::build_info)])
+        .path([on::<ListScopes, _, _>(system::scopes)])
+        .path([on::<ViewOpenApi, _, _>(system::openapi)]);
+    config
+        .route("/healthz", web::get().to(system::healthz))
+        .route("/readyz", web::get().to(system::readyz))
+        .route("/metrics", web::get().to(system::metrics))
+        .default_service(web::to(http::route_not_found));
+}
+
+/// A method of a path, and what answers it.
+struct On {
+    path: &'static str,
+    route: Route,
+}
+
+/// The endpoint `E`, answered by a handler that takes a [`Call`] of it. A handler cannot be
+/// registered without its endpoint's own declaration of who may call it: `Call<E>` enforces it.
+fn on<E, F, O>(handler: F) -> On
+where
+    E: Endpoint + 'static,
+    F: Handler<(Call<E>,), Output = O>,
+    O: Responder + 'static,
+{
+    let route = match E::METHOD {
+        Method::Get => web::get(),
+        Method::Post => web::post(),
+        Method::Put => web::put(),
+        Method::Delete => web::delete(),
+    };
+    On { path: E::PATH, route: route.to(handler) }
+}
+
+struct Table<'a>(&'a mut ServiceConfig);
+
+impl Table<'_> {
+    /// All methods of one path together: any other gets 405 and is told which there are.
+    fn path<const N: usize>(self, methods: [On; N]) -> Self {
+        let path = methods.first().map_or("", |on| on.path);
+        let resource = methods.into_iter().fold(web::resource(path), |resource, on| resource.route(on.route));
+        self.0.service(resource);
+        self
+    }
+}

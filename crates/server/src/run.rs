@@ -1,0 +1,109 @@
+//! A running server: bound, serving, and stopped in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, HttpServer, web};
+use ipnet::IpNet;
+use keyward_domain::PlainKey;
+use keyward_service::{Error, Service};
+
+use crate::app::App;
+use crate::background::Background;
+use crate::http::around;
+use crate::metrics::Metrics;
+use crate::routes;
+
+/// How long a request's head may take to arrive.
+const HEAD_ARRIVAL: Duration = Duration::from_secs(10);
+
+/// How long requests that have begun may take once the server is told to stop. What is written
+/// afterwards must fit into the ten seconds that are promised.
+const FINISH_SECS: u64 = 7;
+
+/// How long an idle connection is kept. Longer than clients keep theirs, so that a request rarely
+/// meets a closing one.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// A server that accepts connections.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    app: web::Data<App>,
+    handle: ServerHandle,
+    serving: tokio::task::JoinHandle<io::Result<()>>,
+    background: Background,
+}
+
+/// Binds the address and serves. Must be called within an actix runtime.
+///
+/// # Errors
+/// When the database does not answer, or the address cannot be bound.
+pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<IpNet>) -> Result<Running, StartError> {
+    // As long as a key's secret, since it makes an owner.
+    let setup_code = PlainKey::generate(keyward_domain::LoginType::Token).map_err(Error::Random)?;
+    let setup_code = setup_code.expose().rsplit('-').next().unwrap_or_default().to_owned();
+    let app = web::Data::from(Arc::new(App { service, trusted_proxies, setup_code, metrics: Metrics::default() }));
+    let data = app.clone();
+    let server = HttpServer::new(move || {
+        ActixApp::new().app_data(data.clone()).wrap(from_fn(around)).configure(routes::configure)
+    })
+    .client_request_timeout(HEAD_ARRIVAL)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(FINISH_SECS)
+    .disable_signals()
+    .bind(listen)
+    .map_err(|source| StartError::Bind { listen, source })?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
+    let server = server.run();
+    let handle = server.handle();
+    let background = Background::start(&app.service);
+    let serving = tokio::task::spawn_local(server);
+    Ok(Running { address, app, handle, serving, background })
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The use cases are not ready.
+    #[error(transparent)]
+    Service(#[from] Error),
+    /// The address cannot be bound.
+    #[error("cannot listen on {listen}; choose another address with --listen")]
+    Bind {
+        /// The address.
+        listen: SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its requests reach.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Stops accepting, lets what has begun finish, and writes what still waits.
+    ///
+    /// # Errors
+    /// When serving had failed before.
+    pub async fn stop(self) -> io::Result<()> {
+        self.handle.stop(true).await;
+        let served = self.serving.await.map_err(io::Error::other)?;
+        self.background.stop(&self.app.service).await;
+        served
+    }
+}

@@ -1,0 +1,81 @@
+//! Who asks: a user, the key they presented, and the request it came with.
+
+use keyward_domain::access::{self, Act, Decision, Relation, ResourceKind};
+use keyward_domain::audit::{Actor, Context, RequestInfo};
+use keyward_domain::user::UserRef;
+use keyward_domain::{ApiKey, Catalogue, Scope, Timestamp, User};
+
+use crate::error::Error;
+
+/// An authenticated request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Whose key was presented.
+    pub user: User,
+    /// The key.
+    pub key: ApiKey,
+    /// The request.
+    pub request: RequestInfo,
+    /// The instant by which everything in the request is judged.
+    pub now: Timestamp,
+}
+
+impl Caller {
+    /// Has the key the scope that the act needs? Asked before anything is looked up.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientScope`] names it.
+    pub fn require_scope(&self, act: Act, catalogue: &Catalogue) -> Result<(), Error> {
+        let needed = act.scope();
+        let granted = needed.parse::<Scope>().is_ok_and(|scope| catalogue.grants(&self.key.scopes, &scope));
+        if granted { Ok(()) } else { Err(Error::InsufficientScope(needed)) }
+    }
+
+    /// Does the key's allow list cover every thing of this kind, as lists and creates need?
+    pub(crate) fn require_all_of(&self, kind: ResourceKind) -> Result<(), Error> {
+        if self.key.allow_list.permits_all_of(kind.as_str()) {
+            Ok(())
+        } else {
+            Err(Error::ResourceNotAllowed(format!("{}:*", kind.as_str())))
+        }
+    }
+
+    /// Does the key's allow list cover this thing?
+    pub(crate) fn require_one(&self, kind: ResourceKind, id: &str) -> Result<(), Error> {
+        if self.key.allow_list.permits(kind.as_str(), id) {
+            Ok(())
+        } else {
+            Err(Error::ResourceNotAllowed(format!("{}:{id}", kind.as_str())))
+        }
+    }
+
+    /// May it be done to things of `owner`?
+    pub(crate) fn may(&self, act: Act, owner: &User) -> Decision {
+        access::decide(&self.user.roles, act, Relation::of(self.user.id, owner))
+    }
+
+    /// The same, as an answer: what is hidden is not found.
+    pub(crate) fn require(&self, act: Act, owner: &User) -> Result<(), Error> {
+        match self.may(act, owner) {
+            Decision::Allowed => Ok(()),
+            Decision::Denied => Err(Error::Forbidden(
+                "your roles do not let you do this; ask an owner, who can do it or give you the role",
+            )),
+            Decision::Hidden => Err(Error::NotFound),
+        }
+    }
+
+    /// Does the reference name the caller? Told without looking anything up.
+    pub(crate) fn is_self(&self, user: &UserRef) -> bool {
+        match user {
+            UserRef::Me => true,
+            UserRef::Id(id) => *id == self.user.id,
+            UserRef::Name(name) => name.key() == self.user.username.key(),
+        }
+    }
+
+    /// What audit entries of this request have in common.
+    pub(crate) fn audit(&self) -> Context {
+        Context { time: self.now, request: Some(self.request.clone()), actor: Some(Actor::from(&self.user)) }
+    }
+}

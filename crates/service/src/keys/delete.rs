@@ -1,0 +1,33 @@
+//! Removing a key and its record. The audit log keeps what it was.
+
+use keyward_domain::KeyId;
+use keyward_domain::access::Act;
+use keyward_domain::audit::Action;
+use keyward_storage::{Lane, keys};
+
+use super::find_to_change;
+use crate::Service;
+use crate::caller::Caller;
+use crate::error::Error;
+
+impl Service {
+    /// Removes a key and its record.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for what is absent or hidden, [`Error::Forbidden`] for what may be seen
+    /// and not be removed.
+    pub async fn delete_key(&self, caller: &Caller, user: &str, id: &str) -> Result<(), Error> {
+        caller.require_one(Act::DeleteKey.resource(), id)?;
+        self.user_in_path(caller, user, Lane::Urgent).await?;
+        let id: KeyId = id.parse().map_err(|_| Error::NotFound)?;
+        let caller = caller.clone();
+        self.inner
+            .store
+            .write(Lane::Urgent, move |conn| {
+                let owned = find_to_change(conn, &caller, Act::DeleteKey, &id)?;
+                let entry = caller.audit().key(Action::Delete, 204, Some(&owned.key), None);
+                if keys::delete(conn, &id, &entry)? { Ok(()) } else { Err(Error::NotFound) }
+            })
+            .await
+    }
+}

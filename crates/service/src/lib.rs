@@ -1,0 +1,113 @@
+//! Keyward's use cases. Each authorises, decides by the rules of the domain, and writes the change
+//! with its audit entry in one transaction.
+//!
+//! **Invariant:** nothing here knows of HTTP; a refusal is an [`Error`] that says what was wrong.
+
+pub mod audit;
+mod auth;
+mod caller;
+mod error;
+mod failed_logins;
+pub mod keys;
+mod login;
+mod password;
+mod retention;
+mod settings;
+mod usage;
+pub mod users;
+
+pub use auth::Rejection;
+pub use caller::Caller;
+pub use error::{Error, InvalidField};
+pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, StoreError};
+pub use settings::Settings;
+
+use std::sync::Arc;
+
+use keyward_domain::{Catalogue, Clock, Timestamp};
+use keyward_storage::Store;
+
+use crate::failed_logins::FailedLogins;
+use crate::password::Passwords;
+use crate::usage::Usage;
+
+/// The use cases, over one database. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    catalogue: Catalogue,
+    settings: Settings,
+    passwords: Passwords,
+    usage: Usage,
+    failed_logins: FailedLogins,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("store", &self.inner.store).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// Opens the database and checks that the clock is not behind what is recorded there. Blocks;
+    /// call it before serving.
+    ///
+    /// # Errors
+    /// When the database cannot be used, or the clock is more than a minute behind it.
+    pub async fn open(
+        url: &DatabaseUrl,
+        clock: Arc<dyn Clock>,
+        catalogue: Catalogue,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        let store = Store::open(url)?;
+        let passwords = Passwords::new()?;
+        let (usage, failed_logins) = (Usage::default(), FailedLogins::default());
+        let inner = Inner { store, clock, catalogue, settings, passwords, usage, failed_logins };
+        let service = Self { inner: Arc::new(inner) };
+        service.check_clock().await?;
+        Ok(service)
+    }
+
+    /// A clock that stands far behind the newest audit entry would bring expired keys back to life.
+    async fn check_clock(&self) -> Result<(), Error> {
+        let newest = self.inner.store.read(Lane::Normal, keyward_storage::audit::newest_time).await?;
+        let now = self.now();
+        match newest {
+            Some(newest) if newest.since(now) > settings::CLOCK_TOLERANCE => Err(Error::ClockBehind { now, newest }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// The scopes that exist.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.inner.catalogue
+    }
+
+    /// Does the database answer, with the schema this program needs?
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn is_ready(&self) -> Result<bool, Error> {
+        Ok(self.inner.store.is_ready().await?)
+    }
+
+    /// The database, for tests and benches that look behind the use cases.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+}

@@ -1,0 +1,178 @@
+//! Logging in and out, and the first user.
+
+use keyward_domain::audit::{Action, Actor, Context, RequestInfo};
+use keyward_domain::user::{UserLogin, UserStatus};
+use keyward_domain::{AllowList, ApiKey, LoginType, PlainKey, Role, Roles, Scopes, Timestamp, User, UserId};
+use keyward_storage::keys::NewKey;
+use keyward_storage::users::Credentials;
+use keyward_storage::{Lane, StoreError, keys, users};
+use zeroize::Zeroizing;
+
+use crate::Service;
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::users::NewUser;
+
+impl Service {
+    /// Has the first user been created?
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_first_user(&self) -> Result<bool, Error> {
+        Ok(self.inner.store.read(Lane::Normal, users::any).await?)
+    }
+
+    /// Creates the first user, an owner.
+    ///
+    /// # Errors
+    /// When there is a user already, or a field is not allowed.
+    pub async fn create_first_user(&self, request: RequestInfo, new: NewUser) -> Result<User, Error> {
+        let context = Context { time: self.now(), request: Some(request), actor: None };
+        let (user, hash) = self.owner_to_be(new, context.time).await?;
+        let made = user.clone();
+        self.inner
+            .store
+            .write(Lane::Normal, move |conn| {
+                users::hold_all(conn)?;
+                if users::any(conn)? {
+                    return Err(Error::FirstUserExists);
+                }
+                let entry = context.user(Action::Create, 201, None, Some(&made), false);
+                Ok(users::create(conn, &made, Some(&hash), &entry)?)
+            })
+            .await?;
+        Ok(user)
+    }
+
+    /// Creates an owner from the server's own command line, whoever else there is.
+    ///
+    /// # Errors
+    /// When the name or address is taken, or a field is not allowed.
+    pub async fn create_admin_user(&self, new: NewUser) -> Result<User, Error> {
+        let context = Context::system(self.now());
+        let (user, hash) = self.owner_to_be(new, context.time).await?;
+        let made = user.clone();
+        self.inner
+            .store
+            .write(Lane::Normal, move |conn| {
+                let entry = context.user(Action::Create, 201, None, Some(&made), false);
+                users::create(conn, &made, Some(&hash), &entry).map_err(|error| match error {
+                    StoreError::Taken => Error::UserTaken("username"),
+                    other => Error::Store(other),
+                })
+            })
+            .await?;
+        Ok(user)
+    }
+
+    async fn owner_to_be(&self, new: NewUser, now: Timestamp) -> Result<(User, String), Error> {
+        let password = new.password.clone().ok_or_else(|| Error::field("password", "a password is needed"))?;
+        let roles: Roles = std::iter::once(Role::Owner).collect();
+        let user = User {
+            id: UserId::random(),
+            username: new.username,
+            name: new.name,
+            email: new.email,
+            login: UserLogin::Password,
+            status: UserStatus::Active,
+            roles,
+            created_at: now,
+            updated_at: now,
+            last_seen_at: None,
+        };
+        let hash = self.inner.passwords.hash(Zeroizing::new(password.expose().to_vec())).await?;
+        Ok((user, hash))
+    }
+
+    /// Logs in under an e-mail address or a username, and makes a session.
+    ///
+    /// # Errors
+    /// [`Error::IncorrectCredentials`] for everything that is wrong before the password is known to
+    /// be right, after the same work; then [`Error::Suspended`].
+    pub async fn log_in(
+        &self,
+        request: RequestInfo,
+        login: &str,
+        password: Zeroizing<String>,
+    ) -> Result<PlainKey, Error> {
+        let name = login.to_owned();
+        let found = self.inner.store.read(Lane::Normal, move |conn| users::find_login(conn, &name)).await?;
+        let stored = found.as_ref().and_then(|found| found.password_hash.clone());
+        let bytes = Zeroizing::new(password.as_bytes().to_vec());
+        let right = self.inner.passwords.verify(bytes, stored).await?;
+        let Some(Credentials { user, password_hash }) = found.clone().filter(|_| right) else {
+            let meant = found.map(|found| found.user);
+            self.inner.failed_logins.add(login, meant, "incorrect e-mail or password", &request, self.now());
+            return Err(Error::IncorrectCredentials);
+        };
+        if !user.is_active() {
+            self.inner.failed_logins.add(login, Some(user), "the user is suspended", &request, self.now());
+            return Err(Error::Suspended);
+        }
+        self.start_session(request, user.id, password_hash).await
+    }
+
+    /// Makes the session, if the user is still as when the password was checked.
+    async fn start_session(
+        &self,
+        request: RequestInfo,
+        id: UserId,
+        checked: Option<String>,
+    ) -> Result<PlainKey, Error> {
+        let now = self.now();
+        let plain = PlainKey::generate(LoginType::Password)?;
+        let lifetime = self.inner.settings.session_duration;
+        let cap = now.checked_add(self.inner.settings.session_max_lifetime).unwrap_or(Timestamp::MAX);
+        let key = ApiKey {
+            id: plain.id().clone(),
+            user_id: id,
+            name: None,
+            login_type: LoginType::Password,
+            scopes: Scopes::all(),
+            allow_list: AllowList::all(),
+            lifetime,
+            created_at: now,
+            updated_at: now,
+            last_used: None,
+            expires_at: now.checked_add(lifetime).unwrap_or(Timestamp::MAX).min(cap),
+            ended_at: None,
+            slides_until: None,
+        };
+        let new = NewKey { key, digest: plain.digest() };
+        self.inner
+            .store
+            .write(Lane::Normal, move |conn| {
+                let user = users::find_to_rely_on(conn, id)?.ok_or(Error::IncorrectCredentials)?;
+                if !user.is_active() {
+                    return Err(Error::Suspended);
+                }
+                if users::password_hash(conn, id)? != checked {
+                    return Err(Error::IncorrectCredentials);
+                }
+                let context = Context { time: now, request: Some(request), actor: Some(Actor::from(&user)) };
+                let entry = context.key(Action::Login, 201, None, Some(&new.key));
+                Ok(keys::create(conn, &new, &entry)?)
+            })
+            .await?;
+        Ok(plain)
+    }
+
+    /// Ends the key that the caller presented.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_out(&self, caller: &Caller) -> Result<(), Error> {
+        let caller = caller.clone();
+        self.inner
+            .store
+            .write(Lane::Urgent, move |conn| {
+                let Some(owned) = keys::find_to_change(conn, &caller.key.id)? else { return Ok(()) };
+                if let Some(ended) = owned.key.expired_at(caller.now) {
+                    let entry = caller.audit().key(Action::Logout, 200, Some(&owned.key), Some(&ended));
+                    keys::expire(conn, &ended, &entry)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+}

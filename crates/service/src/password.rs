@@ -1,0 +1,125 @@
+//! Passwords: hashed with argon2id, a few at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{Error as HashError, PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+
+/// 19 MiB, two passes, one lane: the smallest of the settings that OWASP recommends for argon2id.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// How many hashes are made at once: each takes 19 MiB and a core for some tens of milliseconds.
+const AT_ONCE: usize = 2;
+
+/// How many may wait; beyond that a login is refused at once, and may be tried again.
+const MOST_WAITING: usize = 32;
+
+/// Hashes and checks passwords.
+pub(crate) struct Passwords {
+    places: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    /// The hash of nobody's password: checked when there is no user, so that it takes as long.
+    nobody: String,
+}
+
+impl Passwords {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let nobody = hash(b"nobody's password")?;
+        Ok(Self { places: Arc::new(Semaphore::new(AT_ONCE)), waiting: Arc::default(), nobody })
+    }
+
+    /// Hashes a password to a PHC string.
+    pub(crate) async fn hash(&self, password: Zeroizing<Vec<u8>>) -> Result<String, Error> {
+        self.run(move || hash(&password)).await
+    }
+
+    /// Is it the password of this hash? Without a hash the work is the same, and the answer no.
+    pub(crate) async fn verify(&self, password: Zeroizing<Vec<u8>>, stored: Option<String>) -> Result<bool, Error> {
+        let known = stored.is_some();
+        let stored = stored.unwrap_or_else(|| self.nobody.clone());
+        let right = self.run(move || verify(&password, &stored)).await?;
+        Ok(right && known)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _queued = Queued::enter(&self.waiting)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|error| Error::Hash(error.to_string()))?;
+        let job = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        job.await.map_err(|error| Error::Hash(error.to_string()))?
+    }
+}
+
+/// A place in the queue, given back when dropped.
+struct Queued(Arc<AtomicUsize>);
+
+impl Queued {
+    fn enter(waiting: &Arc<AtomicUsize>) -> Result<Self, Error> {
+        let queued = Self(Arc::clone(waiting));
+        if waiting.fetch_add(1, Ordering::AcqRel) >= MOST_WAITING + AT_ONCE {
+            Err(Error::PasswordsBusy)
+        } else {
+            Ok(queued)
+        }
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>, Error> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| Error::Hash(error.to_string()))?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn hash(password: &[u8]) -> Result<String, Error> {
+    let hash = argon2()?.hash_password(password).map_err(|error| Error::Hash(error.to_string()))?;
+    Ok(hash.to_string())
+}
+
+fn verify(password: &[u8], stored: &str) -> Result<bool, Error> {
+    let stored = PasswordHash::new(stored).map_err(|error| Error::Hash(error.to_string()))?;
+    match argon2()?.verify_password(password, &stored) {
+        Ok(()) => Ok(true),
+        Err(HashError::PasswordInvalid) => Ok(false),
+        Err(error) => Err(Error::Hash(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_argon2id_with_the_documented_cost_and_checks() {
+        let stored = hash(b"correct horse").unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(verify(b"correct horse", &stored).unwrap());
+        assert!(!verify(b"wrong horse", &stored).unwrap());
+    }
+
+    #[test]
+    fn the_queue_is_bounded() {
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let held: Vec<_> = (0..MOST_WAITING + AT_ONCE).map(|_| Queued::enter(&waiting).unwrap()).collect();
+        assert!(matches!(Queued::enter(&waiting), Err(Error::PasswordsBusy)));
+        drop(held);
+        assert!(Queued::enter(&waiting).is_ok());
+    }
+}

@@ -1,0 +1,46 @@
+//! Retention: what is long over is removed, in batches, each with an audit entry.
+
+use keyward_domain::Timestamp;
+use keyward_domain::access::ResourceKind;
+use keyward_domain::audit::Context;
+use keyward_storage::{Lane, StoreError, audit, keys};
+
+use crate::Service;
+
+/// How many records one transaction removes.
+const BATCH: i64 = 500;
+
+impl Service {
+    /// Removes the keys and audit entries that are past their retention. Answers how many of each.
+    ///
+    /// # Errors
+    /// When the database fails; batches done before stay done.
+    pub async fn run_retention(&self) -> Result<(usize, usize), StoreError> {
+        let settings = &self.inner.settings;
+        let now = self.now();
+        let mut removed = (0, 0);
+        if !settings.api_keys_retention.is_zero() {
+            let cutoff = now.saturating_sub(settings.api_keys_retention);
+            while let count @ 1.. = self.retire_keys(now, cutoff).await? {
+                removed.0 += count;
+            }
+        }
+        if !settings.audit_logs_retention.is_zero() {
+            let cutoff = now.saturating_sub(settings.audit_logs_retention);
+            while let count @ 1.. = self.retire_entries(now, cutoff).await? {
+                removed.1 += count;
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn retire_keys(&self, now: Timestamp, cutoff: Timestamp) -> Result<usize, StoreError> {
+        let tell = move |count| Context::system(now).retention(ResourceKind::ApiKey, count, cutoff);
+        self.inner.store.write(Lane::Normal, move |conn| keys::retire(conn, cutoff, BATCH, tell)).await
+    }
+
+    async fn retire_entries(&self, now: Timestamp, cutoff: Timestamp) -> Result<usize, StoreError> {
+        let tell = move |count| Context::system(now).retention(ResourceKind::AuditLog, count, cutoff);
+        self.inner.store.write(Lane::Normal, move |conn| audit::retire(conn, cutoff, BATCH, tell)).await
+    }
+}

@@ -1,0 +1,243 @@
+//! The audit log: entries are written with the changes they tell of, read in pages, and removed
+//! only by retention.
+
+use diesel::prelude::*;
+use keyward_domain::audit::{Action, Actor, Entry, Filter, RequestInfo};
+use keyward_domain::{Timestamp, UserId};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::conn::{Conn, on_backend};
+use crate::error::StoreError;
+use crate::schema::{audit_logs, audit_retention};
+use crate::sql_types::{DbId, DbInstant};
+
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_logs)]
+struct EntryRow {
+    id: DbId,
+    time: DbInstant,
+    request_id: Option<DbId>,
+    ip: Option<String>,
+    user_agent: String,
+    actor_id: Option<DbId>,
+    actor_username: Option<String>,
+    actor_email: Option<String>,
+    action: String,
+    resource_type: String,
+    resource_id: String,
+    resource_target: String,
+    status_code: i16,
+    description: String,
+    old: String,
+    new: String,
+    diff: String,
+    additional_fields: String,
+}
+
+/// Writes an entry. The functions that change something call it in the same transaction; a use
+/// case calls it itself only where nothing changes: a failed login.
+///
+/// # Errors
+/// When the database fails.
+pub fn write(conn: &mut Conn<'_>, entry: &Entry) -> Result<(), StoreError> {
+    let row = EntryRow::from(entry);
+    on_backend!(conn, |db| diesel::insert_into(audit_logs::table).values(&row).execute(db))?;
+    Ok(())
+}
+
+/// The entries that match, not yet ordered.
+macro_rules! matching {
+    ($filter:expr) => {{
+        let mut query = audit_logs::table.into_boxed();
+        if let Some(kind) = &$filter.resource_type {
+            query = query.filter(audit_logs::resource_type.eq(kind));
+        }
+        if let Some(id) = &$filter.resource_id {
+            query = query.filter(audit_logs::resource_id.eq(id));
+        }
+        if let Some(target) = &$filter.resource_target {
+            query = query.filter(audit_logs::resource_target.eq(target));
+        }
+        if let Some(action) = $filter.action {
+            query = query.filter(audit_logs::action.eq(action.as_str()));
+        }
+        if let Some(username) = &$filter.username {
+            query = query.filter(audit_logs::actor_username.eq(username));
+        }
+        if let Some(email) = &$filter.email {
+            query = query.filter(audit_logs::actor_email.eq(email));
+        }
+        if let Some(ip) = &$filter.ip {
+            query = query.filter(audit_logs::ip.eq(ip));
+        }
+        if let Some(request) = $filter.request_id {
+            query = query.filter(audit_logs::request_id.eq(DbId(request)));
+        }
+        if let Some(from) = $filter.date_from {
+            query = query.filter(audit_logs::time.ge(DbInstant(from)));
+        }
+        if let Some(to) = $filter.date_to {
+            query = query.filter(audit_logs::time.le(DbInstant(to)));
+        }
+        query
+    }};
+}
+
+/// Where a page of the log begins: behind this entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditPage {
+    /// The time of the last entry of the page before.
+    pub time: Timestamp,
+    /// The id of the last entry of the page before.
+    pub id: Uuid,
+}
+
+impl AuditPage {
+    /// Before the newest entry.
+    #[must_use]
+    pub fn first() -> Self {
+        Self { time: Timestamp::MAX, id: Uuid::max() }
+    }
+}
+
+/// At most `limit` entries that match, older than `page`, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(conn: &mut Conn<'_>, filter: &Filter, page: AuditPage, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let (time, id) = (DbInstant(page.time), DbId(page.id));
+    let rows: Vec<EntryRow> = on_backend!(conn, |db| matching!(filter)
+        .filter(audit_logs::time.le(time))
+        .filter(audit_logs::time.lt(time).or(audit_logs::id.lt(id)))
+        .order((audit_logs::time.desc(), audit_logs::id.desc()))
+        .limit(limit)
+        .select(EntryRow::as_select())
+        .load(db))?;
+    rows.into_iter().map(Entry::try_from).collect()
+}
+
+/// How many match, counted up to `cap`.
+///
+/// # Errors
+/// When the database fails.
+pub fn count(conn: &mut Conn<'_>, filter: &Filter, cap: u32) -> Result<u32, StoreError> {
+    let ids: Vec<DbId> =
+        on_backend!(conn, |db| matching!(filter).select(audit_logs::id).limit(i64::from(cap)).load(db))?;
+    Ok(u32::try_from(ids.len()).unwrap_or(cap))
+}
+
+/// When the newest entry was written.
+///
+/// # Errors
+/// When the database fails.
+pub fn newest_time(conn: &mut Conn<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let newest: Option<DbInstant> = on_backend!(conn, |db| audit_logs::table
+        .order((audit_logs::time.desc(), audit_logs::id.desc()))
+        .select(audit_logs::time)
+        .first(db)
+        .optional())?;
+    Ok(newest.map(|time| time.0))
+}
+
+/// Removes one batch of entries from before `cutoff`, and writes one that says so. Answers how many
+/// there were. The triggers let them go because the cutoff stands in `audit_retention` for as long
+/// as this transaction lasts.
+///
+/// # Errors
+/// When the database fails.
+pub fn retire(
+    conn: &mut Conn<'_>,
+    cutoff: Timestamp,
+    batch: i64,
+    tell: impl FnOnce(usize) -> Entry,
+) -> Result<usize, StoreError> {
+    let before = DbInstant(cutoff);
+    let ids: Vec<DbId> = on_backend!(conn, |db| audit_logs::table
+        .filter(audit_logs::time.lt(before))
+        .order((audit_logs::time, audit_logs::id))
+        .limit(batch)
+        .select(audit_logs::id)
+        .load(db))?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    set_cutoff(conn, Some(before))?;
+    let removed =
+        on_backend!(conn, |db| diesel::delete(audit_logs::table).filter(audit_logs::id.eq_any(&ids)).execute(db))?;
+    set_cutoff(conn, None)?;
+    if removed > 0 {
+        write(conn, &tell(removed))?;
+    }
+    Ok(removed)
+}
+
+fn set_cutoff(conn: &mut Conn<'_>, cutoff: Option<DbInstant>) -> Result<(), StoreError> {
+    on_backend!(conn, |db| diesel::update(audit_retention::table).set(audit_retention::cutoff.eq(cutoff)).execute(db))?;
+    Ok(())
+}
+
+impl From<&Entry> for EntryRow {
+    fn from(entry: &Entry) -> Self {
+        let request = entry.request.as_ref();
+        let actor = entry.actor.as_ref();
+        Self {
+            id: DbId(entry.id),
+            time: DbInstant(entry.time),
+            request_id: request.map(|request| DbId(request.id)),
+            ip: request.and_then(|request| request.ip).map(|ip| ip.to_string()),
+            user_agent: request.map_or_else(String::new, |request| request.user_agent.clone()),
+            actor_id: actor.map(|actor| DbId(actor.id.as_uuid())),
+            actor_username: actor.map(|actor| actor.username.to_string()),
+            actor_email: actor.map(|actor| actor.email.to_string()),
+            action: entry.action.to_string(),
+            resource_type: entry.resource_type.clone(),
+            resource_id: entry.resource_id.clone(),
+            resource_target: entry.resource_target.clone(),
+            // Every HTTP status fits.
+            status_code: i16::try_from(entry.status_code).unwrap_or(i16::MAX),
+            description: entry.description.clone(),
+            old: entry.old.to_string(),
+            new: entry.new.to_string(),
+            diff: entry.diff.to_string(),
+            additional_fields: entry.additional_fields.to_string(),
+        }
+    }
+}
+
+impl TryFrom<EntryRow> for Entry {
+    type Error = StoreError;
+
+    fn try_from(row: EntryRow) -> Result<Self, StoreError> {
+        let id = row.id.0;
+        read(row).map_err(|source| StoreError::damaged("audit_logs", id, source))
+    }
+}
+
+fn read(row: EntryRow) -> Result<Entry, Box<dyn std::error::Error + Send + Sync>> {
+    let json = |text: String| serde_json::from_str::<Value>(&text);
+    let actor = match (row.actor_id, row.actor_username, row.actor_email) {
+        (Some(id), Some(username), Some(email)) => {
+            Some(Actor { id: UserId::from_uuid(id.0), username: username.parse()?, email: email.parse()? })
+        }
+        _ => None,
+    };
+    let ip = row.ip.map(|ip| ip.parse()).transpose()?;
+    let user_agent = row.user_agent;
+    Ok(Entry {
+        id: row.id.0,
+        time: row.time.0,
+        request: row.request_id.map(|id| RequestInfo { id: id.0, ip, user_agent }),
+        actor,
+        action: row.action.parse::<Action>()?,
+        resource_type: row.resource_type,
+        resource_id: row.resource_id,
+        resource_target: row.resource_target,
+        status_code: u16::try_from(row.status_code)?,
+        description: row.description,
+        old: json(row.old)?,
+        new: json(row.new)?,
+        diff: json(row.diff)?,
+        additional_fields: json(row.additional_fields)?,
+    })
+}

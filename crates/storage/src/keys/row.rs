@@ -1,0 +1,100 @@
+//! A row of `api_keys`, and the key it stands for.
+
+use diesel::prelude::*;
+use keyward_domain::key::{DIGEST_VERSION, Digest};
+use keyward_domain::{AllowList, ApiKey, Lifetime, Scope, Scopes, UserId};
+
+use crate::error::StoreError;
+use crate::schema::api_keys;
+use crate::sql_types::{DbId, DbInstant};
+
+#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_keys)]
+pub(super) struct KeyRow {
+    pub id: String,
+    pub user_id: DbId,
+    pub token_name: String,
+    pub login_type: String,
+    pub digest: Vec<u8>,
+    pub digest_version: i16,
+    pub scopes: String,
+    pub allow_list: String,
+    pub lifetime_seconds: i64,
+    pub created_at: DbInstant,
+    pub updated_at: DbInstant,
+    pub last_used: Option<DbInstant>,
+    pub expires_at: DbInstant,
+    pub ended_at: Option<DbInstant>,
+    pub slides_until: Option<DbInstant>,
+}
+
+impl KeyRow {
+    pub(super) fn new(key: &ApiKey, digest: &Digest) -> Result<Self, StoreError> {
+        let json = |texts: Vec<String>| {
+            serde_json::to_string(&texts).map_err(|error| StoreError::damaged("api_keys", &key.id, error))
+        };
+        Ok(Self {
+            id: key.id.to_string(),
+            user_id: DbId(key.user_id.as_uuid()),
+            token_name: key.name_text().to_owned(),
+            login_type: key.login_type.to_string(),
+            digest: digest.as_bytes().to_vec(),
+            digest_version: DIGEST_VERSION,
+            scopes: json(key.scopes.to_strings())?,
+            allow_list: json(key.allow_list.to_strings())?,
+            lifetime_seconds: key.lifetime.as_secs(),
+            created_at: DbInstant(key.created_at),
+            updated_at: DbInstant(key.updated_at),
+            last_used: key.last_used.map(DbInstant),
+            expires_at: DbInstant(key.expires_at),
+            ended_at: key.ended_at.map(DbInstant),
+            slides_until: key.slides_until.map(DbInstant),
+        })
+    }
+}
+
+/// The stored digest, if it is of the one scheme there is.
+pub(super) fn digest_of(row: &KeyRow) -> Result<Digest, StoreError> {
+    if row.digest_version != DIGEST_VERSION {
+        let words = format!("digest version {} is not known to this program", row.digest_version);
+        return Err(StoreError::damaged("api_keys", &row.id, words));
+    }
+    let bytes: [u8; 32] = row
+        .digest
+        .as_slice()
+        .try_into()
+        .map_err(|error: std::array::TryFromSliceError| StoreError::damaged("api_keys", &row.id, error))?;
+    Ok(Digest::from_bytes(bytes))
+}
+
+impl TryFrom<KeyRow> for ApiKey {
+    type Error = StoreError;
+
+    fn try_from(row: KeyRow) -> Result<Self, StoreError> {
+        let id = row.id.clone();
+        read(row).map_err(|source| StoreError::damaged("api_keys", id, source))
+    }
+}
+
+fn read(row: KeyRow) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>> {
+    let scopes: Vec<String> = serde_json::from_str(&row.scopes)?;
+    let scopes = scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<Vec<_>, _>>()?;
+    let allow_list: Vec<String> = serde_json::from_str(&row.allow_list)?;
+    let instant = |stored: DbInstant| stored.0;
+    Ok(ApiKey {
+        // A row copied by hand has whatever id its maker chose; it is shown, and never accepted.
+        id: keyward_domain::KeyId::from_stored(row.id),
+        user_id: UserId::from_uuid(row.user_id.0),
+        name: (!row.token_name.is_empty()).then(|| keyward_domain::TokenName::from_stored(row.token_name)),
+        login_type: row.login_type.parse()?,
+        scopes: Scopes::new(scopes).ok_or("no scopes")?,
+        allow_list: AllowList::from_stored(allow_list.iter().map(String::as_str))?,
+        lifetime: Lifetime::from_secs(row.lifetime_seconds).ok_or("a negative lifetime")?,
+        created_at: instant(row.created_at),
+        updated_at: instant(row.updated_at),
+        last_used: row.last_used.map(instant),
+        expires_at: instant(row.expires_at),
+        ended_at: row.ended_at.map(instant),
+        slides_until: row.slides_until.map(instant),
+    })
+}

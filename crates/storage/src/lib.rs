@@ -1,0 +1,32 @@
+//! Keyward's tables, queries and migrations, on SQLite and PostgreSQL from one body.
+//!
+//! A use case is one closure over a [`Conn`], run by [`Store::read`] or [`Store::write`] on a
+//! blocking thread; `write` makes it one transaction.
+//!
+//! **Invariant:** no function that changes something exists without an audit entry in its
+//! arguments; use (last use, a slide) is no change, and its functions can touch nothing else.
+//!
+//! **Invariant:** `now` is never SQL's: every instant is bound, and comes from the caller's clock.
+
+pub mod audit;
+mod conn;
+mod error;
+pub mod keys;
+mod migrate;
+mod pool;
+mod schema;
+mod sql_types;
+mod store;
+mod url;
+pub mod usage;
+pub mod users;
+
+pub use conn::Conn;
+pub use error::StoreError;
+pub use store::{Lane, Store};
+pub use url::{DatabaseUrl, InvalidDatabaseUrl};
+
+// Linked for what their features do: both databases come with the program.
+use libsqlite3_sys as _;
+use openssl_sys as _;
+use pq_sys as _;

@@ -1,0 +1,141 @@
+//! Connections: how many, how each is set up, and how long one waits for them.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool, R2D2Connection};
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection as _, RunQueryDsl as _};
+
+use crate::error::StoreError;
+
+/// How long a use case waits for a connection before it fails.
+pub(crate) const WAIT: Duration = Duration::from_secs(5);
+
+pub(crate) type SqlitePool = Pool<ConnectionManager<SqliteConnection>>;
+pub(crate) type PgPool = Pool<ConnectionManager<PgConnection>>;
+
+/// Sets up each new SQLite connection. `busy_timeout` comes first: the others may have to wait.
+#[derive(Debug)]
+struct SqlitePragmas;
+
+const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000;
+     PRAGMA journal_mode = WAL;
+     PRAGMA synchronous = FULL;
+     PRAGMA foreign_keys = ON;
+     PRAGMA cache_size = -1024;";
+
+impl CustomizeConnection<SqliteConnection, PoolError> for SqlitePragmas {
+    fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), PoolError> {
+        conn.batch_execute(SQLITE_PRAGMAS).map_err(PoolError::QueryError)
+    }
+}
+
+/// Sets up each new PostgreSQL connection: nothing waits for ever, and what was acknowledged is on
+/// disk whatever the server's default.
+#[derive(Debug)]
+struct PostgresSettings;
+
+impl CustomizeConnection<PgConnection, PoolError> for PostgresSettings {
+    fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), PoolError> {
+        conn.batch_execute(
+            "SET statement_timeout = '10s';
+             SET lock_timeout = '5s';
+             SET idle_in_transaction_session_timeout = '20s';
+             SET synchronous_commit = on;
+             SET timezone = 'UTC';",
+        )
+        .map_err(PoolError::QueryError)
+    }
+}
+
+/// A pool of at most `size` connections to the file, made when they are needed.
+pub(crate) fn sqlite(path: &Path, size: u32) -> Result<SqlitePool, StoreError> {
+    let path = path.to_string_lossy();
+    build(ConnectionManager::new(path.as_ref()), Box::new(SqlitePragmas), size, false)
+}
+
+/// A pool of at most `size` connections to the server, made when they are needed.
+pub(crate) fn postgres(uri: &str, size: u32) -> Result<PgPool, StoreError> {
+    build(ConnectionManager::new(bounded(uri)), Box::new(PostgresSettings), size, true)
+}
+
+fn build<C: R2D2Connection + 'static>(
+    manager: ConnectionManager<C>,
+    setup: Box<dyn CustomizeConnection<C, PoolError>>,
+    size: u32,
+    check: bool,
+) -> Result<Pool<ConnectionManager<C>>, StoreError> {
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(1))
+        .connection_timeout(WAIT)
+        .test_on_check_out(check)
+        .connection_customizer(setup)
+        .build(manager)
+        .map_err(|error| StoreError::Connect(Box::new(error)))
+}
+
+/// The URI with limits on how long a dead server is waited for, unless it sets its own.
+pub(crate) fn bounded(uri: &str) -> String {
+    let mut uri = uri.to_owned();
+    for (name, value) in
+        [("connect_timeout", "5"), ("tcp_user_timeout", "10000"), ("application_name", "keyward-server")]
+    {
+        if !uri.contains(name) {
+            uri.push(if uri.contains('?') { '&' } else { '?' });
+            uri.push_str(&format!("{name}={value}"));
+        }
+    }
+    uri
+}
+
+diesel::define_sql_function! {
+    /// The version of the SQLite that is linked in.
+    fn sqlite_version() -> Text;
+}
+
+/// Refuses a SQLite in the range of the fault that can corrupt a file when its log is reset
+/// (mended in 3.51.3).
+pub(crate) fn check_sqlite_version() -> Result<(), StoreError> {
+    let mut conn = SqliteConnection::establish(":memory:").map_err(|error| StoreError::Connect(Box::new(error)))?;
+    let version: String = diesel::select(sqlite_version()).get_result(&mut conn)?;
+    let parts: Vec<u32> = version.split('.').filter_map(|part| part.parse().ok()).collect();
+    if parts.as_slice() >= [3, 51, 3].as_slice() { Ok(()) } else { Err(StoreError::OldSqlite(version)) }
+}
+
+/// Held while a server has a SQLite file; the operating system lets go of it with the process.
+#[derive(Debug)]
+pub(crate) struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Takes the lock beside the database file, or says who has it. Other programs may still read
+    /// and write the database: the lock is on a file of its own.
+    pub(crate) fn take(database: &Path) -> Result<Self, StoreError> {
+        let path = PathBuf::from(format!("{}.lock", database.display()));
+        let failed = |source| StoreError::File { path: path.display().to_string(), source };
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0).map_err(failed)?;
+                file.rewind().map_err(failed)?;
+                write!(file, "{}", std::process::id()).map_err(failed)?;
+                Ok(Self { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                file.read_to_string(&mut pid).map_err(failed)?;
+                let file = database.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+                Err(StoreError::InUse { file, pid })
+            }
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}

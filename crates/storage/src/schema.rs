@@ -1,0 +1,90 @@
+//! The tables as queries see them. The migrations say the same in SQL; a test reads every column
+//! on both databases.
+
+use diesel::allow_tables_to_appear_in_same_query;
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::{Id, Instant};
+
+    users (id) {
+        id -> Id,
+        username -> Text,
+        username_key -> Text,
+        name -> Text,
+        email -> Text,
+        email_key -> Text,
+        login_type -> Text,
+        status -> Text,
+        roles -> Text,
+        password_hash -> Nullable<Text>,
+        created_at -> Instant,
+        updated_at -> Instant,
+        last_seen_at -> Nullable<Instant>,
+        deleted_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::{Id, Instant};
+
+    api_keys (id) {
+        id -> Text,
+        user_id -> Id,
+        token_name -> Text,
+        login_type -> Text,
+        digest -> Binary,
+        digest_version -> SmallInt,
+        scopes -> Text,
+        allow_list -> Text,
+        lifetime_seconds -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+        last_used -> Nullable<Instant>,
+        last_used_ip -> Nullable<Text>,
+        expires_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        slides_until -> Nullable<Instant>,
+        slid_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::{Id, Instant};
+
+    audit_logs (id) {
+        id -> Id,
+        time -> Instant,
+        request_id -> Nullable<Id>,
+        ip -> Nullable<Text>,
+        user_agent -> Text,
+        actor_id -> Nullable<Id>,
+        actor_username -> Nullable<Text>,
+        actor_email -> Nullable<Text>,
+        action -> Text,
+        resource_type -> Text,
+        resource_id -> Text,
+        resource_target -> Text,
+        status_code -> SmallInt,
+        description -> Text,
+        old -> Text,
+        new -> Text,
+        diff -> Text,
+        additional_fields -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Instant;
+
+    audit_retention (id) {
+        id -> SmallInt,
+        cutoff -> Nullable<Instant>,
+    }
+}
+
+diesel::joinable!(api_keys -> users (user_id));
+allow_tables_to_appear_in_same_query!(users, api_keys);

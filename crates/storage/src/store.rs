@@ -1,0 +1,231 @@
+//! The store: opens the database, and runs use cases on it.
+
+use std::sync::Arc;
+
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::r2d2::{ConnectionManager, Pool, PooledConnection, R2D2Connection};
+use tokio::sync::Semaphore;
+
+use crate::conn::Conn;
+use crate::error::StoreError;
+use crate::migrate;
+use crate::pool::{self, FileLock, PgPool, SqlitePool};
+use crate::url::DatabaseUrl;
+
+/// Readers at once on SQLite. Its writers take turns anyway, so they have one connection.
+const SQLITE_READERS: u32 = 4;
+
+/// Connections to PostgreSQL for everything but ending keys.
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// Connections that only ending a key may use: when one needs to revoke, all others are busy.
+const URGENT_CONNECTIONS: u32 = 1;
+
+/// Which queue a use case stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// With all others.
+    Normal,
+    /// With its own connection, for ending keys.
+    Urgent,
+}
+
+/// The database of a running server. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pools: Pools,
+    _lock: Option<FileLock>,
+}
+
+enum Pools {
+    Sqlite { readers: Gate<SqlitePool>, writer: Gate<SqlitePool>, urgent: Gate<SqlitePool> },
+    Postgres { all: Gate<PgPool>, urgent: Gate<PgPool> },
+}
+
+/// A pool, and a queue before it, so that no thread is taken up by waiting.
+struct Gate<P> {
+    pool: P,
+    places: Arc<Semaphore>,
+}
+
+impl<P: Clone> Gate<P> {
+    fn new(pool: P, places: u32) -> Self {
+        Self { pool, places: Arc::new(Semaphore::new(places as usize)) }
+    }
+
+    async fn enter(&self) -> Result<(P, tokio::sync::OwnedSemaphorePermit), StoreError> {
+        match tokio::time::timeout(pool::WAIT, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(Ok(place)) => Ok((self.pool.clone(), place)),
+            // The semaphore is never closed; a closed one would mean the same.
+            Ok(Err(_)) | Err(_) => Err(StoreError::Busy(pool::WAIT.as_secs())),
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.inner.pools {
+            Pools::Sqlite { .. } => "Store(SQLite)",
+            Pools::Postgres { .. } => "Store(PostgreSQL)",
+        })
+    }
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date. Blocks; call it before serving.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or migrated, or another server has the SQLite file.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                pool::check_sqlite_version()?;
+                let lock = FileLock::take(path)?;
+                let writer = pool::sqlite(path, 1)?;
+                migrate::sqlite(&mut *checkout(&writer)?)?;
+                let pools = Pools::Sqlite {
+                    readers: Gate::new(pool::sqlite(path, SQLITE_READERS)?, SQLITE_READERS),
+                    writer: Gate::new(writer, 1),
+                    urgent: Gate::new(pool::sqlite(path, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
+                };
+                Ok(Self { inner: Arc::new(Inner { pools, _lock: Some(lock) }) })
+            }
+            DatabaseUrl::Postgres(uri) => {
+                // The lock of the migrations may be waited for longer than a statement may take,
+                // so they run on a connection without the pool's limits.
+                let mut conn = diesel::PgConnection::establish(&pool::bounded(uri))
+                    .map_err(|error| StoreError::Connect(Box::new(error)))?;
+                migrate::postgres(&mut conn)?;
+                let pools = Pools::Postgres {
+                    all: Gate::new(pool::postgres(uri, POSTGRES_CONNECTIONS)?, POSTGRES_CONNECTIONS),
+                    urgent: Gate::new(pool::postgres(uri, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
+                };
+                Ok(Self { inner: Arc::new(Inner { pools, _lock: None }) })
+            }
+        }
+    }
+
+    /// Runs a use case that changes nothing. Each statement sees the state of its own moment.
+    ///
+    /// # Errors
+    /// What the use case says, or why it could not be run.
+    pub async fn read<T, E, F>(&self, lane: Lane, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match &self.inner.pools {
+            Pools::Sqlite { readers, urgent, .. } => {
+                let gate = if lane == Lane::Urgent { urgent } else { readers };
+                run(gate, move |conn| work(&mut Conn::Sqlite(conn))).await
+            }
+            Pools::Postgres { all, urgent } => {
+                let gate = if lane == Lane::Urgent { urgent } else { all };
+                run(gate, move |conn| work(&mut Conn::Postgres(conn))).await
+            }
+        }
+    }
+
+    /// Runs a use case as one transaction: all of it happens, on disk, or none.
+    ///
+    /// # Errors
+    /// What the use case says, or why it could not be run; then nothing has changed, unless the
+    /// connection was lost during the commit.
+    pub async fn write<T, E, F>(&self, lane: Lane, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match &self.inner.pools {
+            Pools::Sqlite { writer, urgent, .. } => {
+                let gate = if lane == Lane::Urgent { urgent } else { writer };
+                // Immediate: a deferred one that reads first fails at once when it comes to write.
+                run(gate, move |conn| {
+                    conn.immediate_transaction(|conn| work(&mut Conn::Sqlite(conn)).map_err(Abort::UseCase))
+                        .map_err(Abort::into_error)
+                })
+                .await
+            }
+            Pools::Postgres { all, urgent } => {
+                let gate = if lane == Lane::Urgent { urgent } else { all };
+                run(gate, move |conn| {
+                    conn.transaction(|conn| work(&mut Conn::Postgres(conn)).map_err(Abort::UseCase))
+                        .map_err(Abort::into_error)
+                })
+                .await
+            }
+        }
+    }
+
+    /// Does the database answer, with the schema this program needs?
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn is_ready(&self) -> Result<bool, StoreError> {
+        self.read(Lane::Normal, |conn| match conn {
+            Conn::Sqlite(db) => migrate::sqlite_is_current(db),
+            Conn::Postgres(db) => migrate::postgres_is_current(db),
+        })
+        .await
+    }
+
+    /// Runs SQL as it is, for tests and benches that stand for an operator at the database.
+    ///
+    /// # Errors
+    /// What the database says.
+    #[doc(hidden)]
+    pub async fn execute_raw(&self, sql: String) -> Result<(), StoreError> {
+        match &self.inner.pools {
+            Pools::Sqlite { writer, .. } => run(writer, move |conn| Ok(conn.batch_execute(&sql)?)).await,
+            Pools::Postgres { all, .. } => run(all, move |conn| Ok(conn.batch_execute(&sql)?)).await,
+        }
+    }
+}
+
+/// Why a transaction is undone: the use case said so, or the database.
+enum Abort<E> {
+    UseCase(E),
+    Database(diesel::result::Error),
+}
+
+impl<E> From<diesel::result::Error> for Abort<E> {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl<E: From<StoreError>> Abort<E> {
+    fn into_error(self) -> E {
+        match self {
+            Self::UseCase(error) => error,
+            Self::Database(error) => E::from(error.into()),
+        }
+    }
+}
+
+async fn run<C, T, E, F>(gate: &Gate<Pool<ConnectionManager<C>>>, work: F) -> Result<T, E>
+where
+    C: R2D2Connection + 'static,
+    F: FnOnce(&mut C) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let (pool, place) = gate.enter().await?;
+    let job = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        work(&mut *checkout(&pool)?)
+    });
+    job.await.map_err(StoreError::Stopped)?
+}
+
+fn checkout<C: R2D2Connection + 'static>(
+    pool: &Pool<ConnectionManager<C>>,
+) -> Result<PooledConnection<ConnectionManager<C>>, StoreError> {
+    pool.get().map_err(|error| StoreError::Connect(Box::new(error)))
+}

@@ -1,0 +1,63 @@
+//! What is noted of the use of keys. Use is not a change: there is no audit entry, and these
+//! statements touch no other column.
+
+use diesel::prelude::*;
+use keyward_domain::{KeyId, LoginType, Timestamp, UserId};
+
+use crate::conn::{Conn, on_backend};
+use crate::error::StoreError;
+use crate::schema::{api_keys, users};
+use crate::sql_types::{DbId, DbInstant};
+
+/// A use of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// Which key.
+    pub key: KeyId,
+    /// Whose.
+    pub user: UserId,
+    /// When.
+    pub at: Timestamp,
+    /// From where, if the client has an address.
+    pub ip: Option<String>,
+}
+
+/// Notes uses: the keys' last use and address, and when their users were last seen. An instant
+/// never moves back.
+///
+/// # Errors
+/// When the database fails.
+pub fn note(conn: &mut Conn<'_>, uses: &[Use]) -> Result<(), StoreError> {
+    for Use { key, user, at, ip } in uses {
+        let at = DbInstant(*at);
+        on_backend!(conn, |db| diesel::update(api_keys::table)
+            .filter(api_keys::id.eq(key.as_str()))
+            .filter(api_keys::last_used.is_null().or(api_keys::last_used.lt(at)))
+            .set((api_keys::last_used.eq(at), api_keys::last_used_ip.eq(ip)))
+            .execute(db))?;
+        on_backend!(conn, |db| diesel::update(users::table)
+            .filter(users::id.eq(DbId(user.as_uuid())))
+            .filter(users::last_seen_at.is_null().or(users::last_seen_at.lt(at)))
+            .set(users::last_seen_at.eq(at))
+            .execute(db))?;
+    }
+    Ok(())
+}
+
+/// Moves the end of a session that is live at `now` later, to `end`. Answers whether it moved: a
+/// dead session stays dead.
+///
+/// # Errors
+/// When the database fails.
+pub fn slide(conn: &mut Conn<'_>, id: &KeyId, now: Timestamp, end: Timestamp) -> Result<bool, StoreError> {
+    let (now, end) = (DbInstant(now), DbInstant(end));
+    let moved = on_backend!(conn, |db| diesel::update(api_keys::table)
+        .filter(api_keys::id.eq(id.as_str()))
+        .filter(api_keys::login_type.eq(LoginType::Password.as_str()))
+        .filter(api_keys::ended_at.is_null())
+        .filter(api_keys::expires_at.gt(now))
+        .filter(api_keys::expires_at.lt(end))
+        .set((api_keys::expires_at.eq(end), api_keys::slid_at.eq(now)))
+        .execute(db))?;
+    Ok(moved > 0)
+}

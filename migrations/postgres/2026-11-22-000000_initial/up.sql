@@ -1,0 +1,137 @@
+-- The same tables as in ../sqlite, with PostgreSQL's own types. Texts that take part in an order are compared by
+-- bytes (COLLATE "C"), as SQLite does, so that pages come in the same order on both.
+
+CREATE TABLE users (
+    id uuid NOT NULL PRIMARY KEY,
+    username text NOT NULL,
+    -- The username and the e-mail address in lower case: what is compared.
+    username_key text COLLATE "C" NOT NULL,
+    name text NOT NULL,
+    email text NOT NULL,
+    email_key text COLLATE "C" NOT NULL,
+    login_type text NOT NULL CHECK (login_type IN ('password', 'none')),
+    status text NOT NULL CHECK (status IN ('active', 'suspended')),
+    -- A JSON array of role names.
+    roles text NOT NULL,
+    password_hash text,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    last_seen_at timestamptz,
+    -- Set when the user is deleted; the row stays, the name and the address become free.
+    deleted_at timestamptz
+);
+
+CREATE UNIQUE INDEX users_live_username ON users (username_key) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX users_live_email ON users (email_key) WHERE deleted_at IS NULL;
+
+CREATE TABLE api_keys (
+    id text COLLATE "C" NOT NULL PRIMARY KEY,
+    user_id uuid NOT NULL REFERENCES users (id),
+    -- Empty for a session.
+    token_name text COLLATE "C" NOT NULL,
+    login_type text COLLATE "C" NOT NULL CHECK (login_type IN ('token', 'password')),
+    digest bytea NOT NULL,
+    digest_version smallint NOT NULL,
+    -- JSON arrays.
+    scopes text NOT NULL,
+    allow_list text NOT NULL,
+    lifetime_seconds bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    last_used timestamptz,
+    last_used_ip text,
+    expires_at timestamptz NOT NULL,
+    -- Set when the key was ended by hand: dead whatever any clock says.
+    ended_at timestamptz,
+    -- Past this instant a session may not slide, beside the server's own limit.
+    slides_until timestamptz,
+    -- The instant of the last slide.
+    slid_at timestamptz
+);
+
+-- Each list's filter, order and cursor come from one index; see docs/design.md.
+CREATE INDEX api_keys_by_user_and_type ON api_keys (user_id, login_type, expires_at, id);
+CREATE INDEX api_keys_by_user ON api_keys (user_id, expires_at, id);
+CREATE INDEX api_keys_by_type ON api_keys (login_type, expires_at, id);
+CREATE INDEX api_keys_by_name ON api_keys (user_id, token_name, expires_at, id) WHERE login_type = 'token';
+
+-- Dead is absorbing. This holds without a clock, and for whoever writes to the table.
+CREATE FUNCTION keyward_keep_api_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF new.id IS DISTINCT FROM old.id OR new.digest IS DISTINCT FROM old.digest
+        OR new.digest_version IS DISTINCT FROM old.digest_version
+        OR new.login_type IS DISTINCT FROM old.login_type
+    THEN
+        RAISE EXCEPTION 'the id, digest and login type of a key never change';
+    END IF;
+    IF old.ended_at IS NOT NULL
+        AND (new.expires_at IS DISTINCT FROM old.expires_at OR new.ended_at IS DISTINCT FROM old.ended_at)
+    THEN
+        RAISE EXCEPTION 'the key was ended; its end never changes';
+    END IF;
+    IF old.login_type = 'token' AND new.expires_at > old.expires_at THEN
+        RAISE EXCEPTION 'the end of a token never moves later';
+    END IF;
+    IF old.login_type = 'password' AND new.expires_at > old.expires_at
+        AND (new.slid_at IS NULL OR new.slid_at IS NOT DISTINCT FROM old.slid_at OR old.expires_at <= new.slid_at)
+    THEN
+        RAISE EXCEPTION 'only a session that has not expired slides';
+    END IF;
+    RETURN new;
+END
+$$;
+
+CREATE TRIGGER api_keys_keep BEFORE UPDATE ON api_keys
+FOR EACH ROW EXECUTE FUNCTION keyward_keep_api_key();
+
+CREATE TABLE audit_logs (
+    id uuid NOT NULL PRIMARY KEY,
+    time timestamptz NOT NULL,
+    request_id uuid,
+    ip text,
+    user_agent text NOT NULL,
+    -- Who did it, as they were called at the time; null for the server itself.
+    actor_id uuid,
+    actor_username text,
+    actor_email text,
+    action text NOT NULL,
+    resource_type text NOT NULL,
+    resource_id text NOT NULL,
+    resource_target text NOT NULL,
+    status_code smallint NOT NULL,
+    description text NOT NULL,
+    -- JSON.
+    old text NOT NULL,
+    new text NOT NULL,
+    diff text NOT NULL,
+    additional_fields text NOT NULL
+);
+
+CREATE INDEX audit_logs_by_time ON audit_logs (time, id);
+CREATE INDEX audit_logs_by_resource ON audit_logs (resource_id, time, id);
+CREATE INDEX audit_logs_by_actor ON audit_logs (actor_username, time, id);
+
+-- One row: what retention may delete while its own transaction lasts.
+CREATE TABLE audit_retention (
+    id smallint NOT NULL PRIMARY KEY CHECK (id = 1),
+    cutoff timestamptz
+);
+INSERT INTO audit_retention (id, cutoff) VALUES (1, NULL);
+
+CREATE FUNCTION keyward_keep_audit_log() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF tg_op = 'DELETE' THEN
+        IF EXISTS (SELECT 1 FROM audit_retention WHERE old.time < cutoff) THEN
+            RETURN old;
+        END IF;
+        RAISE EXCEPTION 'audit entries are never deleted but by retention';
+    END IF;
+    RAISE EXCEPTION 'audit entries are never changed';
+END
+$$;
+
+CREATE TRIGGER audit_logs_keep BEFORE UPDATE OR DELETE ON audit_logs
+FOR EACH ROW EXECUTE FUNCTION keyward_keep_audit_log();
+
+CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
+FOR EACH STATEMENT EXECUTE FUNCTION keyward_keep_audit_log();

@@ -1,0 +1,141 @@
+-- Instants are text of one width, 2026-01-31T12:00:00.123456Z, so that their order as text is their order in time.
+-- Ids of users and audit entries are UUIDs in their 36-character form.
+
+CREATE TABLE users (
+    id TEXT NOT NULL PRIMARY KEY,
+    username TEXT NOT NULL,
+    -- The username and the e-mail address in lower case: what is compared.
+    username_key TEXT NOT NULL,
+    name TEXT NOT NULL,
+    email TEXT NOT NULL,
+    email_key TEXT NOT NULL,
+    login_type TEXT NOT NULL CHECK (login_type IN ('password', 'none')),
+    status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
+    -- A JSON array of role names.
+    roles TEXT NOT NULL,
+    password_hash TEXT,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    last_seen_at TEXT,
+    -- Set when the user is deleted; the row stays, the name and the address become free.
+    deleted_at TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX users_live_username ON users (username_key) WHERE deleted_at IS NULL;
+CREATE UNIQUE INDEX users_live_email ON users (email_key) WHERE deleted_at IS NULL;
+
+CREATE TABLE api_keys (
+    id TEXT NOT NULL PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id),
+    -- Empty for a session.
+    token_name TEXT NOT NULL,
+    login_type TEXT NOT NULL CHECK (login_type IN ('token', 'password')),
+    digest BLOB NOT NULL,
+    digest_version INTEGER NOT NULL,
+    -- JSON arrays.
+    scopes TEXT NOT NULL,
+    allow_list TEXT NOT NULL,
+    lifetime_seconds INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    last_used TEXT,
+    last_used_ip TEXT,
+    expires_at TEXT NOT NULL,
+    -- Set when the key was ended by hand: dead whatever any clock says.
+    ended_at TEXT,
+    -- Past this instant a session may not slide, beside the server's own limit.
+    slides_until TEXT,
+    -- The instant of the last slide.
+    slid_at TEXT
+) STRICT, WITHOUT ROWID;
+
+-- Each list's filter, order and cursor come from one index; see docs/design.md.
+CREATE INDEX api_keys_by_user_and_type ON api_keys (user_id, login_type, expires_at, id);
+CREATE INDEX api_keys_by_user ON api_keys (user_id, expires_at, id);
+CREATE INDEX api_keys_by_type ON api_keys (login_type, expires_at, id);
+CREATE INDEX api_keys_by_name ON api_keys (user_id, token_name, expires_at, id) WHERE login_type = 'token';
+
+-- Dead is absorbing. These hold without a clock, and for whoever writes to the file.
+CREATE TRIGGER api_keys_identity_is_fixed BEFORE UPDATE ON api_keys
+WHEN new.id IS NOT old.id OR new.digest IS NOT old.digest OR new.digest_version IS NOT old.digest_version
+    OR new.login_type IS NOT old.login_type
+BEGIN
+    SELECT RAISE(ABORT, 'the id, digest and login type of a key never change');
+END;
+
+CREATE TRIGGER api_keys_ended_stays_ended BEFORE UPDATE ON api_keys
+WHEN old.ended_at IS NOT NULL AND (new.expires_at IS NOT old.expires_at OR new.ended_at IS NOT old.ended_at)
+BEGIN
+    SELECT RAISE(ABORT, 'the key was ended; its end never changes');
+END;
+
+CREATE TRIGGER api_keys_tokens_never_live_longer BEFORE UPDATE ON api_keys
+WHEN old.login_type = 'token' AND new.expires_at > old.expires_at
+BEGIN
+    SELECT RAISE(ABORT, 'the end of a token never moves later');
+END;
+
+CREATE TRIGGER api_keys_only_live_sessions_slide BEFORE UPDATE ON api_keys
+WHEN old.login_type = 'password' AND new.expires_at > old.expires_at
+    AND (new.slid_at IS NULL OR new.slid_at IS old.slid_at OR old.expires_at <= new.slid_at)
+BEGIN
+    SELECT RAISE(ABORT, 'only a session that has not expired slides');
+END;
+
+-- INSERT OR REPLACE fires no DELETE trigger; this stops it.
+CREATE TRIGGER api_keys_are_not_overwritten BEFORE INSERT ON api_keys
+WHEN EXISTS (SELECT 1 FROM api_keys WHERE id = new.id)
+BEGIN
+    SELECT RAISE(ABORT, 'there is a key with this id already');
+END;
+
+CREATE TABLE audit_logs (
+    id TEXT NOT NULL PRIMARY KEY,
+    time TEXT NOT NULL,
+    request_id TEXT,
+    ip TEXT,
+    user_agent TEXT NOT NULL,
+    -- Who did it, as they were called at the time; null for the server itself.
+    actor_id TEXT,
+    actor_username TEXT,
+    actor_email TEXT,
+    action TEXT NOT NULL,
+    resource_type TEXT NOT NULL,
+    resource_id TEXT NOT NULL,
+    resource_target TEXT NOT NULL,
+    status_code INTEGER NOT NULL,
+    description TEXT NOT NULL,
+    -- JSON.
+    old TEXT NOT NULL,
+    new TEXT NOT NULL,
+    diff TEXT NOT NULL,
+    additional_fields TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX audit_logs_by_time ON audit_logs (time, id);
+CREATE INDEX audit_logs_by_resource ON audit_logs (resource_id, time, id);
+CREATE INDEX audit_logs_by_actor ON audit_logs (actor_username, time, id);
+
+-- One row: what retention may delete while its own transaction lasts.
+CREATE TABLE audit_retention (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    cutoff TEXT
+) STRICT;
+INSERT INTO audit_retention (id, cutoff) VALUES (1, NULL);
+
+CREATE TRIGGER audit_logs_are_not_changed BEFORE UPDATE ON audit_logs
+BEGIN
+    SELECT RAISE(ABORT, 'audit entries are never changed');
+END;
+
+CREATE TRIGGER audit_logs_are_not_deleted BEFORE DELETE ON audit_logs
+WHEN NOT EXISTS (SELECT 1 FROM audit_retention WHERE old.time < cutoff)
+BEGIN
+    SELECT RAISE(ABORT, 'audit entries are never deleted but by retention');
+END;
+
+CREATE TRIGGER audit_logs_are_not_overwritten BEFORE INSERT ON audit_logs
+WHEN EXISTS (SELECT 1 FROM audit_logs WHERE id = new.id)
+BEGIN
+    SELECT RAISE(ABORT, 'there is an audit entry with this id already');
+END;

@@ -1,0 +1,50 @@
+//! `cargo xtask bench`: runs one of the benchmarks of `keyward-test-support`, or lists them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::outcome::{Failure, Outcome};
+use crate::sh;
+
+const FOLDER: &str = "crates/test-support/benches";
+
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let benches = benches(Path::new(FOLDER))?;
+    let Some((name, rest)) = arguments.split_first() else {
+        println!("{}", listed(&benches));
+        return Ok(());
+    };
+    if !benches.iter().any(|bench| bench.name == *name) {
+        return Err(Failure::Usage(format!("there is no benchmark \"{name}\"\n\n{}", listed(&benches))));
+    }
+    sh::run(sh::cargo(["bench", "-p", "keyward-test-support", "--bench", name, "--"]).args(rest))
+}
+
+struct Bench {
+    name: String,
+    about: String,
+}
+
+/// One a file; what it measures is the file's opening sentence.
+fn benches(folder: &Path) -> Result<Vec<Bench>, Failure> {
+    let cannot_list = || format!("list {}", folder.display());
+    let mut benches = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Failure::io(cannot_list()))? {
+        let path = entry.map_err(Failure::io(cannot_list()))?.path();
+        let (Some(name), Some("rs")) =
+            (path.file_stem().and_then(|name| name.to_str()), path.extension().and_then(|end| end.to_str()))
+        else {
+            continue;
+        };
+        let source = fs::read_to_string(&path).map_err(Failure::io(format_args!("read {}", path.display())))?;
+        let about = source.lines().next().and_then(|line| line.strip_prefix("//!")).unwrap_or_default().trim();
+        benches.push(Bench { name: name.to_owned(), about: about.to_owned() });
+    }
+    benches.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(benches)
+}
+
+fn listed(benches: &[Bench]) -> String {
+    let lines = benches.iter().map(|bench| format!("\n  {:<22} {}", bench.name, bench.about));
+    format!("Usage: cargo xtask bench <name> [args…]\n\nBenchmarks:{}", lines.collect::<String>())
+}

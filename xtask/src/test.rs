@@ -1,0 +1,8 @@
+//! `cargo xtask test`: all tests of the workspace, doctests too; arguments are passed on.
+
+use crate::outcome::Outcome;
+use crate::sh;
+
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    sh::run(sh::cargo(["test", "--workspace"]).args(arguments))
+}
