@@ -1,0 +1,3 @@
+//! `/users/{user}/keys…`
+
+mod expire;

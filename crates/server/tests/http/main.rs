@@ -1,0 +1,5 @@
+//! The server over HTTP, on both databases. The modules follow the paths under `/api/v2`.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
+
+mod keys;
