@@ -1,0 +1,136 @@
+//! A server that is killed while it writes: what it acknowledged is there, every change has its
+//! audit entry, and every entry its change.
+
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+use keyward_test_support::{Backend, Http, PASSWORD, ServerProcess, TestDatabase};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+const ROUNDS: usize = 20;
+const WRITERS: usize = 4;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward-server");
+
+/// What the server said it had done.
+#[derive(Debug, Default)]
+struct Acknowledged {
+    created: Vec<String>,
+    expired: Vec<String>,
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_and_nothing_is_half_done_on_sqlite() {
+    crash(Backend::Sqlite);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_and_nothing_is_half_done_on_postgres() {
+    crash(Backend::Postgres);
+}
+
+fn crash(backend: Backend) {
+    let Some(database) = TestDatabase::create(backend) else { return };
+    actix_web::rt::System::new().block_on(async {
+        let done = Rc::new(RefCell::new(Acknowledged::default()));
+        let mut session: Option<String> = None;
+        for round in 0..ROUNDS {
+            let server = ServerProcess::start(Path::new(PROGRAM), database.url(), database.directory());
+            let http = Http::new(&server.url, None);
+            let http = match &session {
+                Some(session) => http.with(session),
+                None => http.with(session.insert(first_session(&http).await)),
+            };
+            let (tell, mut told) = unbounded_channel();
+            let writers: Vec<_> = (0..WRITERS)
+                .map(|_| actix_web::rt::spawn(write(http.clone(), Rc::clone(&done), tell.clone())))
+                .collect();
+            // Killed after some acknowledgements, at another place in the writers' work each time.
+            for _ in 0..10 + round * 3 {
+                told.recv().await.unwrap();
+            }
+            server.kill();
+            for writer in writers {
+                writer.await.unwrap();
+            }
+        }
+        // Once more, so that SQLite has put its log in order, as after any crash.
+        drop(ServerProcess::start(Path::new(PROGRAM), database.url(), database.directory()));
+        check(&database, &done.borrow());
+    });
+}
+
+async fn first_session(http: &Http) -> String {
+    let body = json!({ "email": "owner@example.com", "username": "owner", "password": PASSWORD });
+    http.post("/api/v2/users/first", &body).await.expect(201);
+    let login = http.post("/api/v2/users/login", &json!({ "email": "owner", "password": PASSWORD })).await;
+    login.expect(201).json()["session_token"].as_str().unwrap().to_owned()
+}
+
+/// Makes tokens and expires every other one, until the server is gone.
+async fn write(http: Http, done: Rc<RefCell<Acknowledged>>, tell: UnboundedSender<()>) {
+    loop {
+        let request = http.request("POST", "/api/v2/users/me/keys/tokens").header("content-type", "application/json");
+        let Ok(answer) = request.body("{}").send().await else { return };
+        assert_eq!(answer.status().as_u16(), 201);
+        let Ok(text) = answer.text().await else { return };
+        let created: Value = serde_json::from_str(&text).unwrap();
+        let id = created.get("id").and_then(Value::as_str).unwrap().to_owned();
+        let expire = {
+            let mut done = done.borrow_mut();
+            done.created.push(id.clone());
+            done.created.len() % 2 == 0
+        };
+        // The receiver is gone once enough was told; the kill is near.
+        let _told = tell.send(());
+        if expire {
+            let request = http.request("PUT", &format!("/api/v2/users/me/keys/{id}/expire"));
+            let Ok(answer) = request.send().await else { return };
+            assert_eq!(answer.status().as_u16(), 204);
+            done.borrow_mut().expired.push(id);
+            let _told = tell.send(());
+        }
+    }
+}
+
+fn check(database: &TestDatabase, done: &Acknowledged) {
+    assert!(done.created.len() > ROUNDS * WRITERS && done.expired.len() > ROUNDS, "the writers wrote");
+    let list = |ids: &[String]| ids.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",");
+    let count = |sql: String| usize::try_from(database.count(&sql)).unwrap();
+    let created = count(format!("SELECT count(*) AS count FROM api_keys WHERE id IN ({})", list(&done.created)));
+    assert_eq!(created, done.created.len(), "an acknowledged create was lost");
+    let expired = count(format!(
+        "SELECT count(*) AS count FROM api_keys WHERE ended_at IS NOT NULL AND expires_at = ended_at AND id IN ({})",
+        list(&done.expired)
+    ));
+    assert_eq!(expired, done.expired.len(), "an acknowledged expire was lost");
+
+    for (what, sql) in [
+        (
+            "a token without its one create entry",
+            "SELECT count(*) AS count FROM api_keys k WHERE k.login_type = 'token' AND 1 <> (SELECT count(*) FROM audit_logs a
+             WHERE a.resource_id = k.id AND a.action = 'create')",
+        ),
+        (
+            "an ended token without its one write entry",
+            "SELECT count(*) AS count FROM api_keys k WHERE k.login_type = 'token' AND k.ended_at IS NOT NULL
+             AND 1 <> (SELECT count(*) FROM audit_logs a WHERE a.resource_id = k.id AND a.action = 'write')",
+        ),
+        (
+            "a create entry without its key",
+            "SELECT count(*) AS count FROM audit_logs a WHERE a.action = 'create' AND a.resource_type = 'api_key'
+             AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = a.resource_id)",
+        ),
+        (
+            "a write entry without its ended key",
+            "SELECT count(*) AS count FROM audit_logs a WHERE a.action = 'write' AND a.resource_type = 'api_key'
+             AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.id = a.resource_id AND k.ended_at IS NOT NULL)",
+        ),
+    ] {
+        assert_eq!(database.count(sql), 0, "{what}");
+    }
+}

@@ -1,0 +1,5 @@
+//! What the databases themselves hold to, on both.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
+
+mod triggers;
