@@ -48,6 +48,26 @@ pub enum Access {
     Needs(Act),
 }
 
+/// How the body of a request is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyForm {
+    /// JSON.
+    Json,
+    /// As an HTML form, which the OAuth standards want.
+    Form,
+}
+
+impl BodyForm {
+    /// Its media type.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+}
+
 /// One endpoint. The server registers it, the SDK calls it, the OpenAPI file lists it.
 pub trait Endpoint {
     /// The method.
@@ -62,6 +82,8 @@ pub trait Endpoint {
     const NAME: &'static str;
     /// What it does, in a sentence.
     const SUMMARY: &'static str;
+    /// How the body of a request is written.
+    const BODY: BodyForm;
     /// What may stand behind the `?`.
     type Query: Serialize + DeserializeOwned + Described;
     /// The body of a request.
@@ -72,6 +94,9 @@ pub trait Endpoint {
 
 /// A shape that OpenAPI can tell of.
 pub trait Described {
+    /// Is it "nothing": no body at all?
+    const IS_NOTHING: bool = false;
+
     /// Its schema, after adding those it refers to; none for "nothing".
     fn describe(schemas: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>>;
 }
@@ -104,6 +129,8 @@ pub struct NoContent {}
 macro_rules! describe_nothing {
     ($($nothing:ty),*) => {$(
         impl Described for $nothing {
+            const IS_NOTHING: bool = true;
+
             fn describe(_: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>> {
                 None
             }
@@ -122,8 +149,21 @@ pub fn fill_path(path: &str, values: &[&str]) -> String {
         .join("/")
 }
 
-/// Declares an endpoint: a unit type that implements [`Endpoint`].
+/// Declares an endpoint: a unit type that implements [`Endpoint`]. `form` before the request's type
+/// says that it is written as a form.
 macro_rules! endpoint {
+    (
+        $(#[doc = $doc:literal])+
+        $name:ident = $method:ident $path:literal,
+        access: $access:expr,
+        query: $query:ty,
+        request: form $request:ty,
+        response: $status:literal $response:ty $(,)?
+    ) => {
+        $crate::endpoint::endpoint! {
+            @ Form, $(#[doc = $doc])+ $name = $method $path, $access, $query, $request, $status $response
+        }
+    };
     (
         $(#[doc = $doc:literal])+
         $name:ident = $method:ident $path:literal,
@@ -131,6 +171,19 @@ macro_rules! endpoint {
         query: $query:ty,
         request: $request:ty,
         response: $status:literal $response:ty $(,)?
+    ) => {
+        $crate::endpoint::endpoint! {
+            @ Json, $(#[doc = $doc])+ $name = $method $path, $access, $query, $request, $status $response
+        }
+    };
+    (
+        @ $body:ident,
+        $(#[doc = $doc:literal])+
+        $name:ident = $method:ident $path:literal,
+        $access:expr,
+        $query:ty,
+        $request:ty,
+        $status:literal $response:ty
     ) => {
         #[doc = concat!("`", stringify!($method), " ", $path, "`")]
         #[doc = ""]
@@ -145,6 +198,7 @@ macro_rules! endpoint {
             const STATUS: u16 = $status;
             const NAME: &'static str = stringify!($name);
             const SUMMARY: &'static str = concat!($($doc),+);
+            const BODY: $crate::BodyForm = $crate::BodyForm::$body;
             type Query = $query;
             type Request = $request;
             type Response = $response;

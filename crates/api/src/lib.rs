@@ -11,9 +11,10 @@ mod openapi;
 pub mod page;
 pub mod system;
 pub mod users;
+pub mod verify;
 mod wire;
 
-pub use endpoint::{Access, Endpoint, Method, NoBody, NoContent, NoQuery, fill_path};
+pub use endpoint::{Access, BodyForm, Described, Endpoint, Method, NoBody, NoContent, NoQuery, fill_path};
 pub use error::{ErrorBody, ErrorCode, Validation};
 pub use openapi::document as openapi;
 
@@ -29,6 +30,14 @@ pub mod headers {
     pub const LINEAGE_VERSION: &str = "X-Coder-Build-Version";
     /// The id of the request, equal to `request_id` in an error and in the audit log.
     pub const REQUEST_ID: &str = "Keyward-Request-Id";
+    /// The name of the key's user, in the answers of `/authz`.
+    pub const USER: &str = "Keyward-User";
+    /// The id of the key's user, in the answers of `/authz`.
+    pub const USER_ID: &str = "Keyward-User-Id";
+    /// The key's id, in the answers of `/authz`.
+    pub const KEY_ID: &str = "Keyward-Key-Id";
+    /// The key's scopes, separated by spaces, in the answers of `/authz`.
+    pub const SCOPES: &str = "Keyward-Scopes";
     /// The code that the server printed at its start, to create the first user from elsewhere.
     pub const SETUP_CODE: &str = "Keyward-Setup-Code";
 }

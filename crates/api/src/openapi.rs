@@ -11,11 +11,11 @@ use utoipa::openapi::{
 };
 
 use crate::endpoint::Described;
-use crate::{Access, Endpoint, ErrorBody, Method, audit, keys, system, users};
+use crate::{Access, Endpoint, ErrorBody, Method, audit, keys, system, users, verify};
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// The description of every endpoint under `/api/v2`.
+/// The description of every endpoint.
 #[must_use]
 pub fn document() -> OpenApi {
     let mut draft = Draft::default();
@@ -41,6 +41,10 @@ pub fn document() -> OpenApi {
     draft.add::<keys::ViewKey>();
     draft.add::<keys::ExpireKey>();
     draft.add::<keys::DeleteKey>();
+    draft.add::<verify::VerifyKey>();
+    draft.add::<verify::VerifyKeys>();
+    draft.add::<verify::Introspect>();
+    draft.add::<verify::Revoke>();
     draft.add::<audit::ListAudit>();
     draft.add::<system::ViewBuildInfo>();
     draft.add::<system::ListScopes>();
@@ -66,7 +70,7 @@ impl Draft {
         }
         if let Some(schema) = E::Request::describe(&mut self.schemas) {
             let content = ContentBuilder::new().schema(Some(schema)).build();
-            let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+            let body = RequestBodyBuilder::new().content(E::BODY.media_type(), content).required(Some(Required::True));
             operation = operation.request_body(Some(body.build()));
         }
         match E::ACCESS {

@@ -144,7 +144,7 @@ pub struct CreateUserRequest {
     /// `password` (the default), or `none` for a service account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_type: Option<String>,
-    /// `owner`, `user-admin`, `auditor`.
+    /// `owner`, `user-admin`, `auditor`, `verifier`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
 }
@@ -152,7 +152,7 @@ pub struct CreateUserRequest {
 /// Roles by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RoleNames {
-    /// `owner`, `user-admin`, `auditor`.
+    /// `owner`, `user-admin`, `auditor`, `verifier`.
     pub roles: Vec<String>,
 }
 

@@ -27,6 +27,8 @@ pub enum Act {
     DeleteUser,
     /// Read the audit log.
     ReadAudit,
+    /// Ask whether a key that somebody presented is good.
+    VerifyKeys,
 }
 
 /// The kind of thing an [`Act`] is done to, as allow lists name it.
@@ -54,7 +56,7 @@ impl ResourceKind {
 
 impl Act {
     /// Every act there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ReadKeys,
         Self::CreateKey,
         Self::ExpireKey,
@@ -66,6 +68,7 @@ impl Act {
         Self::SetPassword,
         Self::DeleteUser,
         Self::ReadAudit,
+        Self::VerifyKeys,
     ];
 
     /// The scope that a key needs for it, whatever its user's role.
@@ -81,6 +84,7 @@ impl Act {
             Self::EditRoles | Self::SetStatus | Self::SetPassword => "user:update",
             Self::DeleteUser => "user:delete",
             Self::ReadAudit => "audit_log:read",
+            Self::VerifyKeys => "api_key:verify",
         }
     }
 
@@ -88,7 +92,9 @@ impl Act {
     #[must_use]
     pub fn resource(self) -> ResourceKind {
         match self {
-            Self::ReadKeys | Self::CreateKey | Self::ExpireKey | Self::DeleteKey => ResourceKind::ApiKey,
+            Self::ReadKeys | Self::CreateKey | Self::ExpireKey | Self::DeleteKey | Self::VerifyKeys => {
+                ResourceKind::ApiKey
+            }
             Self::ReadUsers
             | Self::CreateUser
             | Self::EditRoles
@@ -156,6 +162,7 @@ const MEMBER: &[Line] = &[
     (Act::SetPassword, [YES, HID, HID]),
     (Act::DeleteUser, [NO, HID, HID]),
     (Act::ReadAudit, [NO, NO, NO]),
+    (Act::VerifyKeys, [NO, NO, NO]),
 ];
 
 /// What an auditor may do beyond that: read, and so be told "no" rather than "not found".
@@ -186,12 +193,16 @@ const USER_ADMIN: &[Line] = &[
     (Act::DeleteUser, [YES, YES, NO]),
 ];
 
+/// What a verifier may do beyond being a member.
+const VERIFIER: &[Line] = &[(Act::VerifyKeys, [YES, YES, YES])];
+
 fn lines(role: Role) -> &'static [Line] {
     match role {
         // An owner may do everything; see `decide`.
         Role::Owner => &[],
         Role::UserAdmin => USER_ADMIN,
         Role::Auditor => AUDITOR,
+        Role::Verifier => VERIFIER,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use crate::scope::Catalogue;
 
@@ -79,7 +80,7 @@ impl AllowList {
         if texts.len() > MAX_ENTRIES {
             return Err(InvalidAllowList::TooMany(texts.len()));
         }
-        let entries = texts.into_iter().map(|text| parse_entry(text, Some(catalogue))).collect::<Result<_, _>>()?;
+        let entries = texts.into_iter().map(|text| parse_known(text, catalogue)).collect::<Result<_, _>>()?;
         Ok(Self::normalised(entries))
     }
 
@@ -88,7 +89,7 @@ impl AllowList {
     /// # Errors
     /// [`InvalidAllowList`] when an entry is not of the form of one.
     pub fn from_stored<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidAllowList> {
-        let entries = texts.into_iter().map(|text| parse_entry(text, None)).collect::<Result<_, _>>()?;
+        let entries = texts.into_iter().map(str::parse).collect::<Result<_, _>>()?;
         Ok(Self::normalised(entries))
     }
 
@@ -132,10 +133,15 @@ impl AllowList {
         })
     }
 
+    /// Does some entry cover this one?
+    pub(crate) fn covers(&self, wanted: &Entry) -> bool {
+        self.0.iter().any(|held| held.covers(wanted))
+    }
+
     /// The first entry of `wanted` that this list does not cover.
     #[must_use]
     pub fn first_outside<'a>(&self, wanted: &'a Self) -> Option<&'a Entry> {
-        wanted.0.iter().find(|entry| !self.0.iter().any(|held| held.covers(entry)))
+        wanted.0.iter().find(|entry| !self.covers(entry))
     }
 
     /// As texts, sorted.
@@ -145,24 +151,37 @@ impl AllowList {
     }
 }
 
-fn parse_entry(text: &str, catalogue: Option<&Catalogue>) -> Result<Entry, InvalidAllowList> {
-    let invalid = || InvalidAllowList::Entry(text.to_owned());
-    let (kind, id) = text.split_once(':').ok_or_else(invalid)?;
-    if (kind, id) == ("*", "*") {
-        return Ok(Entry::Everything);
+impl FromStr for Entry {
+    type Err = InvalidAllowList;
+
+    /// Reads an entry of any type; whether there is such a type is the catalogue's to say.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidAllowList::Entry(text.to_owned());
+        let (kind, id) = text.split_once(':').ok_or_else(invalid)?;
+        if (kind, id) == ("*", "*") {
+            return Ok(Self::Everything);
+        }
+        if !crate::scope::is_word(kind) {
+            return Err(invalid());
+        }
+        if id == "*" {
+            return Ok(Self::AllOf(kind.to_owned()));
+        }
+        let good = (1..=MAX_ID).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-'));
+        if good { Ok(Self::One(kind.to_owned(), id.to_owned())) } else { Err(invalid()) }
     }
-    if !crate::scope::is_word(kind) {
-        return Err(invalid());
+}
+
+/// Reads an entry of a type that the catalogue has.
+fn parse_known(text: &str, catalogue: &Catalogue) -> Result<Entry, InvalidAllowList> {
+    let entry: Entry = text.parse()?;
+    match &entry {
+        Entry::AllOf(kind) | Entry::One(kind, _) if !catalogue.has_resource(kind) => {
+            Err(InvalidAllowList::UnknownType(kind.clone()))
+        }
+        Entry::Everything | Entry::AllOf(_) | Entry::One(..) => Ok(entry),
     }
-    let good_id = (1..=MAX_ID).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-'));
-    if id != "*" && !good_id {
-        return Err(invalid());
-    }
-    if catalogue.is_some_and(|catalogue| !catalogue.has_resource(kind)) {
-        return Err(InvalidAllowList::UnknownType(kind.to_owned()));
-    }
-    Ok(if id == "*" { Entry::AllOf(kind.to_owned()) } else { Entry::One(kind.to_owned(), id.to_owned()) })
 }
 
 #[cfg(test)]

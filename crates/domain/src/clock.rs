@@ -84,7 +84,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339, UTC, with as many digits of a second as are not zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_datetime().format(&Rfc3339).map_err(|_| fmt::Error)?)
+        f.write_str(&self.to_datetime().format(&Rfc3339).map_err(|_unwritable| fmt::Error)?)
     }
 }
 

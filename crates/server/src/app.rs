@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use keyward_service::Service;
 
 use crate::metrics::Metrics;
+use crate::verify::RateLimit;
 
 /// The state of a running server, shared by all its threads.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct App {
     pub trusted_proxies: Vec<IpNet>,
     /// What the server printed at its start, to create the first user from elsewhere.
     pub setup_code: String,
+    /// How often keys may be revoked by who holds them.
+    pub(crate) revocations: RateLimit,
     /// What is counted.
     pub metrics: Metrics,
 }

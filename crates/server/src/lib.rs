@@ -16,6 +16,7 @@ pub mod routes;
 mod run;
 mod system;
 mod users;
+mod verify;
 
 pub use app::App;
 pub use command::main;

@@ -15,10 +15,11 @@ use keyward_api::users::{
     ActivateUser, CreateFirstUser, CreateUser, DeleteUser, EditRoles, ListUsers, Login, Logout, SetPassword,
     SuspendUser, ViewFirstUser, ViewRoles, ViewUser,
 };
+use keyward_api::verify::{Introspect, Revoke, VerifyKey, VerifyKeys};
 use keyward_api::{Endpoint, Method};
 
 use crate::http::{self, Call};
-use crate::{audit, keys, system, users};
+use crate::{audit, keys, system, users, verify};
 
 /// Registers every route.
 pub fn configure(config: &mut ServiceConfig) {
@@ -38,6 +39,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ViewTokenByName, _, _>(keys::view::by_name)])
         .path([on::<ViewKey, _, _>(keys::view::by_id), on::<DeleteKey, _, _>(keys::delete::delete)])
         .path([on::<ExpireKey, _, _>(keys::expire::expire)])
+        .path([on::<VerifyKey, _, _>(verify::keys::one)])
+        .path([on::<VerifyKeys, _, _>(verify::keys::batch)])
+        .path([on::<Introspect, _, _>(verify::oauth::introspect)])
+        .path([on::<Revoke, _, _>(verify::oauth::revoke)])
         .path([on::<ListAudit, _, _>(audit::list)])
         .path([on::<ViewBuildInfo, _, _>(system::build_info)])
         .path([on::<ListScopes, _, _>(system::scopes)])
@@ -45,6 +50,8 @@ pub fn configure(config: &mut ServiceConfig) {
     config
         .route("/healthz", web::get().to(system::healthz))
         .route("/readyz", web::get().to(system::readyz))
+        .route("/authz", web::to(verify::authz::authz))
+        .route("/authz/{path}*", web::to(verify::authz::authz))
         .route("/metrics", web::get().to(system::metrics))
         .default_service(web::to(http::route_not_found));
 }

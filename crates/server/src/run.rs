@@ -17,6 +17,7 @@ use crate::background::Background;
 use crate::http::around;
 use crate::metrics::Metrics;
 use crate::routes;
+use crate::verify::RateLimit;
 
 /// How long a request's head may take to arrive.
 const HEAD_ARRIVAL: Duration = Duration::from_secs(10);
@@ -47,7 +48,13 @@ pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<Ip
     // As long as a key's secret, since it makes an owner.
     let setup_code = PlainKey::generate(keyward_domain::LoginType::Token).map_err(Error::Random)?;
     let setup_code = setup_code.expose().rsplit('-').next().unwrap_or_default().to_owned();
-    let app = web::Data::from(Arc::new(App { service, trusted_proxies, setup_code, metrics: Metrics::default() }));
+    let app = web::Data::from(Arc::new(App {
+        service,
+        trusted_proxies,
+        setup_code,
+        revocations: RateLimit::default(),
+        metrics: Metrics::default(),
+    }));
     let data = app.clone();
     let server = HttpServer::new(move || {
         ActixApp::new().app_data(data.clone()).wrap(from_fn(around)).configure(routes::configure)

@@ -1,12 +1,13 @@
 //! From a presented key to a caller.
 
 use keyward_domain::audit::RequestInfo;
-use keyward_domain::key::PresentedKey;
+use keyward_domain::key::{Need, PresentedKey, Verdict};
 use keyward_domain::{ApiKey, Timestamp};
 use keyward_storage::{Lane, usage};
 
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::verify::look_up;
 use crate::{Service, keys};
 
 /// Why a presented key is not accepted.
@@ -33,23 +34,15 @@ impl Service {
     /// # Errors
     /// [`Rejection`] says why the key is not accepted.
     pub async fn authenticate(&self, text: &str, lane: Lane, request: RequestInfo) -> Result<Caller, Rejection> {
-        let presented = PresentedKey::parse(text).map_err(|_| Rejection::Invalid)?;
-        let id = presented.id.clone();
-        let facts = self
-            .inner
-            .store
-            .read(lane, move |conn| keyward_storage::keys::facts(conn, &id))
-            .await
-            .map_err(Error::Store)?
-            .filter(|facts| facts.digest.matches(&presented.digest))
-            .ok_or(Rejection::Invalid)?;
-        let keys::OwnedKey { key, owner } = facts.owned;
+        let presented = PresentedKey::parse(text).map_err(|_malformed| Rejection::Invalid)?;
+        let found = self.inner.store.read(lane, move |conn| look_up(conn, &presented)).await;
+        let keys::OwnedKey { key, owner } = found.map_err(Error::Store)?.ok_or(Rejection::Invalid)?;
         let now = self.now();
-        if key.is_dead(now) {
-            return Err(Rejection::Expired(key.expires_at));
-        }
-        if !owner.is_active() {
-            return Err(Rejection::Suspended);
+        match key.judge(owner.is_active(), &Need::default(), &self.inner.catalogue, now) {
+            Verdict::Expired(at) => return Err(Rejection::Expired(at)),
+            Verdict::UserSuspended => return Err(Rejection::Suspended),
+            // Nothing is needed yet; the endpoint asks for its scope next.
+            Verdict::Valid | Verdict::InsufficientScope(_) | Verdict::ResourceNotAllowed(_) => {}
         }
         let key = self.slide(key, now, lane).await?;
         self.inner.usage.note(&key, now, request.ip);

@@ -15,12 +15,14 @@ mod retention;
 mod settings;
 mod usage;
 pub mod users;
+mod verify;
 
 pub use auth::Rejection;
 pub use caller::Caller;
 pub use error::{Error, InvalidField};
 pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, StoreError};
 pub use settings::Settings;
+pub use verify::Checked;
 
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@
 pub mod audit;
 mod conn;
 mod error;
+mod explain;
 pub mod keys;
 mod migrate;
 mod pool;

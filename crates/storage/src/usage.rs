@@ -18,7 +18,7 @@ pub struct Use {
     pub user: UserId,
     /// When.
     pub at: Timestamp,
-    /// From where, if the client has an address.
+    /// From where, if that is known.
     pub ip: Option<String>,
 }
 
@@ -30,10 +30,12 @@ pub struct Use {
 pub fn note(conn: &mut Conn<'_>, uses: &[Use]) -> Result<(), StoreError> {
     for Use { key, user, at, ip } in uses {
         let at = DbInstant(*at);
+        // An address that is not known leaves the one that was.
+        let ip = ip.as_ref().map(|ip| api_keys::last_used_ip.eq(ip));
         on_backend!(conn, |db| diesel::update(api_keys::table)
             .filter(api_keys::id.eq(key.as_str()))
             .filter(api_keys::last_used.is_null().or(api_keys::last_used.lt(at)))
-            .set((api_keys::last_used.eq(at), api_keys::last_used_ip.eq(ip)))
+            .set((api_keys::last_used.eq(at), ip))
             .execute(db))?;
         on_backend!(conn, |db| diesel::update(users::table)
             .filter(users::id.eq(DbId(user.as_uuid())))

@@ -1,33 +1,32 @@
 //! A server in this process, on a database and a clock of its own, and people who use it.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
-use keyward_domain::{Catalogue, Lifetime};
-use keyward_server::{Running, start};
-use keyward_service::{Service, Settings};
+use keyward_domain::Lifetime;
+use keyward_service::Settings;
 use serde_json::{Value, json};
 
-use crate::clock::ManualClock;
 use crate::database::TestDatabase;
 use crate::http::Http;
+use crate::new_app::NewApp;
 
 /// Everyone's password.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// A real server on a free port.
+/// A real server on a free port, with its first user.
 #[derive(Debug)]
 pub struct TestApp {
-    /// Where it keeps its data.
-    pub database: TestDatabase,
-    /// Its clock.
-    pub clock: Arc<ManualClock>,
-    /// Its use cases.
-    pub service: Service,
-    /// Its address, as in `http://127.0.0.1:12345`.
-    pub url: String,
+    server: NewApp,
     /// The first user.
     pub owner: Person,
-    running: Running,
+}
+
+impl Deref for TestApp {
+    type Target = NewApp;
+
+    fn deref(&self) -> &NewApp {
+        &self.server
+    }
 }
 
 /// A user, logged in.
@@ -51,24 +50,16 @@ impl TestApp {
 
     /// Starts it, and creates the first user, `owner`.
     pub async fn start_with(database: TestDatabase, settings: Settings) -> Self {
-        let clock = Arc::new(ManualClock::default());
-        let service = Service::open(&database.parsed(), Arc::clone(&clock) as _, Catalogue::built_in(), settings)
-            .await
-            .expect("a service");
-        let listen = "127.0.0.1:0".parse().expect("an address");
-        let running = start(service.clone(), listen, Vec::new()).await.expect("a server");
-        let url = format!("http://{}", running.address());
-        let anonymous = Http::new(&url, None);
+        Self::of(NewApp::start_with(database, settings, &[]).await).await
+    }
+
+    /// Creates the first user, `owner`, of a server that has none.
+    pub async fn of(server: NewApp) -> Self {
+        let anonymous = server.anonymous();
         let body = json!({ "email": "owner@example.com", "username": "owner", "password": PASSWORD });
         let first = anonymous.post("/api/v2/users/first", &body).await.expect(201).json();
         let owner = log_in(&anonymous, first["user_id"].as_str().unwrap_or_default(), "owner").await;
-        Self { database, clock, service, url, owner, running }
-    }
-
-    /// A client without a key.
-    #[must_use]
-    pub fn anonymous(&self) -> Http {
-        Http::new(&self.url, None)
+        Self { server, owner }
     }
 
     /// A client with a key.
@@ -99,8 +90,7 @@ impl TestApp {
 
     /// Stops the server in order, and gives back the database.
     pub async fn stop(self) -> TestDatabase {
-        self.running.stop().await.expect("an orderly end");
-        self.database
+        self.server.stop().await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use keyward_service::DatabaseUrl;
 use tempfile::TempDir;
 
@@ -31,6 +31,16 @@ struct Count {
     #[diesel(sql_type = BigInt)]
     count: i64,
 }
+
+#[derive(QueryableByName)]
+struct Words {
+    #[diesel(sql_type = Text)]
+    text: String,
+}
+
+/// The tables, and the columns in which mere use leaves its traces.
+const TABLES: [(&str, &str); 3] =
+    [("users", "'last_seen_at'"), ("api_keys", "'last_used', 'last_used_ip'"), ("audit_logs", "''")];
 
 impl TestDatabase {
     /// Makes one; none where there is no PostgreSQL to make it in.
@@ -83,6 +93,41 @@ impl TestDatabase {
         }
         .expect("a count");
         row.count
+    }
+
+    /// The text that a query such as `SELECT id AS text …` gives.
+    #[must_use]
+    pub fn text(&self, sql: &str) -> String {
+        let query = diesel::sql_query(sql);
+        let row: Words = match self.backend {
+            Backend::Sqlite => query.get_result(&mut self.sqlite()),
+            Backend::Postgres => query.get_result(&mut self.postgres()),
+        }
+        .expect("a text");
+        row.text
+    }
+
+    /// Every row of every table, the traces of mere use left out: equal texts mean that nothing has
+    /// changed.
+    #[must_use]
+    pub fn contents(&self) -> String {
+        TABLES.map(|(table, traces)| self.rows(table, traces)).join("\n\n")
+    }
+
+    fn rows(&self, table: &str, traces: &str) -> String {
+        let columns = match self.backend {
+            Backend::Sqlite => self.text(&format!(
+                "SELECT group_concat('quote(' || name || ')', ' || '' '' || ') AS text
+                 FROM pragma_table_info('{table}') WHERE name NOT IN ({traces})"
+            )),
+            Backend::Postgres => format!("(to_jsonb({table}) - ARRAY[{traces}])::text"),
+        };
+        let joined = match self.backend {
+            Backend::Sqlite => "group_concat(line, char(10))",
+            Backend::Postgres => "string_agg(line, chr(10) ORDER BY id)",
+        };
+        let lines = format!("SELECT id, {columns} AS line FROM {table} ORDER BY id");
+        self.text(&format!("SELECT coalesce({joined}, '') AS text FROM ({lines}) AS lines"))
     }
 
     fn sqlite(&self) -> SqliteConnection {

@@ -45,7 +45,6 @@ impl Http {
     }
 
     /// A request to be changed and sent by [`Answer::of`].
-    #[must_use]
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method: Method = method.parse().expect("a method");
         let request = self.client.request(method, format!("{}{path}", self.base));

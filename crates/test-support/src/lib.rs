@@ -3,9 +3,8 @@
 
 #![expect(
     clippy::panic,
-    clippy::unwrap_used,
     clippy::expect_used,
-    clippy::missing_panics_doc,
+    clippy::indexing_slicing,
     reason = "a test that cannot be set up fails, loudly and at once"
 )]
 
@@ -13,13 +12,16 @@ mod app;
 mod clock;
 mod database;
 mod http;
+mod new_app;
 mod postgres;
 mod process;
+mod seed;
 
 pub use app::{PASSWORD, Person, TestApp};
 pub use clock::ManualClock;
 pub use database::{Backend, TestDatabase};
 pub use http::{Answer, Http};
+pub use new_app::NewApp;
 pub use process::ServerProcess;
 
 /// Runs an async test body against a new server on the given database. Without PostgreSQL a test

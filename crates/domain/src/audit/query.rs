@@ -77,13 +77,14 @@ impl Filter {
                 self.action.replace(action).is_some()
             }
             "ip" => {
-                let ip: IpAddr = value.parse().map_err(|_| invalid(format!("\"{value}\" is not an IP address")))?;
+                let ip: IpAddr =
+                    value.parse().map_err(|_malformed| invalid(format!("\"{value}\" is not an IP address")))?;
                 self.ip.replace(ip.to_string()).is_some()
             }
             "date_from" => self.date_from.replace(date(&value, "T00:00:00Z").map_err(invalid)?).is_some(),
             "date_to" => self.date_to.replace(date(&value, "T23:59:59.999999Z").map_err(invalid)?).is_some(),
             "request_id" => {
-                let id = Uuid::try_parse(&value).map_err(|_| invalid(format!("\"{value}\" is not a UUID")))?;
+                let id = Uuid::try_parse(&value).map_err(|_malformed| invalid(format!("\"{value}\" is not a UUID")))?;
                 self.request_id.replace(id).is_some()
             }
             _ => return Err(invalid(format!("unknown key \"{key}\"; the keys are {KEYS}"))),
@@ -95,7 +96,7 @@ impl Filter {
 /// An instant in RFC 3339, or a date, which `rest` completes.
 fn date(text: &str, rest: &str) -> Result<Timestamp, String> {
     text.parse::<Timestamp>()
-        .or_else(|error| format!("{text}{rest}").parse().map_err(|_| error))
+        .or_else(|error| format!("{text}{rest}").parse().map_err(|_malformed| error))
         .map_err(|error| format!("{error}, or a date such as 2026-01-31"))
 }
 

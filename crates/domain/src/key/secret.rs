@@ -120,7 +120,7 @@ impl PresentedKey {
     /// [`MalformedKey`] when prefix, length, alphabet or checksum is wrong.
     pub fn parse(text: &str) -> Result<Self, MalformedKey> {
         let (id, rest) = text.split_once('-').ok_or(MalformedKey)?;
-        let id: KeyId = id.parse().map_err(|_| MalformedKey)?;
+        let id: KeyId = id.parse().map_err(|_malformed| MalformedKey)?;
         if rest.len() != SECRET_DIGITS + CHECKSUM_DIGITS || !rest.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(MalformedKey);
         }

@@ -75,7 +75,7 @@ impl FromStr for UserRef {
         {
             return Ok(Self::Id(UserId(uuid)));
         }
-        text.parse().map(Self::Name).map_err(|_| InvalidUserRef(text.to_owned()))
+        text.parse().map(Self::Name).map_err(|_malformed| InvalidUserRef(text.to_owned()))
     }
 }
 

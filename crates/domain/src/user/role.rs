@@ -14,11 +14,13 @@ pub enum Role {
     UserAdmin,
     /// Reads keys, users and the audit log; changes nothing.
     Auditor,
+    /// May ask whether a presented key is good, and sees nothing else of others; for services.
+    Verifier,
 }
 
 impl Role {
     /// Every role there is.
-    pub const ALL: [Self; 3] = [Self::Owner, Self::UserAdmin, Self::Auditor];
+    pub const ALL: [Self; 4] = [Self::Owner, Self::UserAdmin, Self::Auditor, Self::Verifier];
 
     /// The word for it, on the wire and in the database.
     #[must_use]
@@ -27,6 +29,7 @@ impl Role {
             Self::Owner => "owner",
             Self::UserAdmin => "user-admin",
             Self::Auditor => "auditor",
+            Self::Verifier => "verifier",
         }
     }
 
@@ -37,6 +40,7 @@ impl Role {
             Self::Owner => "Owner",
             Self::UserAdmin => "User Admin",
             Self::Auditor => "Auditor",
+            Self::Verifier => "Verifier",
         }
     }
 }
@@ -57,7 +61,7 @@ impl fmt::Display for Role {
 
 /// A word that is no role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role \"{0}\": want owner, user-admin or auditor")]
+#[error("unknown role \"{0}\": want owner, user-admin, auditor or verifier")]
 pub struct UnknownRole(String);
 
 /// The roles of a user; a plain member has none.

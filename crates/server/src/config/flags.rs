@@ -103,7 +103,7 @@ impl FromStr for ProxyList {
         let network = |part: &str| {
             let part = part.trim();
             let one = || part.parse::<IpAddr>().map(IpNet::from);
-            part.parse::<IpNet>().or_else(|_| one()).map_err(|_| InvalidProxies(part.to_owned()))
+            part.parse::<IpNet>().or_else(|_| one()).map_err(|_malformed| InvalidProxies(part.to_owned()))
         };
         if text.trim().is_empty() {
             return Ok(Self::default());

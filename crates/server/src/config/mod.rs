@@ -230,13 +230,13 @@ impl Config {
     /// When it is no filter.
     pub fn env_filter(&self) -> Result<tracing_subscriber::EnvFilter, ConfigError> {
         let text = &self.log_filter.value;
-        tracing_subscriber::EnvFilter::try_new(text).map_err(|_| ConfigError::LogFilter(text.clone()))
+        tracing_subscriber::EnvFilter::try_new(text).map_err(|_malformed| ConfigError::LogFilter(text.clone()))
     }
 }
 
 fn default_data_dir() -> Result<PathBuf, ConfigError> {
     use etcetera::BaseStrategy as _;
-    let places = etcetera::choose_base_strategy().map_err(|_| ConfigError::NoDataDir)?;
+    let places = etcetera::choose_base_strategy().map_err(|_no_home| ConfigError::NoDataDir)?;
     Ok(places.data_dir().join("keyward"))
 }
 

@@ -47,8 +47,7 @@ pub(crate) async fn around(
 /// Gives errors their body, whoever made them.
 fn shaped(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> ServiceResponse<BoxBody> {
     if let Some(problem) = answer.response().error().and_then(|error| error.as_error::<Problem>()) {
-        if let Some(cause) = &problem.cause {
-            let cause = cause.as_ref() as &(dyn std::error::Error + 'static);
+        if let Some(cause) = std::error::Error::source(problem) {
             tracing::error!(request_id = %context.id, code = %problem.code, chain = chain(cause), "a request failed");
         }
         let shaped = problem.answer(context.id);
@@ -82,7 +81,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 fn add_headers(answer: &mut ServiceResponse<BoxBody>, context: &RequestContext) {
-    let under_api = answer.request().path().starts_with("/api");
+    let private = ["/api", "/oauth2", "/authz"].iter().any(|prefix| answer.request().path().starts_with(prefix));
     let headers = answer.headers_mut();
     let id = context.id.to_string();
     let lineage_version = format!("v{VERSION}");
@@ -96,7 +95,7 @@ fn add_headers(answer: &mut ServiceResponse<BoxBody>, context: &RequestContext) 
             headers.insert(name, value);
         }
     }
-    if under_api {
+    if private {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }

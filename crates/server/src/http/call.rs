@@ -9,11 +9,11 @@ use std::marker::PhantomData;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use keyward_api::users::Login;
-use keyward_api::{Access, Endpoint, ErrorCode};
+use keyward_api::{Access, BodyForm, Described as _, Endpoint, ErrorCode};
 use keyward_domain::access::Act;
 use keyward_service::{Caller, Lane, Service};
 use serde::de::DeserializeOwned;
@@ -48,12 +48,8 @@ impl<E: Endpoint + 'static> FromRequest for Call<E> {
                 .app_data::<web::Data<App>>()
                 .cloned()
                 .ok_or_else(|| Problem::new(ErrorCode::Internal, "The server is not set up."))?;
-            let context = request
-                .extensions()
-                .get::<RequestContext>()
-                .cloned()
-                .ok_or_else(|| Problem::new(ErrorCode::Internal, "The request has no context."))?;
-            let presented = credential::presented(&request);
+            let context = super::context(&request)?;
+            let presented = credential::presented(&request, E::BODY == BodyForm::Form);
             let caller = match E::ACCESS {
                 // Whatever else is wrong with a credential is no matter where none is needed, but a
                 // key in the query is.
@@ -125,7 +121,7 @@ impl<E: Endpoint> Call<E> {
     /// 404 for what is no text: it names nothing.
     pub fn path<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let path = web::Path::<T>::from_request(&self.request, &mut Payload::None).into_inner();
-        path.map(web::Path::into_inner).map_err(|_| Problem::not_found())
+        path.map(web::Path::into_inner).map_err(|_malformed| Problem::not_found())
     }
 
     /// What stands behind the `?`.
@@ -140,22 +136,43 @@ impl<E: Endpoint> Call<E> {
         }
     }
 
-    /// The body.
+    /// The body, from JSON.
     ///
     /// # Errors
     /// 415 if it is not sent as JSON; 400 if it is none, or not of the endpoint's shape.
     pub fn json(&self) -> Result<E::Request, Problem> {
-        if self.body.is_empty() {
-            return Err(Problem::bad_request("The request has no body.").hint("Send a JSON object."));
-        }
-        let mut types = self.request.headers().get_all(header::CONTENT_TYPE);
-        if !types.next().is_some_and(is_json) || types.next().is_some() {
-            return Err(Problem::new(ErrorCode::UnsupportedMediaType, "The request's body must be application/json.")
-                .hint("Send the header \"Content-Type: application/json\"."));
-        }
+        self.require_body()?;
         serde_json::from_slice(&self.body).map_err(|error| {
             Problem::bad_request("The request's body cannot be understood.").detail(without_values(&error))
         })
+    }
+
+    /// The body, from a form.
+    ///
+    /// # Errors
+    /// 415 if it is not sent as a form; 400 if it is not of the endpoint's shape.
+    pub fn form(&self) -> Result<E::Request, Problem> {
+        self.require_body()?;
+        let unreadable = || Problem::bad_request("The request's body cannot be understood.");
+        let text = std::str::from_utf8(&self.body).map_err(|_not_utf8| unreadable())?;
+        // A query is written as a form is. The reason is not told: it may quote the token.
+        match web::Query::<E::Request>::from_query(text) {
+            Ok(form) => Ok(form.into_inner()),
+            Err(_) => Err(unreadable().hint("Send the form field \"token\", once.")),
+        }
+    }
+
+    fn require_body(&self) -> Result<(), Problem> {
+        let media_type = E::BODY.media_type();
+        if self.body.is_empty() {
+            return Err(Problem::bad_request("The request has no body.").hint(format!("Send one as {media_type}.")));
+        }
+        let mut types = self.request.headers().get_all(header::CONTENT_TYPE);
+        if types.next().is_some_and(|value| is_media_type(value, media_type)) && types.next().is_none() {
+            return Ok(());
+        }
+        Err(Problem::new(ErrorCode::UnsupportedMediaType, format!("The request's body must be {media_type}."))
+            .hint(format!("Send the header \"Content-Type: {media_type}\".")))
     }
 
     /// A success.
@@ -164,7 +181,7 @@ impl<E: Endpoint> Call<E> {
     /// 500 if the answer cannot be written as JSON.
     pub fn answer(&self, body: &E::Response) -> Result<HttpResponse, Problem> {
         let status = StatusCode::from_u16(E::STATUS).unwrap_or(StatusCode::OK);
-        if status == StatusCode::NO_CONTENT {
+        if E::Response::IS_NOTHING {
             return Ok(HttpResponse::new(status));
         }
         let text = serde_json::to_vec(body)
@@ -187,9 +204,9 @@ impl<E: Endpoint> Call<E> {
     }
 }
 
-fn is_json(value: &HeaderValue) -> bool {
+fn is_media_type(value: &HeaderValue, wanted: &str) -> bool {
     let essence = value.to_str().ok().and_then(|text| text.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
 }
 
 /// What is wrong and where, without the value that was sent: it may be a password.

@@ -2,6 +2,8 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use keyward_api::headers::{LINEAGE_SESSION_TOKEN, SESSION_TOKEN};
 
 use super::problem::Problem;
@@ -14,22 +16,23 @@ const IN_QUERY: [&str; 3] = ["access_token", "coder_session_token", "token"];
 ///
 /// # Errors
 /// 400 for a key in the query, where every log on the way would keep it, and for headers that
-/// disagree or are sent twice; 401 for another scheme than Bearer.
-pub(super) fn presented(request: &HttpRequest) -> Result<Option<String>, Problem> {
+/// disagree or are sent twice; 401 for another scheme than Bearer, and Basic where it is taken.
+pub(super) fn presented(request: &HttpRequest, basic_too: bool) -> Result<Option<String>, Problem> {
     if let Some(name) = IN_QUERY.into_iter().find(|name| query_has(request.query_string(), name)) {
         return Err(Problem::bad_request(format!("A key must not be sent in the query, as \"{name}\"."))
             .hint("Send it as \"Authorization: Bearer <key>\", and consider it known to others: expire it."));
     }
     let headers = request.headers();
-    let authorization = single(headers, AUTHORIZATION.as_str())?.map(bearer).transpose()?;
-    let own = single(headers, SESSION_TOKEN)?;
-    let lineage = single(headers, LINEAGE_SESSION_TOKEN)?;
+    let authorization = single(headers, AUTHORIZATION.as_str())?;
+    let authorization = authorization.map(|value| credential(value, basic_too)).transpose()?;
+    let own = single(headers, SESSION_TOKEN)?.map(str::to_owned);
+    let lineage = single(headers, LINEAGE_SESSION_TOKEN)?.map(str::to_owned);
     let mut sent = [authorization, own, lineage].into_iter().flatten();
     let Some(first) = sent.next() else { return Ok(None) };
     if sent.any(|other| other != first) {
         return Err(Problem::bad_request("The request presents two different keys.").hint("Send one."));
     }
-    Ok(Some(first.to_owned()))
+    Ok(Some(first))
 }
 
 fn query_has(query: &str, name: &str) -> bool {
@@ -46,13 +49,20 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Pro
     if values.next().is_some() {
         return Err(Problem::bad_request(format!("The header {name} is sent twice.")).hint("Send it once."));
     }
-    let text = value.to_str().map_err(|_| Problem::invalid_key())?.trim();
+    let text = value.to_str().map_err(|_malformed| Problem::invalid_key())?.trim();
     Ok((!text.is_empty()).then_some(text))
 }
 
-fn bearer(value: &str) -> Result<&str, Problem> {
+/// The key in an `Authorization` header: the token of Bearer (RFC 6750), or the password of Basic
+/// (RFC 7617), since most OAuth clients can send their credential in no other way.
+fn credential(value: &str, basic_too: bool) -> Result<String, Problem> {
     match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim().to_owned()),
+        Some((scheme, login)) if basic_too && scheme.eq_ignore_ascii_case("basic") => {
+            let decoded = BASE64_STANDARD.decode(login.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let password = decoded.as_deref().and_then(|login| login.split_once(':')).map(|(_, password)| password);
+            password.map(str::to_owned).ok_or_else(Problem::invalid_key)
+        }
         _ => Err(Problem::invalid_key()),
     }
 }

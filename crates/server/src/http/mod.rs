@@ -16,7 +16,8 @@ pub(crate) use cursor::UserPage;
 pub(crate) use page::{Page, stream_list};
 pub(crate) use problem::Problem;
 
-use actix_web::web;
+use actix_web::{HttpMessage as _, HttpRequest, web};
+use request::RequestContext;
 
 /// Answers what matches no route, after taking in what the client still sends.
 pub(crate) async fn route_not_found(payload: web::Payload) -> Problem {
@@ -24,4 +25,20 @@ pub(crate) async fn route_not_found(payload: web::Payload) -> Problem {
         Ok(_) => Problem::new(keyward_api::ErrorCode::RouteNotFound, "Route not found."),
         Err(problem) => problem,
     }
+}
+
+/// Takes in what the client still sends, where nobody looks at it.
+pub(crate) async fn discard_body(payload: web::Payload) -> Result<(), Problem> {
+    body::read(payload.into_inner(), body::LIMIT).await.map(drop)
+}
+
+/// What is known of a request before anything in it is believed.
+pub(crate) fn context(request: &HttpRequest) -> Result<RequestContext, Problem> {
+    let context = request.extensions().get::<RequestContext>().cloned();
+    context.ok_or_else(|| Problem::new(keyward_api::ErrorCode::Internal, "The request has no context."))
+}
+
+/// The key that a request presents as Bearer or in a header of ours.
+pub(crate) fn presented(request: &HttpRequest) -> Result<Option<String>, Problem> {
+    credential::presented(request, false)
 }

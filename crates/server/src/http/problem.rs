@@ -12,56 +12,54 @@ use uuid::Uuid;
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub code: ErrorCode,
+    /// Apart, so that a result stays small where nothing went wrong.
+    parts: Box<Parts>,
+}
+
+#[derive(Debug, Default)]
+struct Parts {
     message: String,
     detail: Option<String>,
     validations: Vec<Validation>,
     hint: Option<String>,
     headers: Vec<(HeaderName, String)>,
-    /// What really happened, for the log only.
-    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Problem {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        let mut problem = Self {
-            code,
-            message: message.into(),
-            detail: None,
-            validations: Vec::new(),
-            hint: None,
-            headers: Vec::new(),
-            cause: None,
-        };
+        let problem = Self { code, parts: Box::new(Parts { message: message.into(), ..Parts::default() }) };
         if problem.status() == StatusCode::UNAUTHORIZED {
-            problem = problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"keyward\"");
+            return problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"keyward\"");
         }
         problem
     }
 
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.parts.detail = Some(detail.into());
         self
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.parts.hint = Some(hint.into());
         self
     }
 
     pub fn validation(mut self, field: &str, detail: impl Into<String>) -> Self {
-        self.validations.push(Validation::new(field, detail));
+        self.parts.validations.push(Validation::new(field, detail));
         self
     }
 
     /// Sets a header; one of that name set before is replaced.
     pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
-        self.headers.retain(|(known, _)| *known != name);
-        self.headers.push((name, value.into()));
+        self.parts.headers.retain(|(known, _)| *known != name);
+        self.parts.headers.push((name, value.into()));
         self
     }
 
+    /// Keeps what really happened, for the log only.
     pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.cause = Some(cause.into());
+        self.parts.cause = Some(cause.into());
         self
     }
 
@@ -76,15 +74,16 @@ impl Problem {
 
     /// The answer, with the request's id.
     pub fn answer(&self, request_id: Uuid) -> HttpResponse {
+        let Parts { message, detail, validations, hint, headers, .. } = &*self.parts;
         let mut body = ErrorBody::default();
-        body.message.clone_from(&self.message);
-        body.detail.clone_from(&self.detail);
-        body.validations.clone_from(&self.validations);
-        body.hint.clone_from(&self.hint);
+        body.message.clone_from(message);
+        body.detail.clone_from(detail);
+        body.validations.clone_from(validations);
+        body.hint.clone_from(hint);
         self.code.as_str().clone_into(&mut body.code);
         body.request_id = request_id.to_string();
         let mut answer = HttpResponse::build(self.status());
-        for (name, value) in &self.headers {
+        for (name, value) in headers {
             // What came from a client and cannot stand in a header is left out of it.
             if let Ok(value) = HeaderValue::from_str(value) {
                 answer.insert_header((name.clone(), value));
@@ -96,13 +95,13 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.code, self.parts.message)
     }
 }
 
 impl std::error::Error for Problem {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.cause.as_ref().map(|cause| cause.as_ref() as &(dyn std::error::Error + 'static))
+        self.parts.cause.as_ref().map(|cause| cause.as_ref() as &(dyn std::error::Error + 'static))
     }
 }
 

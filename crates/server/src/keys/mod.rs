@@ -4,7 +4,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod expire;
 pub(crate) mod list;
-mod show;
+pub(crate) mod show;
 pub(crate) mod view;
 
 use serde::Deserialize;

@@ -4,7 +4,7 @@ use keyward_api::keys as wire;
 use keyward_domain::{ApiKey, LoginType, Timestamp};
 
 /// A key, without its secret.
-pub(super) fn key(key: &ApiKey) -> wire::ApiKey {
+pub(crate) fn key(key: &ApiKey) -> wire::ApiKey {
     wire::ApiKey::from(wire::ApiKeyParts {
         id: key.id.to_string(),
         user_id: key.user_id.as_uuid(),

@@ -5,5 +5,5 @@ pub(crate) mod create;
 pub(crate) mod first;
 pub(crate) mod list;
 pub(crate) mod login;
-mod show;
+pub(crate) mod show;
 pub(crate) mod view;

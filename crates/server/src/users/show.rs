@@ -4,7 +4,7 @@ use keyward_api::users as wire;
 use keyward_domain::{Timestamp, User};
 
 /// A user.
-pub(super) fn user(user: &User) -> wire::User {
+pub(crate) fn user(user: &User) -> wire::User {
     wire::User {
         id: user.id.as_uuid(),
         username: user.username.to_string(),

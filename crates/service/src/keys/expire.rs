@@ -22,7 +22,7 @@ impl Service {
     pub async fn expire_key(&self, caller: &Caller, user: &str, id: &str) -> Result<(), Error> {
         caller.require_one(Act::ExpireKey.resource(), id)?;
         self.user_in_path(caller, user, Lane::Urgent).await?;
-        let id: KeyId = id.parse().map_err(|_| Error::NotFound)?;
+        let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
         let caller = caller.clone();
         self.inner
             .store

@@ -21,7 +21,7 @@ use crate::error::Error;
 impl Service {
     /// The user that stands in a path, if the caller may know of them: their record or their keys.
     pub(crate) async fn user_in_path(&self, caller: &Caller, text: &str, lane: Lane) -> Result<User, Error> {
-        let user: UserRef = text.parse().map_err(|_| Error::NotFound)?;
+        let user: UserRef = text.parse().map_err(|_malformed| Error::NotFound)?;
         if caller.is_self(&user) {
             return Ok(caller.user.clone());
         }

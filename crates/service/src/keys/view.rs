@@ -16,7 +16,7 @@ impl Service {
     pub async fn view_key(&self, caller: &Caller, user: &str, id: &str) -> Result<ApiKey, Error> {
         caller.require_one(Act::ReadKeys.resource(), id)?;
         self.user_in_path(caller, user, Lane::Normal).await?;
-        let id: KeyId = id.parse().map_err(|_| Error::NotFound)?;
+        let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
         let owned = self.inner.store.read(Lane::Normal, move |conn| keys::find(conn, &id)).await?;
         let owned = owned.ok_or(Error::NotFound)?;
         caller.require(Act::ReadKeys, &owned.owner)?;
@@ -31,7 +31,7 @@ impl Service {
     pub async fn view_token_by_name(&self, caller: &Caller, user: &str, name: &str) -> Result<ApiKey, Error> {
         let owner = self.user_in_path(caller, user, Lane::Normal).await?;
         caller.require(Act::ReadKeys, &owner)?;
-        let name: TokenName = name.parse().map_err(|_| Error::NotFound)?;
+        let name: TokenName = name.parse().map_err(|_malformed| Error::NotFound)?;
         let found = self.inner.store.read(Lane::Normal, move |conn| keys::find_by_name(conn, owner.id, &name)).await?;
         let key = found.ok_or(Error::NotFound)?;
         caller.require_one(Act::ReadKeys.resource(), key.id.as_str())?;

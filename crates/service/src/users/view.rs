@@ -30,7 +30,7 @@ impl Service {
     /// # Errors
     /// In that order: [`Error::NotFound`], [`Error::Forbidden`], [`Error::ResourceNotAllowed`].
     pub async fn user_for(&self, caller: &Caller, act: Act, user: &str) -> Result<User, Error> {
-        let reference: UserRef = user.parse().map_err(|_| Error::NotFound)?;
+        let reference: UserRef = user.parse().map_err(|_malformed| Error::NotFound)?;
         let found = if caller.is_self(&reference) {
             caller.user.clone()
         } else {

@@ -14,6 +14,7 @@ use keyward_domain::{ApiKey, LoginType, Timestamp, UserId};
 use super::row::KeyRow;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
+use crate::explain::Explain as _;
 use crate::schema::{api_keys, users};
 use crate::sql_types::{DbId, DbInstant, Instant};
 
@@ -83,6 +84,34 @@ macro_rules! wanted {
     }};
 }
 
+/// Runs an expression on the query that the filter asks for: each kind is a type of its own.
+macro_rules! with_query {
+    ($filter:expr, $page:expr, $limit:expr, |$query:ident| $run:expr) => {
+        match $filter.owners {
+            Owners::One(user, Some(login_type)) => {
+                let $query = wanted!($filter, $page, $limit)
+                    .filter(api_keys::user_id.eq(DbId(user.as_uuid())))
+                    .filter(api_keys::login_type.eq(login_type.as_str()));
+                $run
+            }
+            Owners::One(user, None) => {
+                let $query = wanted!($filter, $page, $limit).filter(api_keys::user_id.eq(DbId(user.as_uuid())));
+                $run
+            }
+            Owners::All { login_type, hide_owners_except: None } => {
+                let $query = wanted!($filter, $page, $limit).filter(api_keys::login_type.eq(login_type.as_str()));
+                $run
+            }
+            Owners::All { login_type, hide_owners_except: Some(except) } => {
+                let $query = wanted!($filter, $page, $limit)
+                    .filter(api_keys::login_type.eq(login_type.as_str()))
+                    .filter(users::roles.not_like("%\"owner\"%").or(users::id.eq(DbId(except.as_uuid()))));
+                $run
+            }
+        }
+    };
+}
+
 /// At most `limit` keys behind `page` with their owners' usernames, latest end first, then latest id.
 ///
 /// # Errors
@@ -93,23 +122,21 @@ pub fn list(
     page: &KeyPage,
     limit: i64,
 ) -> Result<Vec<(ApiKey, String)>, StoreError> {
-    let rows: Vec<(KeyRow, String)> = match filter.owners {
-        Owners::One(user, Some(login_type)) => on_backend!(conn, |db| wanted!(filter, page, limit)
-            .filter(api_keys::user_id.eq(DbId(user.as_uuid())))
-            .filter(api_keys::login_type.eq(login_type.as_str()))
-            .load(db))?,
-        Owners::One(user, None) => on_backend!(conn, |db| wanted!(filter, page, limit)
-            .filter(api_keys::user_id.eq(DbId(user.as_uuid())))
-            .load(db))?,
-        Owners::All { login_type, hide_owners_except: None } => on_backend!(conn, |db| wanted!(filter, page, limit)
-            .filter(api_keys::login_type.eq(login_type.as_str()))
-            .load(db))?,
-        Owners::All { login_type, hide_owners_except: Some(except) } => {
-            on_backend!(conn, |db| wanted!(filter, page, limit)
-                .filter(api_keys::login_type.eq(login_type.as_str()))
-                .filter(users::roles.not_like("%\"owner\"%").or(users::id.eq(DbId(except.as_uuid()))))
-                .load(db))?
-        }
-    };
+    let rows: Vec<(KeyRow, String)> = on_backend!(conn, |db| with_query!(filter, page, limit, |query| query.load(db)))?;
     rows.into_iter().map(|(row, username)| Ok((row.try_into()?, username))).collect()
+}
+
+/// How the database would answer [`list`]: its plan, a line for each step. PostgreSQL's is the
+/// generic one, which it comes to after some executions of the prepared statement.
+///
+/// # Errors
+/// When the database fails.
+#[doc(hidden)]
+pub fn explain_list(
+    conn: &mut Conn<'_>,
+    filter: ListFilter,
+    page: &KeyPage,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    Ok(on_backend!(conn, |db| with_query!(filter, page, limit, |query| db.explain(query)))?)
 }

@@ -5,7 +5,7 @@ mod list;
 mod row;
 
 pub use change::{NewKey, create, delete, end_all_of, expire, live_name_exists, lock_name, retire};
-pub use list::{KeyPage, ListFilter, Owners, list};
+pub use list::{KeyPage, ListFilter, Owners, explain_list, list};
 
 use diesel::prelude::*;
 use keyward_domain::key::Digest;

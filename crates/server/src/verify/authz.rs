@@ -1,0 +1,64 @@
+//! `/authz`: the question of a reverse proxy, whether to let a client's request through.
+//!
+//! It judges the client's own credential. What is needed stands in the query, written by the
+//! proxy's operator: `scope` and `resource`, each as often as wanted. All of them are needed, so
+//! that whatever a client manages to add to the query can only ask for more.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use keyward_api::headers::{KEY_ID, SCOPES, USER, USER_ID};
+use keyward_domain::key::Verdict;
+use keyward_service::Lane;
+use percent_encoding::percent_decode_str;
+
+use super::need;
+use crate::app::App;
+use crate::http::{self, Problem};
+
+/// Any method: proxies ask with the method of the client's request.
+pub(crate) async fn authz(
+    request: HttpRequest,
+    payload: web::Payload,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Problem> {
+    http::discard_body(payload).await?;
+    let context = http::context(&request)?;
+    let text = http::presented(&request)?.ok_or_else(Problem::unauthenticated)?;
+    let caller = app.service.authenticate(&text, Lane::Normal, context.info()).await?;
+    let pairs: Vec<(String, String)> = request.query_string().split('&').map(decoded).collect();
+    let all = |name: &'static str| {
+        let values = pairs.iter().filter(move |(key, _)| key == name);
+        values.flat_map(|(_, value)| value.split([' ', ','])).filter(|value| !value.is_empty())
+    };
+    let catalogue = app.service.catalogue();
+    let need = need(catalogue, all("scope"), all("resource"))?;
+    match caller.key.judge(caller.user.is_active(), &need, catalogue, caller.now) {
+        Verdict::Valid => Ok(HttpResponse::Ok()
+            .insert_header((USER, caller.user.username.as_str()))
+            .insert_header((USER_ID, caller.user.id.to_string()))
+            .insert_header((KEY_ID, caller.key.id.as_str()))
+            .insert_header((SCOPES, caller.key.scopes.to_strings().join(" ")))
+            .finish()),
+        Verdict::InsufficientScope(_) => Err(lacking(&need.scopes.iter().map(ToString::to_string).collect::<Vec<_>>())),
+        Verdict::ResourceNotAllowed(resource) => {
+            Err(keyward_service::Error::ResourceNotAllowed(resource.to_string()).into())
+        }
+        // Both were judged a moment ago by the same clock reading.
+        Verdict::Expired(_) | Verdict::UserSuspended => Err(Problem::invalid_key()),
+    }
+}
+
+/// RFC 6750, §3.1: all the scopes that are needed, not only the one that is missing.
+fn lacking(scopes: &[String]) -> Problem {
+    let needed = scopes.join(" ");
+    let value = format!("Bearer realm=\"keyward\", error=\"insufficient_scope\", scope=\"{needed}\"");
+    Problem::new(keyward_api::ErrorCode::InsufficientScope, format!("The API key lacks a scope of \"{needed}\"."))
+        .hint("Use a key that has these scopes.")
+        .header(header::WWW_AUTHENTICATE, value)
+}
+
+fn decoded(pair: &str) -> (String, String) {
+    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let text = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
+    (text(key), text(value))
+}

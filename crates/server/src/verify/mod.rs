@@ -1,0 +1,37 @@
+//! The ways to ask whether a presented key is good: our own, the OAuth standards, and the question
+//! of a reverse proxy.
+
+pub(crate) mod authz;
+pub(crate) mod keys;
+pub(crate) mod oauth;
+mod rate;
+
+pub(crate) use rate::RateLimit;
+
+use keyward_domain::Catalogue;
+use keyward_domain::key::{Need, Resource};
+use keyward_service::Error;
+
+use crate::http::Problem;
+
+/// What a use of a key needs, from texts. A scope that does not exist is a mistake of the asker's,
+/// and is told, not judged.
+fn need<'a>(
+    catalogue: &Catalogue,
+    scopes: impl Iterator<Item = &'a str>,
+    resources: impl Iterator<Item = &'a str>,
+) -> Result<Need, Problem> {
+    let scopes = scopes.map(|text| catalogue.parse_scope(text)).collect::<Result<_, _>>().map_err(Error::from)?;
+    let resources = resources.map(|text| resource(catalogue, text)).collect::<Result<_, _>>()?;
+    Ok(Need { scopes, resources })
+}
+
+fn resource(catalogue: &Catalogue, text: &str) -> Result<Resource, Problem> {
+    let invalid = |detail: String| {
+        Problem::new(keyward_api::ErrorCode::ValidationFailed, detail.clone()).validation("resource", detail)
+    };
+    let resource: Resource =
+        text.parse().map_err(|_malformed| invalid(format!("invalid resource \"{text}\": want <type>:<id>")))?;
+    let kind = text.split(':').next().unwrap_or_default();
+    if catalogue.has_resource(kind) { Ok(resource) } else { Err(invalid(format!("unknown resource type \"{kind}\""))) }
+}

@@ -1,0 +1,44 @@
+//! `POST /oauth2/introspect` (RFC 7662) and `POST /oauth2/revoke` (RFC 7009).
+
+use actix_web::HttpResponse;
+use keyward_api::NoContent;
+use keyward_api::verify::{Introspect, Introspection, Revoke};
+use keyward_domain::key::{Need, Verdict};
+use keyward_domain::{ApiKey, Timestamp, User};
+use keyward_service::Checked;
+
+use crate::http::{Call, Problem};
+
+/// Whatever is not good now is only "not active": the standard wants no reason told.
+pub(crate) async fn introspect(call: Call<Introspect>) -> Result<HttpResponse, Problem> {
+    call.service().may_verify(call.caller()?)?;
+    let form = call.form()?;
+    let checked = call.service().check_keys(vec![(form.token, Need::default())]).await?;
+    call.answer(&match checked.into_iter().next() {
+        Some(Checked::Known { verdict: Verdict::Valid, key, user }) => active(&key, &user),
+        Some(Checked::Known { .. } | Checked::Invalid) | None => Introspection::default(),
+    })
+}
+
+fn active(key: &ApiKey, user: &User) -> Introspection {
+    let seconds = |at: Timestamp| at.as_micros().div_euclid(1_000_000);
+    Introspection {
+        active: true,
+        scope: Some(key.scopes.to_strings().join(" ")),
+        client_id: Some(key.id.to_string()),
+        username: Some(user.username.to_string()),
+        token_type: Some("Bearer".to_owned()),
+        exp: Some(seconds(key.expires_at)),
+        iat: Some(seconds(key.created_at)),
+        sub: Some(user.id.as_uuid()),
+        jti: Some(key.id.to_string()),
+    }
+}
+
+/// Holding a key is enough to end it. Who guesses is slowed down by address.
+pub(crate) async fn revoke(call: Call<Revoke>) -> Result<HttpResponse, Problem> {
+    call.app().revocations.admit(call.context().ip)?;
+    let form = call.form()?;
+    call.service().revoke_by_holder(call.context().info(), &form.token).await?;
+    call.answer(&NoContent {})
+}

@@ -1,0 +1,154 @@
+//! Who may do what, as the contract's tables of roles and scopes have it: written down once more,
+//! apart from the rules in the domain that decide it.
+
+/// What comes of a call, by status. Refusals by role have one code each; see [`code`].
+pub enum Outcome {
+    /// The same for everyone; no key is looked at.
+    Public(u16),
+    /// The same for everyone who is signed in, whatever the key's scopes.
+    SignedIn(u16),
+    /// By the caller's role: member, auditor, user-admin, owner.
+    ByRole(&'static str, [u16; 4]),
+    /// By the caller's role, and whose the thing is: the caller's own, another member's, an owner's,
+    /// nobody's.
+    ByOwner(&'static str, [[u16; 4]; 4]),
+}
+
+use Outcome::{ByOwner, ByRole, Public, SignedIn};
+
+/// Every endpoint: its method, its path, and what comes of a call that is right in itself.
+pub const TABLE: &[(&str, &str, Outcome)] = &[
+    ("GET", "/api/v2/buildinfo", Public(200)),
+    ("GET", "/api/v2/auth/scopes", Public(200)),
+    ("GET", "/api/v2/openapi.json", Public(200)),
+    ("GET", "/api/v2/users/first", Public(200)),
+    ("POST", "/api/v2/users/first", Public(409)),
+    ("POST", "/api/v2/users/login", Public(201)),
+    ("POST", "/api/v2/users/logout", SignedIn(200)),
+    ("GET", "/api/v2/users", ByRole("user:read", [200, 200, 200, 200])),
+    ("POST", "/api/v2/users", ByRole("user:create", [403, 403, 201, 201])),
+    ("GET", "/api/v2/users/{user}", ByOwner("user:read", SEE_USER)),
+    ("GET", "/api/v2/users/{user}/roles", ByOwner("user:read", SEE_USER)),
+    ("PUT", "/api/v2/users/{user}/roles", ByOwner("user:update", CHANGE_USER)),
+    ("PUT", "/api/v2/users/{user}/status/suspend", ByOwner("user:update", CHANGE_USER)),
+    ("PUT", "/api/v2/users/{user}/status/activate", ByOwner("user:update", CHANGE_USER)),
+    ("DELETE", "/api/v2/users/{user}", ByOwner("user:delete", CHANGE_USER)),
+    ("PUT", "/api/v2/users/{user}/password", ByOwner("user:update", SET_PASSWORD)),
+    ("GET", "/api/v2/users/{user}/keys", ByOwner("api_key:read", SEE_KEY)),
+    ("GET", "/api/v2/users/{user}/keys/tokens", ByOwner("api_key:read", SEE_KEY)),
+    ("GET", "/api/v2/users/{user}/keys/tokens/tokenconfig", ByOwner("api_key:read", SEE_KEY)),
+    ("GET", "/api/v2/users/{user}/keys/tokens/{keyname}", ByOwner("api_key:read", SEE_KEY)),
+    ("GET", "/api/v2/users/{user}/keys/{keyid}", ByOwner("api_key:read", SEE_KEY)),
+    ("POST", "/api/v2/users/{user}/keys", ByOwner("api_key:create", MAKE_KEY)),
+    ("POST", "/api/v2/users/{user}/keys/tokens", ByOwner("api_key:create", MAKE_KEY)),
+    ("PUT", "/api/v2/users/{user}/keys/{keyid}/expire", ByOwner("api_key:update", END_KEY)),
+    ("DELETE", "/api/v2/users/{user}/keys/{keyid}", ByOwner("api_key:delete", END_KEY)),
+    ("GET", "/api/v2/audit", ByRole("audit_log:read", [403, 200, 403, 200])),
+];
+
+// The rows are member, auditor, user-admin, owner.
+
+const SEE_KEY: [[u16; 4]; 4] = [[200, 404, 404, 404], [200, 200, 200, 404], [200, 200, 404, 404], [200, 200, 200, 404]];
+
+const MAKE_KEY: [[u16; 4]; 4] =
+    [[201, 404, 404, 404], [201, 403, 403, 404], [201, 403, 404, 404], [201, 201, 201, 404]];
+
+const END_KEY: [[u16; 4]; 4] = [[204, 404, 404, 404], [204, 403, 403, 404], [204, 204, 404, 404], [204, 204, 204, 404]];
+
+const SEE_USER: [[u16; 4]; 4] =
+    [[200, 404, 404, 404], [200, 200, 200, 404], [200, 200, 200, 404], [200, 200, 200, 404]];
+
+/// To oneself it is refused to everyone: as not allowed to those who may do it to nobody, and with
+/// a reason (400) to the others.
+const CHANGE_USER: [[u16; 4]; 4] =
+    [[403, 404, 404, 404], [403, 403, 403, 404], [400, 200, 403, 404], [400, 200, 200, 404]];
+
+const SET_PASSWORD: [[u16; 4]; 4] =
+    [[204, 404, 404, 404], [204, 403, 403, 404], [204, 204, 403, 404], [204, 204, 204, 404]];
+
+/// Whose the thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Own,
+    Member,
+    Owner,
+    Nobody,
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    WithoutKey,
+    WithGarbage,
+    WithExpiredToken,
+    WithSuspendedToken,
+    Member,
+    Auditor,
+    UserAdmin,
+    Owner,
+    /// An owner's token with the three scopes that only read.
+    WithReadingToken,
+    /// An owner's token with a scope that no endpoint needs.
+    WithUselessToken,
+}
+
+impl Kind {
+    pub const ALL: [Self; 10] = [
+        Self::WithoutKey,
+        Self::WithGarbage,
+        Self::WithExpiredToken,
+        Self::WithSuspendedToken,
+        Self::Member,
+        Self::Auditor,
+        Self::UserAdmin,
+        Self::Owner,
+        Self::WithReadingToken,
+        Self::WithUselessToken,
+    ];
+}
+
+pub const READING: [&str; 3] = ["api_key:read", "user:read", "audit_log:read"];
+
+/// The status and the code of the answer; no code for a success.
+pub fn expected(path: &str, outcome: &Outcome, kind: Kind, whose: Whose) -> (u16, &'static str) {
+    let role = match kind {
+        _ if matches!(outcome, Public(_)) => 0,
+        Kind::WithoutKey => return (401, "unauthenticated"),
+        Kind::WithGarbage => return (401, "invalid_key"),
+        Kind::WithExpiredToken => return (401, "key_expired"),
+        Kind::WithSuspendedToken => return (401, "user_suspended"),
+        Kind::Member => 0,
+        Kind::Auditor => 1,
+        Kind::UserAdmin => 2,
+        Kind::Owner | Kind::WithReadingToken | Kind::WithUselessToken => 3,
+    };
+    let status = match outcome {
+        Public(status) | SignedIn(status) => *status,
+        ByRole(scope, _) | ByOwner(scope, _) if !has_scope(path, scope, kind, whose) => {
+            return (403, "insufficient_scope");
+        }
+        ByRole(_, roles) => roles[role],
+        ByOwner(_, roles) => roles[role][whose as usize],
+    };
+    (status, code(status))
+}
+
+fn has_scope(path: &str, scope: &str, kind: Kind, whose: Whose) -> bool {
+    // Seeing oneself needs none.
+    let oneself = path == "/api/v2/users/{user}" && whose == Whose::Own && scope == "user:read";
+    match kind {
+        Kind::WithReadingToken => READING.contains(&scope) || oneself,
+        Kind::WithUselessToken => oneself,
+        _ => true,
+    }
+}
+
+fn code(status: u16) -> &'static str {
+    match status {
+        400 => "validation_failed",
+        403 => "forbidden",
+        404 => "not_found",
+        409 => "conflict",
+        _ => "",
+    }
+}

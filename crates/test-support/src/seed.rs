@@ -1,0 +1,44 @@
+//! Many keys at once, by SQL, as no client could make them.
+
+use std::ops::RangeInclusive;
+
+use diesel::QueryResult;
+
+use crate::database::{Backend, TestDatabase};
+
+/// The columns that a copy has from its model.
+const COPIED: &str = "user_id, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, \
+                      updated_at, last_used, last_used_ip, slides_until, slid_at";
+
+impl TestDatabase {
+    /// Copies an expired key once for each number: with an id and a name made of the model's and the
+    /// number, another digest, and an end so many seconds before the model's.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn copy_expired_key(&self, id: &str, numbers: RangeInclusive<u32>) -> QueryResult<()> {
+        let (first, last) = (numbers.start(), numbers.end());
+        let (series, key_id, digest, end) = match self.backend {
+            Backend::Sqlite => (
+                format!(
+                    "WITH RECURSIVE series (n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM series WHERE n < {last})"
+                ),
+                "printf('%s%07d', substr(id, 1, 7), n)",
+                "randomblob(32)",
+                "strftime('%Y-%m-%dT%H:%M:%f000Z', expires_at, '-' || n || ' seconds')",
+            ),
+            Backend::Postgres => (
+                format!("WITH series (n) AS (SELECT generate_series({first}, {last}))"),
+                "substr(id, 1, 7) || lpad(n::text, 7, '0')",
+                "sha256(convert_to(id || n, 'UTF8'))",
+                "expires_at - n * interval '1 second'",
+            ),
+        };
+        self.execute(&format!(
+            "{series}
+             INSERT INTO api_keys (id, token_name, digest, expires_at, {COPIED})
+             SELECT {key_id}, token_name || '-' || n, {digest}, {end}, {COPIED}
+             FROM series CROSS JOIN api_keys WHERE id = '{id}'"
+        ))
+    }
+}
