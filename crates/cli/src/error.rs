@@ -176,11 +176,14 @@ fn from_answer(what: String, answer: keyward_sdk::ApiError) -> Error {
     let other_server = answer.code == ErrorCode::RouteNotFound.as_str();
     let exit = if other_server { Exit::Failed } else { Exit::of_status(answer.status) };
     let mut error = Error::new(exit, what).why(answer.message);
-    if let Some(detail) = answer.detail {
+    // Where one thing was wrong, the server often says it in all three places.
+    if let Some(detail) = answer.detail.filter(|detail| !error.0.why.contains(detail)) {
         error = error.why(detail);
     }
     for wrong in answer.validations {
-        error = error.why(format!("{}: {}", wrong.field, wrong.detail));
+        if !error.0.why.contains(&wrong.detail) {
+            error = error.why(format!("{}: {}", wrong.field, wrong.detail));
+        }
     }
     if let Some(hint) = answer.hint {
         error = error.hint(hint);

@@ -43,6 +43,9 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 3] = [Self::ApiKey, Self::User, Self::AuditLog];
+
     /// Its name in scopes, allow lists and the audit log.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -48,11 +48,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ListScopes, _, _>(system::scopes)])
         .path([on::<ViewOpenApi, _, _>(system::openapi)]);
     config
-        .route("/healthz", web::get().to(system::healthz))
-        .route("/readyz", web::get().to(system::readyz))
+        .service(web::resource("/healthz").route(web::get().to(system::healthz)).route(web::head().to(system::healthz)))
+        .service(web::resource("/readyz").route(web::get().to(system::readyz)).route(web::head().to(system::readyz)))
+        .service(web::resource("/metrics").route(web::get().to(system::metrics)))
         .route("/authz", web::to(verify::authz::authz))
         .route("/authz/{path}*", web::to(verify::authz::authz))
-        .route("/metrics", web::get().to(system::metrics))
         .default_service(web::to(http::route_not_found));
 }
 

@@ -1,13 +1,13 @@
 //! From a presented key to a caller.
 
 use keyward_domain::audit::RequestInfo;
-use keyward_domain::key::{Need, PresentedKey, Verdict};
+use keyward_domain::key::{Need, Verdict};
 use keyward_domain::{ApiKey, Timestamp};
 use keyward_storage::{Lane, usage};
 
+use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::verify::look_up;
 use crate::{Service, keys};
 
 /// Why a presented key is not accepted.
@@ -34,9 +34,9 @@ impl Service {
     /// # Errors
     /// [`Rejection`] says why the key is not accepted.
     pub async fn authenticate(&self, text: &str, lane: Lane, request: RequestInfo) -> Result<Caller, Rejection> {
-        let presented = PresentedKey::parse(text).map_err(|_malformed| Rejection::Invalid)?;
-        let found = self.inner.store.read(lane, move |conn| look_up(conn, &presented)).await;
-        let keys::OwnedKey { key, owner } = found.map_err(Error::Store)?.ok_or(Rejection::Invalid)?;
+        let found = self.facts(std::iter::once(text), lane).await?;
+        let kept = found.into_iter().next().flatten().ok_or(Rejection::Invalid)?;
+        let keys::OwnedKey { key, owner } = &kept.owned;
         let now = self.now();
         match key.judge(owner.is_active(), &Need::default(), &self.inner.catalogue, now) {
             Verdict::Expired(at) => return Err(Rejection::Expired(at)),
@@ -44,9 +44,9 @@ impl Service {
             // Nothing is needed yet; the endpoint asks for its scope next.
             Verdict::Valid | Verdict::InsufficientScope(_) | Verdict::ResourceNotAllowed(_) => {}
         }
-        let key = self.slide(key, now, lane).await?;
-        self.inner.usage.note(&key, now, request.ip);
-        Ok(Caller { user: owner, key, request, now })
+        let key = self.slide(key.clone(), now, lane).await?;
+        self.inner.usage.note(&kept, now, request.ip);
+        Ok(Caller { user: owner.clone(), key, request, now })
     }
 
     /// Moves the end of a session that is in use, once an hour at most.
@@ -56,7 +56,8 @@ impl Service {
             return Ok(key);
         };
         let id = key.id.clone();
-        let moved = self.inner.store.write(lane, move |conn| usage::slide(conn, &id, now, end)).await?;
+        let touched = Touched::Key(id.clone());
+        let moved = self.change(lane, touched, move |conn| Ok::<_, Error>(usage::slide(conn, &id, now, end)?)).await?;
         Ok(if moved { ApiKey { expires_at: end, ..key } } else { key })
     }
 }

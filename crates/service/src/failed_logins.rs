@@ -9,6 +9,7 @@ use keyward_domain::{Lifetime, Timestamp, User};
 use keyward_storage::{Lane, StoreError, audit};
 
 use crate::Service;
+use crate::cache::Touched;
 
 /// How often one address and name is told of.
 const INTERVAL: Lifetime = Lifetime::minutes(1);
@@ -95,6 +96,6 @@ impl Service {
         }
         let work =
             move |conn: &mut keyward_storage::Conn<'_>| entries.iter().try_for_each(|entry| audit::write(conn, entry));
-        self.inner.store.write(Lane::Normal, work).await
+        self.change(Lane::Normal, Touched::Nothing, work).await
     }
 }

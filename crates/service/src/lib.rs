@@ -5,6 +5,7 @@
 
 pub mod audit;
 mod auth;
+mod cache;
 mod caller;
 mod error;
 mod failed_logins;
@@ -22,13 +23,14 @@ pub use caller::Caller;
 pub use error::{Error, InvalidField};
 pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, StoreError};
 pub use settings::Settings;
-pub use verify::Checked;
+pub use verify::{Checked, Facts};
 
 use std::sync::Arc;
 
 use keyward_domain::{Catalogue, Clock, Timestamp};
-use keyward_storage::Store;
+use keyward_storage::{Conn, Store};
 
+use crate::cache::{KeyCache, Touched};
 use crate::failed_logins::FailedLogins;
 use crate::password::Passwords;
 use crate::usage::Usage;
@@ -44,6 +46,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     catalogue: Catalogue,
     settings: Settings,
+    cache: KeyCache,
     passwords: Passwords,
     usage: Usage,
     failed_logins: FailedLogins,
@@ -69,8 +72,9 @@ impl Service {
     ) -> Result<Self, Error> {
         let store = Store::open(url)?;
         let passwords = Passwords::new()?;
+        let cache = KeyCache::new(store.is_exclusive());
         let (usage, failed_logins) = (Usage::default(), FailedLogins::default());
-        let inner = Inner { store, clock, catalogue, settings, passwords, usage, failed_logins };
+        let inner = Inner { store, clock, catalogue, settings, cache, passwords, usage, failed_logins };
         let service = Self { inner: Arc::new(inner) };
         service.check_clock().await?;
         Ok(service)
@@ -104,6 +108,32 @@ impl Service {
     /// When it does not answer.
     pub async fn is_ready(&self) -> Result<bool, Error> {
         Ok(self.inner.store.is_ready().await?)
+    }
+
+    /// Runs a change as one transaction. What it touched is out of the cache as soon as the
+    /// transaction has ended, however it ended, on the thread that ran it: a request that is given
+    /// up cannot leave a dead key behind.
+    pub(crate) async fn change<T, E, F>(&self, lane: Lane, touched: Touched, work: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        self.inner.store.write(lane, work, move || inner.cache.forget(&touched)).await
+    }
+
+    /// Empties the cache when another program has changed the database: somebody at work with
+    /// `sqlite3`. Asked before each use of the cache.
+    pub(crate) async fn heed_changes_from_outside(&self) {
+        let changed = self.inner.store.changed_from_outside().await;
+        if let Err(error) = &changed {
+            tracing::warn!(error = error as &dyn std::error::Error, "cannot tell whether the database was changed");
+        }
+        // Not known to be unchanged is as good as changed.
+        if changed.unwrap_or(true) {
+            self.inner.cache.forget(&Touched::Everything);
+        }
     }
 
     /// The database, for tests and benches that look behind the use cases.

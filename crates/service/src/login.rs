@@ -9,6 +9,7 @@ use keyward_storage::{Lane, StoreError, keys, users};
 use zeroize::Zeroizing;
 
 use crate::Service;
+use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::users::NewUser;
@@ -30,17 +31,15 @@ impl Service {
         let context = Context { time: self.now(), request: Some(request), actor: None };
         let (user, hash) = self.owner_to_be(new, context.time).await?;
         let made = user.clone();
-        self.inner
-            .store
-            .write(Lane::Normal, move |conn| {
-                users::hold_all(conn)?;
-                if users::any(conn)? {
-                    return Err(Error::FirstUserExists);
-                }
-                let entry = context.user(Action::Create, 201, None, Some(&made), false);
-                Ok(users::create(conn, &made, Some(&hash), &entry)?)
-            })
-            .await?;
+        self.change(Lane::Normal, Touched::Nothing, move |conn| {
+            users::hold_all(conn)?;
+            if users::any(conn)? {
+                return Err(Error::FirstUserExists);
+            }
+            let entry = context.user(Action::Create, 201, None, Some(&made), false);
+            Ok(users::create(conn, &made, Some(&hash), &entry)?)
+        })
+        .await?;
         Ok(user)
     }
 
@@ -52,16 +51,14 @@ impl Service {
         let context = Context::system(self.now());
         let (user, hash) = self.owner_to_be(new, context.time).await?;
         let made = user.clone();
-        self.inner
-            .store
-            .write(Lane::Normal, move |conn| {
-                let entry = context.user(Action::Create, 201, None, Some(&made), false);
-                users::create(conn, &made, Some(&hash), &entry).map_err(|error| match error {
-                    StoreError::Taken => Error::UserTaken("username"),
-                    other => Error::Store(other),
-                })
+        self.change(Lane::Normal, Touched::Nothing, move |conn| {
+            let entry = context.user(Action::Create, 201, None, Some(&made), false);
+            users::create(conn, &made, Some(&hash), &entry).map_err(|error| match error {
+                StoreError::Taken => Error::UserTaken("username"),
+                other => Error::Store(other),
             })
-            .await?;
+        })
+        .await?;
         Ok(user)
     }
 
@@ -139,21 +136,19 @@ impl Service {
             slides_until: None,
         };
         let new = NewKey { key, digest: plain.digest() };
-        self.inner
-            .store
-            .write(Lane::Normal, move |conn| {
-                let user = users::find_to_rely_on(conn, id)?.ok_or(Error::IncorrectCredentials)?;
-                if !user.is_active() {
-                    return Err(Error::Suspended);
-                }
-                if users::password_hash(conn, id)? != checked {
-                    return Err(Error::IncorrectCredentials);
-                }
-                let context = Context { time: now, request: Some(request), actor: Some(Actor::from(&user)) };
-                let entry = context.key(Action::Login, 201, None, Some(&new.key));
-                Ok(keys::create(conn, &new, &entry)?)
-            })
-            .await?;
+        self.change(Lane::Normal, Touched::Nothing, move |conn| {
+            let user = users::find_to_rely_on(conn, id)?.ok_or(Error::IncorrectCredentials)?;
+            if !user.is_active() {
+                return Err(Error::Suspended);
+            }
+            if users::password_hash(conn, id)? != checked {
+                return Err(Error::IncorrectCredentials);
+            }
+            let context = Context { time: now, request: Some(request), actor: Some(Actor::from(&user)) };
+            let entry = context.key(Action::Login, 201, None, Some(&new.key));
+            Ok(keys::create(conn, &new, &entry)?)
+        })
+        .await?;
         Ok(plain)
     }
 
@@ -163,16 +158,14 @@ impl Service {
     /// When the database fails.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), Error> {
         let caller = caller.clone();
-        self.inner
-            .store
-            .write(Lane::Urgent, move |conn| {
-                let Some(owned) = keys::find_to_change(conn, &caller.key.id)? else { return Ok(()) };
-                if let Some(ended) = owned.key.expired_at(caller.now) {
-                    let entry = caller.audit().key(Action::Logout, 200, Some(&owned.key), Some(&ended));
-                    keys::expire(conn, &ended, &entry)?;
-                }
-                Ok(())
-            })
-            .await
+        self.change(Lane::Urgent, Touched::Key(caller.key.id.clone()), move |conn| {
+            let Some(owned) = keys::find_to_change(conn, &caller.key.id)? else { return Ok(()) };
+            if let Some(ended) = owned.key.expired_at(caller.now) {
+                let entry = caller.audit().key(Action::Logout, 200, Some(&owned.key), Some(&ended));
+                keys::expire(conn, &ended, &entry)?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

@@ -6,6 +6,7 @@ use keyward_domain::audit::Context;
 use keyward_storage::{Lane, StoreError, audit, keys};
 
 use crate::Service;
+use crate::cache::Touched;
 
 /// How many records one transaction removes.
 const BATCH: i64 = 500;
@@ -36,11 +37,11 @@ impl Service {
 
     async fn retire_keys(&self, now: Timestamp, cutoff: Timestamp) -> Result<usize, StoreError> {
         let tell = move |count| Context::system(now).retention(ResourceKind::ApiKey, count, cutoff);
-        self.inner.store.write(Lane::Normal, move |conn| keys::retire(conn, cutoff, BATCH, tell)).await
+        self.change(Lane::Normal, Touched::Everything, move |conn| keys::retire(conn, cutoff, BATCH, tell)).await
     }
 
     async fn retire_entries(&self, now: Timestamp, cutoff: Timestamp) -> Result<usize, StoreError> {
         let tell = move |count| Context::system(now).retention(ResourceKind::AuditLog, count, cutoff);
-        self.inner.store.write(Lane::Normal, move |conn| audit::retire(conn, cutoff, BATCH, tell)).await
+        self.change(Lane::Normal, Touched::Nothing, move |conn| audit::retire(conn, cutoff, BATCH, tell)).await
     }
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use keyward_domain::{ApiKey, KeyId, Timestamp};
+use keyward_domain::{KeyId, Timestamp};
 use keyward_storage::usage::{self, Use};
 use keyward_storage::{Lane, StoreError};
 
 use crate::Service;
+use crate::cache::{Kept, Touched};
 
 /// Beyond so many keys waiting to be written, further uses are let go: they will come again.
 const MOST_WAITING: usize = 100_000;
@@ -24,14 +25,23 @@ pub(crate) struct Usage {
 
 impl Usage {
     /// Notes a use, if the key's record does not say as much already.
-    pub(crate) fn note(&self, key: &ApiKey, at: Timestamp, ip: Option<IpAddr>) {
-        if !key.use_is_news(at) {
+    pub(crate) fn note(&self, kept: &Kept, at: Timestamp, ip: Option<IpAddr>) {
+        if !kept.note(at) {
             return;
         }
+        let key = &kept.owned.key;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < MOST_WAITING || waiting.contains_key(&key.id) {
             let ip = ip.map(|ip| ip.to_string());
             waiting.insert(key.id.clone(), Use { key: key.id.clone(), user: key.user_id, at, ip });
+        }
+    }
+
+    /// Lets uses wait again, where no later one of the same key does.
+    fn put_back(&self, uses: impl Iterator<Item = Use>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for used in uses {
+            waiting.entry(used.key.clone()).or_insert(used);
         }
     }
 
@@ -48,12 +58,17 @@ impl Service {
     /// Writes the uses that wait. Called every few seconds, and at the end.
     ///
     /// # Errors
-    /// When the database fails; the uses not yet written are let go.
+    /// When the database fails; what is not written waits for the next time.
     pub async fn flush_usage(&self) -> Result<(), StoreError> {
         let uses = self.inner.usage.take();
-        for batch in uses.chunks(BATCH) {
+        for (index, batch) in uses.chunks(BATCH).enumerate() {
             let batch = batch.to_vec();
-            self.inner.store.write(Lane::Normal, move |conn| usage::note(conn, &batch)).await?;
+            // What is in memory says when the next use is news, so it can stay.
+            let work = move |conn: &mut keyward_storage::Conn<'_>| usage::note(conn, &batch);
+            if let Err(error) = self.change(Lane::Normal, Touched::Nothing, work).await {
+                self.inner.usage.put_back(uses.into_iter().skip(index * BATCH));
+                return Err(error);
+            }
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Telling others whether a key that somebody presented to them is good.
 
+use std::sync::Arc;
+
 use keyward_domain::access::Act;
 use keyward_domain::audit::{Action, Context, RequestInfo};
 use keyward_domain::key::{Need, PresentedKey, Verdict};
@@ -7,8 +9,27 @@ use keyward_domain::{ApiKey, User};
 use keyward_storage::{Conn, Lane, StoreError, keys};
 
 use crate::Service;
+use crate::cache::{Generation, Kept, Touched};
 use crate::caller::Caller;
 use crate::error::Error;
+
+/// A key and its user, as they are kept in memory.
+#[derive(Clone, Debug)]
+pub struct Facts(pub(crate) Arc<Kept>);
+
+impl Facts {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &ApiKey {
+        &self.0.owned.key
+    }
+
+    /// Its user.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.0.owned.owner
+    }
+}
 
 /// What can be said of a presented key.
 #[derive(Clone, Debug)]
@@ -19,10 +40,8 @@ pub enum Checked {
     Known {
         /// The judgement.
         verdict: Verdict,
-        /// The key.
-        key: Box<ApiKey>,
-        /// Its user.
-        user: Box<User>,
+        /// The key and its user.
+        facts: Facts,
     },
 }
 
@@ -42,23 +61,18 @@ impl Service {
     /// # Errors
     /// When the database fails.
     pub async fn check_keys(&self, asked: Vec<(String, Need)>) -> Result<Vec<Checked>, Error> {
-        let presented: Vec<Option<PresentedKey>> =
-            asked.iter().map(|(text, _)| PresentedKey::parse(text).ok()).collect();
-        // What cannot be a key never reaches the database.
-        let found = if presented.iter().any(Option::is_some) {
-            self.inner.store.read(Lane::Normal, move |conn| look_up_all(conn, &presented)).await?
-        } else {
-            vec![None; asked.len()]
-        };
+        let texts = asked.iter().map(|(text, _)| text.as_str());
+        let found = self.facts(texts, Lane::Normal).await?;
         let now = self.now();
-        let judge = |((_, need), found): ((String, Need), Option<keys::OwnedKey>)| match found {
+        let judge = |((_, need), kept): ((String, Need), Option<Arc<Kept>>)| match kept {
             None => Checked::Invalid,
-            Some(keys::OwnedKey { key, owner }) => {
+            Some(kept) => {
+                let keys::OwnedKey { key, owner } = &kept.owned;
                 let verdict = key.judge(owner.is_active(), &need, &self.inner.catalogue, now);
                 if verdict == Verdict::Valid {
-                    self.inner.usage.note(&key, now, None);
+                    self.inner.usage.note(&kept, now, None);
                 }
-                Checked::Known { verdict, key: Box::new(key), user: Box::new(owner) }
+                Checked::Known { verdict, facts: Facts(kept) }
             }
         };
         Ok(asked.into_iter().zip(found).map(judge).collect())
@@ -70,38 +84,70 @@ impl Service {
     /// # Errors
     /// When the database fails.
     pub async fn revoke_by_holder(&self, request: RequestInfo, text: &str) -> Result<(), Error> {
-        let Ok(presented) = PresentedKey::parse(text) else { return Ok(()) };
+        // Looked up first, so that a guess costs a read and no turn at writing.
+        let found = self.facts(std::iter::once(text), Lane::Urgent).await?;
+        let Some(kept) = found.into_iter().next().flatten() else { return Ok(()) };
         let context = Context { time: self.now(), request: Some(request), actor: None };
-        self.inner
-            .store
-            .write(Lane::Urgent, move |conn| {
-                if look_up(conn, &presented)?.is_none() {
-                    return Ok(());
-                }
-                let Some(owned) = keys::find_to_change(conn, &presented.id)? else { return Ok(()) };
-                if let Some(ended) = owned.key.expired_at(context.time) {
-                    let mut entry = context.key(Action::Write, 200, Some(&owned.key), Some(&ended));
-                    entry.description = format!("a holder of key {} revoked it", owned.key.id);
-                    keys::expire(conn, &ended, &entry)?;
-                }
-                Ok(())
-            })
-            .await
+        let id = kept.owned.key.id.clone();
+        self.change(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
+            let Some(owned) = keys::find_to_change(conn, &id)? else { return Ok(()) };
+            if let Some(ended) = owned.key.expired_at(context.time) {
+                let mut entry = context.key(Action::Write, 200, Some(&owned.key), Some(&ended));
+                entry.description = format!("a holder of key {} revoked it", owned.key.id);
+                keys::expire(conn, &ended, &entry)?;
+            }
+            Ok(())
+        })
+        .await
     }
 }
 
 /// The key that was presented, if the secret is right.
-pub(crate) fn look_up(conn: &mut Conn<'_>, presented: &PresentedKey) -> Result<Option<keys::OwnedKey>, StoreError> {
+fn look_up(conn: &mut Conn<'_>, presented: &PresentedKey) -> Result<Option<keys::OwnedKey>, StoreError> {
     let facts = keys::facts(conn, &presented.id)?;
     Ok(facts.filter(|facts| facts.digest.matches(&presented.digest)).map(|facts| facts.owned))
 }
 
-fn look_up_all(
-    conn: &mut Conn<'_>,
-    presented: &[Option<PresentedKey>],
-) -> Result<Vec<Option<keys::OwnedKey>>, StoreError> {
-    presented
-        .iter()
-        .map(|presented| presented.as_ref().map_or(Ok(None), |presented| look_up(conn, presented)))
-        .collect()
+impl Service {
+    /// The facts of presented keys whose secrets are right, in order. From the cache where they are
+    /// in it; the others in one look-up. What cannot be a key never reaches the database.
+    pub(crate) async fn facts<'a>(
+        &self,
+        texts: impl Iterator<Item = &'a str>,
+        lane: Lane,
+    ) -> Result<Vec<Option<Arc<Kept>>>, Error> {
+        self.heed_changes_from_outside().await;
+        let mut found = Vec::new();
+        let mut missing = Vec::new();
+        for (index, text) in texts.enumerate() {
+            let presented = PresentedKey::parse(text).ok();
+            let known = presented.as_ref().map(|presented| self.inner.cache.get(&presented.digest));
+            found.push(match (presented, known) {
+                (Some(_), Some(Ok(kept))) => Some(kept),
+                (Some(presented), Some(Err(generation))) => {
+                    missing.push((index, presented, generation));
+                    None
+                }
+                (None, _) | (_, None) => None,
+            });
+        }
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        let work = move |conn: &mut Conn<'_>| {
+            let read = |(index, presented, generation): (usize, PresentedKey, Generation)| {
+                Ok((index, look_up(conn, &presented)?, presented.digest, generation))
+            };
+            missing.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()
+        };
+        for (index, owned, digest, generation) in self.inner.store.read(lane, work).await? {
+            let Some(owned) = owned else { continue };
+            let kept = Arc::new(Kept::new(owned));
+            self.inner.cache.fill(generation, &digest, &kept);
+            if let Some(place) = found.get_mut(index) {
+                *place = Some(kept);
+            }
+        }
+        Ok(found)
+    }
 }

@@ -46,6 +46,11 @@ pub fn write(conn: &mut Conn<'_>, entry: &Entry) -> Result<(), StoreError> {
     Ok(())
 }
 
+diesel::define_sql_function! {
+    /// The text in lower case. Usernames are ASCII, and so is what matters of addresses.
+    fn lower(text: diesel::sql_types::Nullable<diesel::sql_types::Text>) -> diesel::sql_types::Nullable<diesel::sql_types::Text>;
+}
+
 /// The entries that match, not yet ordered.
 macro_rules! matching {
     ($filter:expr) => {{
@@ -63,10 +68,10 @@ macro_rules! matching {
             query = query.filter(audit_logs::action.eq(action.as_str()));
         }
         if let Some(username) = &$filter.username {
-            query = query.filter(audit_logs::actor_username.eq(username));
+            query = query.filter(lower(audit_logs::actor_username).eq(username.to_lowercase()));
         }
         if let Some(email) = &$filter.email {
-            query = query.filter(audit_logs::actor_email.eq(email));
+            query = query.filter(lower(audit_logs::actor_email).eq(email.to_lowercase()));
         }
         if let Some(ip) = &$filter.ip {
             query = query.filter(audit_logs::ip.eq(ip));

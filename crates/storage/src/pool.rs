@@ -1,7 +1,8 @@
 //! Connections: how many, how each is set up, and how long one waits for them.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -109,33 +110,44 @@ pub(crate) fn check_sqlite_version() -> Result<(), StoreError> {
 }
 
 /// Held while a server has a SQLite file; the operating system lets go of it with the process.
+///
+/// It is a `flock` on the database file itself, so that the file is the same by whatever path it is
+/// reached. SQLite's own locks are of another kind: other programs may read and write meanwhile.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     _file: File,
 }
 
 impl FileLock {
-    /// Takes the lock beside the database file, or says who has it. Other programs may still read
-    /// and write the database: the lock is on a file of its own.
+    /// Takes the lock, or says who has it. A file that is not there yet is made, so that only its
+    /// owner can read it: SQLite would go by the umask, and its log and index follow the file.
     pub(crate) fn take(database: &Path) -> Result<Self, StoreError> {
-        let path = PathBuf::from(format!("{}.lock", database.display()));
-        let failed = |source| StoreError::File { path: path.display().to_string(), source };
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        let file = open_private(database)?;
+        let holder = PathBuf::from(format!("{}.pid", database.canonicalize().map_err(failed(database))?.display()));
         match file.try_lock() {
             Ok(()) => {
-                file.set_len(0).map_err(failed)?;
-                file.rewind().map_err(failed)?;
-                write!(file, "{}", std::process::id()).map_err(failed)?;
+                let mut note = open_private(&holder)?;
+                note.set_len(0).map_err(failed(&holder))?;
+                write!(note, "{}", std::process::id()).map_err(failed(&holder))?;
                 Ok(Self { _file: file })
             }
             Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                file.read_to_string(&mut pid).map_err(failed)?;
+                // Reached by a hard link, the note is elsewhere; the refusal stands all the same.
+                let pid = std::fs::read_to_string(&holder).unwrap_or_else(|_unreadable| "unknown".to_owned());
                 let file = database.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
                 Err(StoreError::InUse { file, pid })
             }
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+            Err(TryLockError::Error(source)) => Err(failed(database)(source)),
         }
     }
+}
+
+fn open_private(path: &Path) -> Result<File, StoreError> {
+    let options = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    options.map_err(failed(path))
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.display().to_string();
+    |source| StoreError::File { path, source }
 }

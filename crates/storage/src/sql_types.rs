@@ -9,7 +9,6 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, SqlType, Text};
 use diesel::sqlite::Sqlite;
 use keyward_domain::Timestamp;
-use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use uuid::Uuid;
@@ -38,9 +37,6 @@ pub struct DbId(pub Uuid);
 const FIXED_WIDTH: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
-/// What SQLite's own `datetime()` writes, in case somebody moved an end by hand.
-const BY_HAND: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-
 /// PostgreSQL counts microseconds from 2000-01-01T00:00:00Z.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
@@ -54,12 +50,7 @@ impl ToSql<Instant, Sqlite> for DbInstant {
 impl FromSql<Instant, Sqlite> for DbInstant {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
-        let by_hand = || PrimitiveDateTime::parse(&text, BY_HAND).ok().map(PrimitiveDateTime::assume_utc);
-        text.parse()
-            .ok()
-            .or_else(|| by_hand().and_then(Timestamp::from_datetime))
-            .map(Self)
-            .ok_or_else(|| format!("\"{text}\" is not an instant: want 2026-01-31T12:00:00.000000Z").into())
+        Ok(Self(text.parse()?))
     }
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection, R2D2Connection};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::migrate;
 use crate::pool::{self, FileLock, PgPool, SqlitePool};
 use crate::url::DatabaseUrl;
+use crate::watch::{self, Watch};
 
 /// Readers at once on SQLite. Its writers take turns anyway, so they have one connection.
 const SQLITE_READERS: u32 = 4;
@@ -18,7 +19,8 @@ const SQLITE_READERS: u32 = 4;
 /// Connections to PostgreSQL for everything but ending keys.
 const POSTGRES_CONNECTIONS: u32 = 16;
 
-/// Connections that only ending a key may use: when one needs to revoke, all others are busy.
+/// Connections that only ending a key may use: when one needs to revoke, all others are busy. On
+/// SQLite, where there is one writer anyway, it reads on its own and goes to the head of the queue.
 const URGENT_CONNECTIONS: u32 = 1;
 
 /// Which queue a use case stands in.
@@ -26,7 +28,7 @@ const URGENT_CONNECTIONS: u32 = 1;
 pub enum Lane {
     /// With all others.
     Normal,
-    /// With its own connection, for ending keys.
+    /// Past all others, for ending keys.
     Urgent,
 }
 
@@ -42,7 +44,7 @@ struct Inner {
 }
 
 enum Pools {
-    Sqlite { readers: Gate<SqlitePool>, writer: Gate<SqlitePool>, urgent: Gate<SqlitePool> },
+    Sqlite { readers: Gate<SqlitePool>, urgent_reader: Gate<SqlitePool>, writer: Gate<SqlitePool>, watch: Watch },
     Postgres { all: Gate<PgPool>, urgent: Gate<PgPool> },
 }
 
@@ -50,17 +52,26 @@ enum Pools {
 struct Gate<P> {
     pool: P,
     places: Arc<Semaphore>,
+    /// Held by the one normal use case that is next; urgent ones do not stand in this queue.
+    next: Arc<Semaphore>,
 }
 
 impl<P: Clone> Gate<P> {
     fn new(pool: P, places: u32) -> Self {
-        Self { pool, places: Arc::new(Semaphore::new(places as usize)) }
+        Self { pool, places: Arc::new(Semaphore::new(places as usize)), next: Arc::new(Semaphore::new(1)) }
     }
 
-    async fn enter(&self) -> Result<(P, tokio::sync::OwnedSemaphorePermit), StoreError> {
-        match tokio::time::timeout(pool::WAIT, Arc::clone(&self.places).acquire_owned()).await {
+    async fn enter(&self, lane: Lane) -> Result<(P, OwnedSemaphorePermit), StoreError> {
+        let enter = async {
+            let _next = match lane {
+                Lane::Normal => Some(self.next.acquire().await?),
+                Lane::Urgent => None,
+            };
+            Arc::clone(&self.places).acquire_owned().await
+        };
+        match tokio::time::timeout(pool::WAIT, enter).await {
             Ok(Ok(place)) => Ok((self.pool.clone(), place)),
-            // The semaphore is never closed; a closed one would mean the same.
+            // The semaphores are never closed; a closed one would mean the same.
             Ok(Err(_)) | Err(_) => Err(StoreError::Busy(pool::WAIT.as_secs())),
         }
     }
@@ -87,10 +98,12 @@ impl Store {
                 let lock = FileLock::take(path)?;
                 let writer = pool::sqlite(path, 1)?;
                 migrate::sqlite(&mut *checkout(&writer)?)?;
+                let watch = Watch::new(path)?;
                 let pools = Pools::Sqlite {
+                    watch,
                     readers: Gate::new(pool::sqlite(path, SQLITE_READERS)?, SQLITE_READERS),
                     writer: Gate::new(writer, 1),
-                    urgent: Gate::new(pool::sqlite(path, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
+                    urgent_reader: Gate::new(pool::sqlite(path, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
                 };
                 Ok(Self { inner: Arc::new(Inner { pools, _lock: Some(lock) }) })
             }
@@ -120,33 +133,37 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         match &self.inner.pools {
-            Pools::Sqlite { readers, urgent, .. } => {
-                let gate = if lane == Lane::Urgent { urgent } else { readers };
-                run(gate, move |conn| work(&mut Conn::Sqlite(conn))).await
+            Pools::Sqlite { readers, urgent_reader, .. } => {
+                let gate = if lane == Lane::Urgent { urgent_reader } else { readers };
+                run(gate, lane, move |conn| work(&mut Conn::Sqlite(conn))).await
             }
             Pools::Postgres { all, urgent } => {
                 let gate = if lane == Lane::Urgent { urgent } else { all };
-                run(gate, move |conn| work(&mut Conn::Postgres(conn))).await
+                run(gate, lane, move |conn| work(&mut Conn::Postgres(conn))).await
             }
         }
     }
 
     /// Runs a use case as one transaction: all of it happens, on disk, or none.
     ///
+    /// `afterwards` runs on the same thread as soon as the transaction has ended, however it ended:
+    /// a request that is given up cannot come between the commit and it.
+    ///
     /// # Errors
     /// What the use case says, or why it could not be run; then nothing has changed, unless the
     /// connection was lost during the commit.
-    pub async fn write<T, E, F>(&self, lane: Lane, work: F) -> Result<T, E>
+    pub async fn write<T, E, F, A>(&self, lane: Lane, work: F, afterwards: A) -> Result<T, E>
     where
         F: FnOnce(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
+        A: FnOnce() + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         match &self.inner.pools {
-            Pools::Sqlite { writer, urgent, .. } => {
-                let gate = if lane == Lane::Urgent { urgent } else { writer };
+            Pools::Sqlite { writer, .. } => {
                 // Immediate: a deferred one that reads first fails at once when it comes to write.
-                run(gate, move |conn| {
+                run(writer, lane, move |conn| {
+                    let _afterwards = Afterwards(Some(afterwards));
                     conn.immediate_transaction(|conn| work(&mut Conn::Sqlite(conn)).map_err(Abort::UseCase))
                         .map_err(Abort::into_error)
                 })
@@ -154,13 +171,36 @@ impl Store {
             }
             Pools::Postgres { all, urgent } => {
                 let gate = if lane == Lane::Urgent { urgent } else { all };
-                run(gate, move |conn| {
+                run(gate, lane, move |conn| {
+                    let _afterwards = Afterwards(Some(afterwards));
                     conn.transaction(|conn| work(&mut Conn::Postgres(conn)).map_err(Abort::UseCase))
                         .map_err(Abort::into_error)
                 })
                 .await
             }
         }
+    }
+
+    /// Is this process the only server on the database? Then what it remembers is exact, but for
+    /// what other programs change; [`Store::changed_from_outside`] tells of that.
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self.inner.pools, Pools::Sqlite { .. })
+    }
+
+    /// Has another program changed the SQLite file since this was asked last? Never on PostgreSQL.
+    /// Cheap enough to be asked before each use of what is remembered: it looks at most once a
+    /// millisecond, and then for some microseconds.
+    ///
+    /// # Errors
+    /// When it cannot be told; then it may have.
+    pub async fn changed_from_outside(&self) -> Result<bool, StoreError> {
+        let Pools::Sqlite { writer, watch, .. } = &self.inner.pools else { return Ok(false) };
+        let Some(mut look) = watch.look().await? else { return Ok(false) };
+        // Something was committed. All that this process writes it writes on one connection, which
+        // SQLite tells of everyone else's commits only.
+        let version = run(writer, Lane::Urgent, watch::data_version).await?;
+        Ok(look.settle(version))
     }
 
     /// Does the database answer, with the schema this program needs?
@@ -182,8 +222,19 @@ impl Store {
     #[doc(hidden)]
     pub async fn execute_raw(&self, sql: String) -> Result<(), StoreError> {
         match &self.inner.pools {
-            Pools::Sqlite { writer, .. } => run(writer, move |conn| Ok(conn.batch_execute(&sql)?)).await,
-            Pools::Postgres { all, .. } => run(all, move |conn| Ok(conn.batch_execute(&sql)?)).await,
+            Pools::Sqlite { writer, .. } => run(writer, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
+            Pools::Postgres { all, .. } => run(all, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
+        }
+    }
+}
+
+/// Runs when the transaction has ended, also if it panicked.
+struct Afterwards<A: FnOnce()>(Option<A>);
+
+impl<A: FnOnce()> Drop for Afterwards<A> {
+    fn drop(&mut self) {
+        if let Some(afterwards) = self.0.take() {
+            afterwards();
         }
     }
 }
@@ -209,14 +260,14 @@ impl<E: From<StoreError>> Abort<E> {
     }
 }
 
-async fn run<C, T, E, F>(gate: &Gate<Pool<ConnectionManager<C>>>, work: F) -> Result<T, E>
+async fn run<C, T, E, F>(gate: &Gate<Pool<ConnectionManager<C>>>, lane: Lane, work: F) -> Result<T, E>
 where
     C: R2D2Connection + 'static,
     F: FnOnce(&mut C) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let (pool, place) = gate.enter().await?;
+    let (pool, place) = gate.enter(lane).await?;
     let job = tokio::task::spawn_blocking(move || {
         let _place = place;
         work(&mut *checkout(&pool)?)

@@ -33,14 +33,10 @@ struct Count {
 }
 
 #[derive(QueryableByName)]
-struct Words {
+pub(crate) struct Words {
     #[diesel(sql_type = Text)]
-    text: String,
+    pub text: String,
 }
-
-/// The tables, and the columns in which mere use leaves its traces.
-const TABLES: [(&str, &str); 3] =
-    [("users", "'last_seen_at'"), ("api_keys", "'last_used', 'last_used_ip'"), ("audit_logs", "''")];
 
 impl TestDatabase {
     /// Makes one; none where there is no PostgreSQL to make it in.
@@ -107,37 +103,14 @@ impl TestDatabase {
         row.text
     }
 
-    /// Every row of every table, the traces of mere use left out: equal texts mean that nothing has
-    /// changed.
-    #[must_use]
-    pub fn contents(&self) -> String {
-        TABLES.map(|(table, traces)| self.rows(table, traces)).join("\n\n")
-    }
-
-    fn rows(&self, table: &str, traces: &str) -> String {
-        let columns = match self.backend {
-            Backend::Sqlite => self.text(&format!(
-                "SELECT group_concat('quote(' || name || ')', ' || '' '' || ') AS text
-                 FROM pragma_table_info('{table}') WHERE name NOT IN ({traces})"
-            )),
-            Backend::Postgres => format!("(to_jsonb({table}) - ARRAY[{traces}])::text"),
-        };
-        let joined = match self.backend {
-            Backend::Sqlite => "group_concat(line, char(10))",
-            Backend::Postgres => "string_agg(line, chr(10) ORDER BY id)",
-        };
-        let lines = format!("SELECT id, {columns} AS line FROM {table} ORDER BY id");
-        self.text(&format!("SELECT coalesce({joined}, '') AS text FROM ({lines}) AS lines"))
-    }
-
-    fn sqlite(&self) -> SqliteConnection {
+    pub(crate) fn sqlite(&self) -> SqliteConnection {
         let path = self.url.trim_start_matches("sqlite://");
         let mut conn = SqliteConnection::establish(path).expect("the test's own file");
         conn.batch_execute("PRAGMA busy_timeout = 5000").expect("a pragma");
         conn
     }
 
-    fn postgres(&self) -> PgConnection {
+    pub(crate) fn postgres(&self) -> PgConnection {
         PgConnection::establish(&self.url).expect("the test's own database")
     }
 }

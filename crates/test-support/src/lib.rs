@@ -9,7 +9,9 @@
 )]
 
 mod app;
+pub mod bench;
 mod clock;
+mod contents;
 mod database;
 mod http;
 mod new_app;
@@ -19,6 +21,7 @@ mod seed;
 
 pub use app::{PASSWORD, Person, TestApp};
 pub use clock::ManualClock;
+pub use contents::Contents;
 pub use database::{Backend, TestDatabase};
 pub use http::{Answer, Http};
 pub use new_app::NewApp;

@@ -73,7 +73,8 @@ BEGIN
         RAISE EXCEPTION 'the end of a token never moves later';
     END IF;
     IF old.login_type = 'password' AND new.expires_at > old.expires_at
-        AND (new.slid_at IS NULL OR new.slid_at IS NOT DISTINCT FROM old.slid_at OR old.expires_at <= new.slid_at)
+        AND (new.slid_at IS NULL OR new.slid_at IS NOT DISTINCT FROM old.slid_at OR old.expires_at <= new.slid_at
+            OR new.slid_at < coalesce(old.slid_at, old.created_at))
     THEN
         RAISE EXCEPTION 'only a session that has not expired slides';
     END IF;
@@ -109,7 +110,7 @@ CREATE TABLE audit_logs (
 
 CREATE INDEX audit_logs_by_time ON audit_logs (time, id);
 CREATE INDEX audit_logs_by_resource ON audit_logs (resource_id, time, id);
-CREATE INDEX audit_logs_by_actor ON audit_logs (actor_username, time, id);
+CREATE INDEX audit_logs_by_actor ON audit_logs (lower(actor_username), time, id);
 
 -- One row: what retention may delete while its own transaction lasts.
 CREATE TABLE audit_retention (

@@ -36,17 +36,18 @@ CREATE TABLE api_keys (
     scopes TEXT NOT NULL,
     allow_list TEXT NOT NULL,
     lifetime_seconds INTEGER NOT NULL,
-    created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL,
-    last_used TEXT,
+    created_at TEXT NOT NULL CONSTRAINT created_at_is_an_instant CHECK (created_at GLOB '????-??-??T??:??:??.??????Z'),
+    updated_at TEXT NOT NULL CONSTRAINT updated_at_is_an_instant CHECK (updated_at GLOB '????-??-??T??:??:??.??????Z'),
+    last_used TEXT CONSTRAINT last_used_is_an_instant CHECK (last_used GLOB '????-??-??T??:??:??.??????Z'),
     last_used_ip TEXT,
+    -- Other forms, which people write by hand, are brought to this one by the triggers below.
     expires_at TEXT NOT NULL,
     -- Set when the key was ended by hand: dead whatever any clock says.
-    ended_at TEXT,
+    ended_at TEXT CONSTRAINT ended_at_is_an_instant CHECK (ended_at GLOB '????-??-??T??:??:??.??????Z'),
     -- Past this instant a session may not slide, beside the server's own limit.
-    slides_until TEXT,
+    slides_until TEXT CONSTRAINT slides_until_is_an_instant CHECK (slides_until GLOB '????-??-??T??:??:??.??????Z'),
     -- The instant of the last slide.
-    slid_at TEXT
+    slid_at TEXT CONSTRAINT slid_at_is_an_instant CHECK (slid_at GLOB '????-??-??T??:??:??.??????Z')
 ) STRICT, WITHOUT ROWID;
 
 -- Each list's filter, order and cursor come from one index; see docs/design.md.
@@ -69,17 +70,48 @@ BEGIN
     SELECT RAISE(ABORT, 'the key was ended; its end never changes');
 END;
 
+-- An end that is moved by hand may be written as SQLite writes times, such as datetime('now'). It is compared as the
+-- instant it stands for, and then brought to the form that all others have.
 CREATE TRIGGER api_keys_tokens_never_live_longer BEFORE UPDATE ON api_keys
-WHEN old.login_type = 'token' AND new.expires_at > old.expires_at
+WHEN old.login_type = 'token'
+    AND CASE WHEN new.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN new.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', new.expires_at) || '000Z' END
+    > CASE WHEN old.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN old.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', old.expires_at) || '000Z' END
 BEGIN
     SELECT RAISE(ABORT, 'the end of a token never moves later');
 END;
 
 CREATE TRIGGER api_keys_only_live_sessions_slide BEFORE UPDATE ON api_keys
-WHEN old.login_type = 'password' AND new.expires_at > old.expires_at
-    AND (new.slid_at IS NULL OR new.slid_at IS old.slid_at OR old.expires_at <= new.slid_at)
+WHEN old.login_type = 'password'
+    AND CASE WHEN new.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN new.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', new.expires_at) || '000Z' END
+    > CASE WHEN old.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN old.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', old.expires_at) || '000Z' END
+    AND (new.slid_at IS NULL OR new.slid_at IS old.slid_at OR old.expires_at <= new.slid_at
+        OR new.slid_at < coalesce(old.slid_at, old.created_at))
 BEGIN
     SELECT RAISE(ABORT, 'only a session that has not expired slides');
+END;
+
+CREATE TRIGGER api_keys_ends_are_instants BEFORE UPDATE ON api_keys
+WHEN CASE WHEN new.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN new.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', new.expires_at) || '000Z' END IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'expires_at is not a time; write it as 2026-01-31T12:00:00.000000Z');
+END;
+
+CREATE TRIGGER api_keys_new_ends_are_instants BEFORE INSERT ON api_keys
+WHEN CASE WHEN new.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN new.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', new.expires_at) || '000Z' END IS NULL
+BEGIN
+    SELECT RAISE(ABORT, 'expires_at is not a time; write it as 2026-01-31T12:00:00.000000Z');
+END;
+
+CREATE TRIGGER api_keys_ends_have_one_form AFTER UPDATE ON api_keys
+WHEN new.expires_at NOT GLOB '????-??-??T??:??:??.??????Z'
+BEGIN
+    UPDATE api_keys SET expires_at = strftime('%Y-%m-%dT%H:%M:%f', expires_at) || '000Z' WHERE id = new.id;
+END;
+
+CREATE TRIGGER api_keys_new_ends_have_one_form AFTER INSERT ON api_keys
+WHEN new.expires_at NOT GLOB '????-??-??T??:??:??.??????Z'
+BEGIN
+    UPDATE api_keys SET expires_at = strftime('%Y-%m-%dT%H:%M:%f', expires_at) || '000Z' WHERE id = new.id;
 END;
 
 -- INSERT OR REPLACE fires no DELETE trigger; this stops it.
@@ -114,7 +146,7 @@ CREATE TABLE audit_logs (
 
 CREATE INDEX audit_logs_by_time ON audit_logs (time, id);
 CREATE INDEX audit_logs_by_resource ON audit_logs (resource_id, time, id);
-CREATE INDEX audit_logs_by_actor ON audit_logs (actor_username, time, id);
+CREATE INDEX audit_logs_by_actor ON audit_logs (lower(actor_username), time, id);
 
 -- One row: what retention may delete while its own transaction lasts.
 CREATE TABLE audit_retention (

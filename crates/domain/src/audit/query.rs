@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use super::Action;
+use crate::access::ResourceKind;
 use crate::clock::Timestamp;
 
 /// Which entries; a field that is none lets all pass.
@@ -67,7 +68,13 @@ impl Filter {
             return Err(invalid(format!("\"{key}:\" has no value")));
         }
         let twice = match key.as_str() {
-            "resource_type" => self.resource_type.replace(value.to_lowercase()).is_some(),
+            "resource_type" => {
+                let kind = ResourceKind::ALL.into_iter().find(|kind| kind.as_str() == value.to_lowercase());
+                let kind = kind.ok_or_else(|| {
+                    invalid(format!("unknown resource type \"{value}\": want api_key, user or audit_log"))
+                })?;
+                self.resource_type.replace(kind.as_str().to_owned()).is_some()
+            }
             "resource_id" => self.resource_id.replace(value).is_some(),
             "resource_target" => self.resource_target.replace(value).is_some(),
             "username" => self.username.replace(value).is_some(),
@@ -188,6 +195,7 @@ mod tests {
         for (text, field) in [
             ("colour:red", "colour"),
             ("action:fly", "action"),
+            ("nonsense", "resource_type"),
             ("ip:nowhere", "ip"),
             ("date_from:yesterday", "date_from"),
             ("request_id:7", "request_id"),

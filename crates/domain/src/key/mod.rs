@@ -134,11 +134,17 @@ impl ApiKey {
     /// Is a use at `now` worth noting? Once a minute for a token, once an hour for a session.
     #[must_use]
     pub fn use_is_news(&self, now: Timestamp) -> bool {
+        self.last_used.is_none_or(|last| self.use_is_news_since(last, now))
+    }
+
+    /// The same, for who knows of a use at `last`.
+    #[must_use]
+    pub fn use_is_news_since(&self, last: Timestamp, now: Timestamp) -> bool {
         let grain = match self.login_type {
             LoginType::Token => Lifetime::minutes(1),
             LoginType::Password => Lifetime::hours(1),
         };
-        self.last_used.is_none_or(|last| now.since(last) >= grain)
+        now.since(last) >= grain
     }
 
     /// The name, or nothing for a session: how the wire and the database write it.

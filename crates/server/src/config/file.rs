@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::ValueEnum as _;
 
-use super::flags::{Flags, or_zero};
+use super::flags::{Flags, address, or_zero};
 use super::{ConfigError, LogFormat};
 
 /// Reads the file.
@@ -29,9 +29,9 @@ fn parse(text: &str) -> Result<Flags, String> {
 
 fn set(flags: &mut Flags, key: &str, value: &toml::Value) -> Result<(), String> {
     match key {
-        "listen" => flags.listen = Some(parsed(value)?),
+        "listen" => flags.listen = Some(address(text(value)?)?),
         "data-dir" => flags.data_dir = Some(PathBuf::from(text(value)?)),
-        "database-url" => flags.database_url = Some(parsed(value)?),
+        "database-url" => flags.database_url = Some(text(value)?.to_owned()),
         "default-token-lifetime" => flags.default_token_lifetime = Some(parsed(value)?),
         "max-token-lifetime" => flags.max_token_lifetime = Some(parsed(value)?),
         "max-admin-token-lifetime" => flags.max_admin_token_lifetime = Some(parsed(value)?),

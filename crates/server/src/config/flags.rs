@@ -7,7 +7,6 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use keyward_domain::Lifetime;
 use keyward_domain::lifetime::InvalidLifetime;
-use keyward_service::DatabaseUrl;
 
 use super::LogFormat;
 
@@ -19,7 +18,7 @@ pub struct Flags {
     pub config: Option<PathBuf>,
 
     /// The address to listen on; port 0 picks a free one [default: 127.0.0.1:7080]
-    #[arg(long, env = "KEYWARD_LISTEN", value_name = "ADDRESS:PORT", global = true)]
+    #[arg(long, env = "KEYWARD_LISTEN", value_name = "ADDRESS:PORT", value_parser = address, global = true)]
     pub listen: Option<SocketAddr>,
 
     /// The directory for the server's own files [default: the platform's data directory + keyward]
@@ -28,26 +27,50 @@ pub struct Flags {
 
     /// The database: sqlite://<path> or postgres://… [default: keyward.db in the data directory]
     #[arg(long, env = "KEYWARD_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
-    pub database_url: Option<DatabaseUrl>,
+    pub database_url: Option<String>,
 
     /// How long a token lives whose maker did not say [default: 7d]
-    #[arg(long, env = "KEYWARD_DEFAULT_TOKEN_LIFETIME", value_name = "DURATION", global = true)]
+    #[arg(
+        long,
+        env = "KEYWARD_DEFAULT_TOKEN_LIFETIME",
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        global = true
+    )]
     pub default_token_lifetime: Option<Lifetime>,
 
     /// The longest lifetime of a token, owners' aside [default: 366d]
-    #[arg(long, env = "KEYWARD_MAX_TOKEN_LIFETIME", value_name = "DURATION", global = true)]
+    #[arg(
+        long,
+        env = "KEYWARD_MAX_TOKEN_LIFETIME",
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        global = true
+    )]
     pub max_token_lifetime: Option<Lifetime>,
 
     /// The longest lifetime of an owner's token [default: 7d]
-    #[arg(long, env = "KEYWARD_MAX_ADMIN_TOKEN_LIFETIME", value_name = "DURATION", global = true)]
+    #[arg(
+        long,
+        env = "KEYWARD_MAX_ADMIN_TOKEN_LIFETIME",
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        global = true
+    )]
     pub max_admin_token_lifetime: Option<Lifetime>,
 
     /// How long a session lives, and by how much it slides while it is used [default: 1d]
-    #[arg(long, env = "KEYWARD_SESSION_DURATION", value_name = "DURATION", global = true)]
+    #[arg(long, env = "KEYWARD_SESSION_DURATION", value_name = "DURATION", allow_hyphen_values = true, global = true)]
     pub session_duration: Option<Lifetime>,
 
     /// How long after its login a session can live by sliding [default: 30d]
-    #[arg(long, env = "KEYWARD_SESSION_MAX_LIFETIME", value_name = "DURATION", global = true)]
+    #[arg(
+        long,
+        env = "KEYWARD_SESSION_MAX_LIFETIME",
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        global = true
+    )]
     pub session_max_lifetime: Option<Lifetime>,
 
     /// Sessions end after their duration, used or not
@@ -63,11 +86,11 @@ pub struct Flags {
     pub disable_session_expiry_refresh: Option<bool>,
 
     /// Keys that expired longer ago than this are removed; 0 keeps them [default: 90d]
-    #[arg(long, env = "KEYWARD_API_KEYS_RETENTION", value_name = "DURATION", value_parser = or_zero, global = true)]
+    #[arg(long, env = "KEYWARD_API_KEYS_RETENTION", value_name = "DURATION", allow_hyphen_values = true, value_parser = or_zero, global = true)]
     pub api_keys_retention: Option<Lifetime>,
 
     /// Audit entries older than this are removed; 0 keeps them [default: 0]
-    #[arg(long, env = "KEYWARD_AUDIT_LOGS_RETENTION", value_name = "DURATION", value_parser = or_zero, global = true)]
+    #[arg(long, env = "KEYWARD_AUDIT_LOGS_RETENTION", value_name = "DURATION", allow_hyphen_values = true, value_parser = or_zero, global = true)]
     pub audit_logs_retention: Option<Lifetime>,
 
     /// A catalogue of scopes that replaces the built-in one
@@ -110,6 +133,13 @@ impl FromStr for ProxyList {
         }
         text.split(',').map(network).collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// An address and a port.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_malformed| {
+        format!("\"{text}\" is not an address: want an IP address and a port, such as 127.0.0.1:7080 or [::1]:7080")
+    })
 }
 
 /// A duration, or `0` for never.

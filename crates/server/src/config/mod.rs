@@ -15,7 +15,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 use ipnet::IpNet;
 use keyward_domain::{Catalogue, Lifetime};
-use keyward_service::{DatabaseUrl, Settings};
+use keyward_service::{DatabaseUrl, InvalidDatabaseUrl, Settings};
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -102,6 +102,9 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The database's URL cannot be used. It is not repeated: it may hold a password.
+    #[error("--database-url (KEYWARD_DATABASE_URL) is not one that can be used: {0}")]
+    DatabaseUrl(InvalidDatabaseUrl),
     /// There is no place for data.
     #[error("there is no home directory to keep data in: set --data-dir (KEYWARD_DATA_DIR) to a directory")]
     NoDataDir,
@@ -130,8 +133,12 @@ impl Config {
         };
         let pick = Picker { matches };
         let data_dir = pick.or_else("data_dir", flags.data_dir, file.data_dir, default_data_dir)?;
-        let default_database = || Ok(DatabaseUrl::Sqlite(data_dir.value.join("keyward.db")));
-        let database_url = pick.or_else("database_url", flags.database_url, file.database_url, default_database)?;
+        let default_database = format!("sqlite://{}", data_dir.value.join("keyward.db").display());
+        let database_url = pick.or("database_url", flags.database_url, file.database_url, default_database);
+        let database_url = Sourced {
+            value: database_url.value.parse().map_err(ConfigError::DatabaseUrl)?,
+            origin: database_url.origin,
+        };
         let normal = Settings::default();
         let terminal = std::io::stderr().is_terminal();
         let format = if terminal { LogFormat::Text } else { LogFormat::Json };

@@ -16,6 +16,7 @@ use keyward_api::users::Login;
 use keyward_api::{Access, BodyForm, Described as _, Endpoint, ErrorCode};
 use keyward_domain::access::Act;
 use keyward_service::{Caller, Lane, Service};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::de::DeserializeOwned;
 
 use super::body;
@@ -23,6 +24,9 @@ use super::credential;
 use super::problem::Problem;
 use super::request::RequestContext;
 use crate::app::App;
+
+/// What stands as it is in a query: the unreserved characters of RFC 3986.
+const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A call of the endpoint `E`, authenticated and in scope as `E` declares.
 pub(crate) struct Call<E> {
@@ -142,6 +146,10 @@ impl<E: Endpoint> Call<E> {
     /// 415 if it is not sent as JSON; 400 if it is none, or not of the endpoint's shape.
     pub fn json(&self) -> Result<E::Request, Problem> {
         self.require_body()?;
+        // serde would read an array as the fields in their order.
+        if self.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(Problem::bad_request("The request's body must be a JSON object."));
+        }
         serde_json::from_slice(&self.body).map_err(|error| {
             Problem::bad_request("The request's body cannot be understood.").detail(without_values(&error))
         })
@@ -197,6 +205,7 @@ impl<E: Endpoint> Call<E> {
 
     /// The path and query of the page behind the cursor, for the `Link` header.
     pub fn next_page(&self, cursor: &str) -> String {
+        let cursor = percent_encoding::utf8_percent_encode(cursor, IN_QUERY);
         let query = self.request.query_string();
         let others = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
         let query = others.chain(std::iter::once(format!("after={cursor}").as_str())).collect::<Vec<_>>().join("&");

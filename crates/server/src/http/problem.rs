@@ -83,6 +83,10 @@ impl Problem {
         self.code.as_str().clone_into(&mut body.code);
         body.request_id = request_id.to_string();
         let mut answer = HttpResponse::build(self.status());
+        if matches!(self.code, ErrorCode::RequestTimeout | ErrorCode::PayloadTooLarge) {
+            // What the client still sends is not read on.
+            answer.force_close();
+        }
         for (name, value) in headers {
             // What came from a client and cannot stand in a header is left out of it.
             if let Ok(value) = HeaderValue::from_str(value) {

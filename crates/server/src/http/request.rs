@@ -12,6 +12,10 @@ use crate::app::App;
 /// The longest user agent that is kept, in bytes.
 const LONGEST_AGENT: usize = 256;
 
+/// Headers that proxies add. Any of them means that the peer is not the client.
+const SIGNS_OF_A_PROXY: [&str; 7] =
+    ["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"];
+
 /// A request's id and where it came from.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestContext {
@@ -26,8 +30,7 @@ pub(crate) struct RequestContext {
 impl RequestContext {
     pub fn of(request: &HttpRequest, app: &App) -> Self {
         let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
-        let forwarded = request.headers().contains_key(header::X_FORWARDED_FOR)
-            || request.headers().contains_key(header::FORWARDED);
+        let forwarded = SIGNS_OF_A_PROXY.iter().any(|name| request.headers().contains_key(*name));
         let agent = request.headers().get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
         Self {
             id: Uuid::now_v7(),

@@ -39,12 +39,12 @@ fn asked<E: Endpoint>(call: &Call<E>, request: VerifyRequest) -> Result<(String,
 }
 
 fn show(checked: Checked) -> VerifyResponse {
-    let (verdict, key, user) = match checked {
+    let (verdict, facts) = match checked {
         Checked::Invalid => {
             let message = Some("API key is invalid.".to_owned());
             return VerifyResponse::new(ErrorCode::InvalidKey.as_str(), message, None);
         }
-        Checked::Known { verdict, key, user } => (verdict, key, user),
+        Checked::Known { verdict, facts } => (verdict, facts),
     };
     let (code, message) = match verdict {
         Verdict::Valid => ("valid", None),
@@ -58,5 +58,5 @@ fn show(checked: Checked) -> VerifyResponse {
             Some(format!("The API key's allow list does not cover \"{resource}\".")),
         ),
     };
-    VerifyResponse::new(code, message, Some((keys::show::key(&key), users::show::user(&user))))
+    VerifyResponse::new(code, message, Some((keys::show::key(facts.key()), users::show::user(facts.user()))))
 }

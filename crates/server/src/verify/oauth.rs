@@ -15,7 +15,7 @@ pub(crate) async fn introspect(call: Call<Introspect>) -> Result<HttpResponse, P
     let form = call.form()?;
     let checked = call.service().check_keys(vec![(form.token, Need::default())]).await?;
     call.answer(&match checked.into_iter().next() {
-        Some(Checked::Known { verdict: Verdict::Valid, key, user }) => active(&key, &user),
+        Some(Checked::Known { verdict: Verdict::Valid, facts }) => active(facts.key(), facts.user()),
         Some(Checked::Known { .. } | Checked::Invalid) | None => Introspection::default(),
     })
 }

@@ -1,7 +1,7 @@
 //! A server that is killed while it writes: what it acknowledged is there, every change has its
 //! audit entry, and every entry its change.
 
-#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -83,7 +83,7 @@ async fn write(http: Http, done: Rc<RefCell<Acknowledged>>, tell: UnboundedSende
         let expire = {
             let mut done = done.borrow_mut();
             done.created.push(id.clone());
-            done.created.len() % 2 == 0
+            done.created.len().is_multiple_of(2)
         };
         // The receiver is gone once enough was told; the kill is near.
         let _told = tell.send(());

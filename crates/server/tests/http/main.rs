@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
 
 mod keys;
+mod support;
+mod users;
 mod verify;
 mod who_may;

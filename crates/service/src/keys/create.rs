@@ -8,6 +8,7 @@ use keyward_storage::keys::NewKey;
 use keyward_storage::{Lane, keys, users};
 
 use crate::Service;
+use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::settings::Settings;
@@ -89,9 +90,7 @@ impl Service {
         let digest = plain.digest();
         let caller = caller.clone();
         let key = self
-            .inner
-            .store
-            .write(Lane::Normal, move |conn| {
+            .change(Lane::Normal, Touched::Nothing, move |conn| {
                 users::find_to_rely_on(conn, key.user_id)?.ok_or(Error::NotFound)?;
                 let name = free_name(conn, &key, name)?;
                 let key = ApiKey { name: Some(name), ..key };
@@ -132,14 +131,12 @@ impl Service {
         };
         let new = NewKey { key, digest: plain.digest() };
         let caller = caller.clone();
-        self.inner
-            .store
-            .write(Lane::Normal, move |conn| {
-                users::find_to_rely_on(conn, new.key.user_id)?.ok_or(Error::NotFound)?;
-                let entry = caller.audit().key(Action::Create, 201, None, Some(&new.key));
-                Ok::<_, Error>(keys::create(conn, &new, &entry)?)
-            })
-            .await?;
+        self.change(Lane::Normal, Touched::Nothing, move |conn| {
+            users::find_to_rely_on(conn, new.key.user_id)?.ok_or(Error::NotFound)?;
+            let entry = caller.audit().key(Action::Create, 201, None, Some(&new.key));
+            Ok::<_, Error>(keys::create(conn, &new, &entry)?)
+        })
+        .await?;
         Ok(plain)
     }
 

@@ -7,6 +7,7 @@ use keyward_storage::{Lane, keys};
 
 use super::find_to_change;
 use crate::Service;
+use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 
@@ -21,13 +22,11 @@ impl Service {
         self.user_in_path(caller, user, Lane::Urgent).await?;
         let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
         let caller = caller.clone();
-        self.inner
-            .store
-            .write(Lane::Urgent, move |conn| {
-                let owned = find_to_change(conn, &caller, Act::DeleteKey, &id)?;
-                let entry = caller.audit().key(Action::Delete, 204, Some(&owned.key), None);
-                if keys::delete(conn, &id, &entry)? { Ok(()) } else { Err(Error::NotFound) }
-            })
-            .await
+        self.change(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
+            let owned = find_to_change(conn, &caller, Act::DeleteKey, &id)?;
+            let entry = caller.audit().key(Action::Delete, 204, Some(&owned.key), None);
+            if keys::delete(conn, &id, &entry)? { Ok(()) } else { Err(Error::NotFound) }
+        })
+        .await
     }
 }

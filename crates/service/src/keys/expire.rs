@@ -7,6 +7,7 @@ use keyward_storage::{Lane, keys};
 
 use super::find_to_change;
 use crate::Service;
+use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 
@@ -24,16 +25,14 @@ impl Service {
         self.user_in_path(caller, user, Lane::Urgent).await?;
         let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
         let caller = caller.clone();
-        self.inner
-            .store
-            .write(Lane::Urgent, move |conn| {
-                let owned = find_to_change(conn, &caller, Act::ExpireKey, &id)?;
-                if let Some(ended) = owned.key.expired_at(caller.now) {
-                    let entry = caller.audit().key(Action::Write, 204, Some(&owned.key), Some(&ended));
-                    keys::expire(conn, &ended, &entry)?;
-                }
-                Ok(())
-            })
-            .await
+        self.change(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
+            let owned = find_to_change(conn, &caller, Act::ExpireKey, &id)?;
+            if let Some(ended) = owned.key.expired_at(caller.now) {
+                let entry = caller.audit().key(Action::Write, 204, Some(&owned.key), Some(&ended));
+                keys::expire(conn, &ended, &entry)?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

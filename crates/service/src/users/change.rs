@@ -9,6 +9,7 @@ use keyward_storage::{Conn, Lane, keys};
 use zeroize::Zeroizing;
 
 use crate::Service;
+use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 
@@ -131,15 +132,13 @@ impl Service {
         work: impl FnOnce(&mut Conn<'_>, &Caller, User) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let caller = caller.clone();
-        self.inner
-            .store
-            .write(Lane::Normal, move |conn| {
-                users::hold_all(conn)?;
-                let old = users::find_to_change(conn, id)?.ok_or(Error::NotFound)?;
-                caller.require(act, &old)?;
-                work(conn, &caller, old)
-            })
-            .await
+        self.change(Lane::Normal, Touched::Everything, move |conn| {
+            users::hold_all(conn)?;
+            let old = users::find_to_change(conn, id)?.ok_or(Error::NotFound)?;
+            caller.require(act, &old)?;
+            work(conn, &caller, old)
+        })
+        .await
     }
 }
 

@@ -8,6 +8,7 @@ use keyward_storage::{Lane, StoreError, users};
 use zeroize::Zeroizing;
 
 use crate::Service;
+use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 
@@ -109,22 +110,20 @@ impl Service {
             last_seen_at: None,
         };
         let (made, caller) = (user.clone(), caller.clone());
-        self.inner
-            .store
-            .write(Lane::Normal, move |conn| {
-                let by_name = users::find_login(conn, made.username.as_str())?.map(|_| "username");
-                let by_email = users::find_login(conn, made.email.as_str())?.map(|_| "email");
-                if let Some(field) = by_name.or(by_email) {
-                    return Err(Error::UserTaken(field));
-                }
-                let entry = caller.audit().user(Action::Create, 201, None, Some(&made), false);
-                users::create(conn, &made, hash.as_deref(), &entry).map_err(|error| match error {
-                    // Another server was faster.
-                    StoreError::Taken => Error::UserTaken("username"),
-                    other => Error::Store(other),
-                })
+        self.change(Lane::Normal, Touched::Nothing, move |conn| {
+            let by_name = users::find_login(conn, made.username.as_str())?.map(|_| "username");
+            let by_email = users::find_login(conn, made.email.as_str())?.map(|_| "email");
+            if let Some(field) = by_name.or(by_email) {
+                return Err(Error::UserTaken(field));
+            }
+            let entry = caller.audit().user(Action::Create, 201, None, Some(&made), false);
+            users::create(conn, &made, hash.as_deref(), &entry).map_err(|error| match error {
+                // Another server was faster.
+                StoreError::Taken => Error::UserTaken("username"),
+                other => Error::Store(other),
             })
-            .await?;
+        })
+        .await?;
         Ok(user)
     }
 }

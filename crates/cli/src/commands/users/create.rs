@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value = "password")]
     login_type: LoginType,
 
-    /// A role: owner, user-admin or auditor; may be repeated, and without it a member
+    /// A role: owner, user-admin, auditor or verifier; may be repeated, and without it a member
     #[arg(long, value_name = "ROLE")]
     role: Vec<String>,
 

@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// A username or a user's id
     user: UserRef,
 
-    /// A role: owner, user-admin or auditor; may be repeated
+    /// A role: owner, user-admin, auditor or verifier; may be repeated
     #[arg(long, value_name = "ROLE")]
     role: Vec<String>,
 }

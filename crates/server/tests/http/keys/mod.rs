@@ -1,3 +1,10 @@
 //! `/users/{user}/keys…`
 
+mod allow_list;
+mod create;
+mod delete;
 mod expire;
+mod list;
+mod tokenconfig;
+mod usage;
+mod view;

@@ -43,6 +43,7 @@ impl<'a> Cast<'a> {
         let roles: &[&str] = match kind {
             Kind::Auditor => &["auditor"],
             Kind::UserAdmin => &["user-admin"],
+            Kind::Verifier => &["verifier"],
             Kind::Owner | Kind::WithReadingToken | Kind::WithUselessToken => &["owner"],
             Kind::WithoutKey | Kind::WithGarbage | Kind::WithExpiredToken | Kind::WithSuspendedToken | Kind::Member => {
                 &[]
@@ -66,7 +67,7 @@ impl<'a> Cast<'a> {
             }
             Kind::WithReadingToken => self.token(&person, &READING, 3_600).await,
             Kind::WithUselessToken => self.token(&person, &["workspace:read"], 3_600).await,
-            Kind::Member | Kind::Auditor | Kind::UserAdmin | Kind::Owner => person.http,
+            Kind::Member | Kind::Auditor | Kind::UserAdmin | Kind::Owner | Kind::Verifier => person.http,
         };
         Caller { http, own }
     }

@@ -7,10 +7,10 @@ pub enum Outcome {
     Public(u16),
     /// The same for everyone who is signed in, whatever the key's scopes.
     SignedIn(u16),
-    /// By the caller's role: member, auditor, user-admin, owner.
-    ByRole(&'static str, [u16; 4]),
+    /// By the caller's role: member, auditor, user-admin, owner, verifier.
+    ByRole(&'static str, [u16; 5]),
     /// By the caller's role, and whose the thing is: the caller's own, another member's, an owner's,
-    /// nobody's.
+    /// nobody's. A verifier is a member there.
     ByOwner(&'static str, [[u16; 4]; 4]),
 }
 
@@ -25,8 +25,8 @@ pub const TABLE: &[(&str, &str, Outcome)] = &[
     ("POST", "/api/v2/users/first", Public(409)),
     ("POST", "/api/v2/users/login", Public(201)),
     ("POST", "/api/v2/users/logout", SignedIn(200)),
-    ("GET", "/api/v2/users", ByRole("user:read", [200, 200, 200, 200])),
-    ("POST", "/api/v2/users", ByRole("user:create", [403, 403, 201, 201])),
+    ("GET", "/api/v2/users", ByRole("user:read", [200, 200, 200, 200, 200])),
+    ("POST", "/api/v2/users", ByRole("user:create", [403, 403, 201, 201, 403])),
     ("GET", "/api/v2/users/{user}", ByOwner("user:read", SEE_USER)),
     ("GET", "/api/v2/users/{user}/roles", ByOwner("user:read", SEE_USER)),
     ("PUT", "/api/v2/users/{user}/roles", ByOwner("user:update", CHANGE_USER)),
@@ -43,7 +43,11 @@ pub const TABLE: &[(&str, &str, Outcome)] = &[
     ("POST", "/api/v2/users/{user}/keys/tokens", ByOwner("api_key:create", MAKE_KEY)),
     ("PUT", "/api/v2/users/{user}/keys/{keyid}/expire", ByOwner("api_key:update", END_KEY)),
     ("DELETE", "/api/v2/users/{user}/keys/{keyid}", ByOwner("api_key:delete", END_KEY)),
-    ("GET", "/api/v2/audit", ByRole("audit_log:read", [403, 200, 403, 200])),
+    ("POST", "/api/v2/keys/verify", ByRole("api_key:verify", [403, 403, 403, 200, 200])),
+    ("POST", "/api/v2/keys/verify/batch", ByRole("api_key:verify", [403, 403, 403, 200, 200])),
+    ("POST", "/oauth2/introspect", ByRole("api_key:verify", [403, 403, 403, 200, 200])),
+    ("POST", "/oauth2/revoke", Public(200)),
+    ("GET", "/api/v2/audit", ByRole("audit_log:read", [403, 200, 403, 200, 403])),
 ];
 
 // The rows are member, auditor, user-admin, owner.
@@ -86,6 +90,7 @@ pub enum Kind {
     Auditor,
     UserAdmin,
     Owner,
+    Verifier,
     /// An owner's token with the three scopes that only read.
     WithReadingToken,
     /// An owner's token with a scope that no endpoint needs.
@@ -93,7 +98,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::WithoutKey,
         Self::WithGarbage,
         Self::WithExpiredToken,
@@ -102,6 +107,7 @@ impl Kind {
         Self::Auditor,
         Self::UserAdmin,
         Self::Owner,
+        Self::Verifier,
         Self::WithReadingToken,
         Self::WithUselessToken,
     ];
@@ -121,6 +127,7 @@ pub fn expected(path: &str, outcome: &Outcome, kind: Kind, whose: Whose) -> (u16
         Kind::Auditor => 1,
         Kind::UserAdmin => 2,
         Kind::Owner | Kind::WithReadingToken | Kind::WithUselessToken => 3,
+        Kind::Verifier => 4,
     };
     let status = match outcome {
         Public(status) | SignedIn(status) => *status,
@@ -128,7 +135,7 @@ pub fn expected(path: &str, outcome: &Outcome, kind: Kind, whose: Whose) -> (u16
             return (403, "insufficient_scope");
         }
         ByRole(_, roles) => roles[role],
-        ByOwner(_, roles) => roles[role][whose as usize],
+        ByOwner(_, roles) => roles[if kind == Kind::Verifier { 0 } else { role }][whose as usize],
     };
     (status, code(status))
 }

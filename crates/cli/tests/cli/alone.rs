@@ -1,91 +1,13 @@
 //! The program from outside, as far as no server is needed: streams, exit codes, and which
 //! credential would be used.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of a test may fail loudly too")]
-
-use std::fs;
-use std::io::Write;
 use std::net::TcpListener;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
-use tempfile::TempDir;
+use crate::shell::{Run, Shell};
 
 const SESSION: &str = "kws_a1B2c3D4e5-0123456789abcdefghijklmnopqr";
 const TOKEN: &str = "kwd_a1B2c3D4e5-0123456789abcdefghijklmnopqr";
-
-/// A configuration directory of its own, and an environment that says nothing.
-struct Setup {
-    dir: TempDir,
-}
-
-/// How a run ended.
-#[derive(Debug, PartialEq)]
-struct Run {
-    exit: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Setup {
-    fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
-    }
-
-    fn stored(url: &str, session: &str) -> Self {
-        let setup = Self::new();
-        fs::write(setup.dir.path().join("url"), format!("{url}\n")).unwrap();
-        fs::write(setup.dir.path().join("session"), format!("{session}\n")).unwrap();
-        setup
-    }
-
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
-        for name in ["KEYWARD_URL", "KEYWARD_SESSION_TOKEN", "KEYWARD_SETUP_CODE", "NO_COLOR"] {
-            command.env_remove(name);
-        }
-        command.env("KEYWARD_CONFIG_DIR", self.dir.path()).args(line.split_whitespace()).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, line: &str) -> Run {
-        Run::of(self.command(line).output().unwrap())
-    }
-
-    fn run_with(&self, line: &str, variable: &str, value: &str) -> Run {
-        Run::of(self.command(line).env(variable, value).output().unwrap())
-    }
-
-    fn run_reading(&self, line: &str, stdin: &str) -> Run {
-        let mut command = self.command(line);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
-        Run::of(child.wait_with_output().unwrap())
-    }
-}
-
-impl Run {
-    fn of(output: Output) -> Self {
-        Self {
-            exit: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// It failed with this exit code, with nothing on stdout, and said this on stderr.
-    #[track_caller]
-    fn failed(&self, exit: i32, said: &str) {
-        assert_eq!(self.exit, Some(exit), "{self:?}");
-        assert_eq!(self.stdout, "", "{self:?}");
-        assert!(self.stderr.contains(said), "{self:?}");
-    }
-
-    /// It was done, with exactly this on stdout.
-    #[track_caller]
-    fn printed(&self, stdout: &str) {
-        assert_eq!((self.exit, self.stdout.as_str()), (Some(0), stdout), "{self:?}");
-    }
-}
 
 /// A server's port that nobody listens on.
 fn closed_port() -> u16 {
@@ -114,7 +36,7 @@ impl Ear {
 
 #[test]
 fn usage_errors_exit_2_and_are_on_stderr() {
-    let setup = Setup::stored("http://127.0.0.1:1", SESSION);
+    let shell = Shell::stored("http://127.0.0.1:1", SESSION);
     for (line, said) in [
         ("", "Usage: keyward"),
         ("nonsense", "nonsense"),
@@ -143,27 +65,27 @@ fn usage_errors_exit_2_and_are_on_stderr() {
         ("users password me", "--password-stdin"),
         ("man tokens nonsense", "nonsense"),
     ] {
-        setup.run(line).failed(2, said);
+        shell.run(line).failed(2, said);
     }
-    setup.run_with("whoami", "KEYWARD_URL", "example.com").failed(2, "KEYWARD_URL");
-    Setup::new().run("login").failed(2, "no server is known");
+    shell.run_with("whoami", "KEYWARD_URL", "example.com").failed(2, "KEYWARD_URL");
+    Shell::new().run("login").failed(2, "no server is known");
 }
 
 #[test]
 fn help_and_version_are_on_stdout() {
     for line in ["--help", "-h", "help tokens list", "tokens create --help"] {
-        let run = Setup::new().run(line);
+        let run = Shell::new().run(line);
         assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""), "{run:?}");
         assert!(run.stdout.contains("Usage: keyward"), "{run:?}");
     }
-    Setup::new().run("--version").printed(&format!("keyward {}\n", env!("CARGO_PKG_VERSION")));
+    Shell::new().run("--version").printed(&format!("keyward {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
 fn a_pasted_token_is_never_echoed() {
-    let setup = Setup::stored(&format!("http://127.0.0.1:{}", closed_port()), SESSION);
+    let shell = Shell::stored(&format!("http://127.0.0.1:{}", closed_port()), SESSION);
     for line in ["login", "--url", "users view", "tokens list", "tokens view", "tokens remove", "tokens remove x"] {
-        let run = setup.run(&format!("{line} {TOKEN}"));
+        let run = shell.run(&format!("{line} {TOKEN}"));
         assert_ne!(run.exit, Some(0), "{run:?}");
         assert!(!run.stderr.contains("0123456789") && !run.stdout.contains("0123456789"), "{line}: {run:?}");
     }
@@ -171,43 +93,43 @@ fn a_pasted_token_is_never_echoed() {
 
 #[test]
 fn login_token_prints_the_stored_session_and_nothing_else() {
-    let setup = Setup::stored("http://one.example", SESSION);
-    let run = setup.run("login token");
+    let shell = Shell::stored("http://one.example", SESSION);
+    let run = shell.run("login token");
     run.printed(&format!("{SESSION}\n"));
     assert_eq!(run.stderr, "");
 }
 
 #[test]
 fn login_token_without_a_session_exits_4() {
-    let run = Setup::new().run("login token");
+    let run = Shell::new().run("login token");
     run.failed(4, "no session token found - run 'keyward login' first\n");
 }
 
 #[test]
 fn the_variable_wins_over_the_stored_session() {
-    let setup = Setup::stored("http://one.example", SESSION);
-    setup.run_with("login token", "KEYWARD_SESSION_TOKEN", TOKEN).printed(&format!("{TOKEN}\n"));
-    setup.run_with("login token", "KEYWARD_SESSION_TOKEN", "").printed(&format!("{SESSION}\n"));
-    Setup::new().run_with("login token", "KEYWARD_SESSION_TOKEN", TOKEN).printed(&format!("{TOKEN}\n"));
+    let shell = Shell::stored("http://one.example", SESSION);
+    shell.run_with("login token", "KEYWARD_SESSION_TOKEN", TOKEN).printed(&format!("{TOKEN}\n"));
+    shell.run_with("login token", "KEYWARD_SESSION_TOKEN", "").printed(&format!("{SESSION}\n"));
+    Shell::new().run_with("login token", "KEYWARD_SESSION_TOKEN", TOKEN).printed(&format!("{TOKEN}\n"));
 }
 
 #[test]
 fn the_flag_wins_over_the_variable_and_that_over_the_file() {
-    let setup = Setup::stored("http://one.example", SESSION);
-    setup.run_with("login token", "KEYWARD_URL", "http://two.example").failed(4, "http://two.example");
-    let run = setup.run_with("login token --url http://ONE.example:80/", "KEYWARD_URL", "http://two.example");
+    let shell = Shell::stored("http://one.example", SESSION);
+    shell.run_with("login token", "KEYWARD_URL", "http://two.example").failed(4, "http://two.example");
+    let run = shell.run_with("login token --url http://ONE.example:80/", "KEYWARD_URL", "http://two.example");
     run.printed(&format!("{SESSION}\n"));
     let other = tempfile::tempdir().unwrap();
     let line = format!("--config-dir {} login token", other.path().display());
-    setup.run(&line).failed(4, "no session token found");
+    shell.run(&line).failed(4, "no session token found");
 }
 
 #[test]
 fn the_stored_session_is_sent_to_no_other_server() {
-    let setup = Setup::stored("http://one.example", SESSION);
+    let shell = Shell::stored("http://one.example", SESSION);
     let ear = Ear::new();
     for command in ["whoami", "tokens list", "tokens remove ci", "logout", "users list"] {
-        let run = setup.run(&format!("{command} --url {}", ear.url()));
+        let run = shell.run(&format!("{command} --url {}", ear.url()));
         run.failed(4, "the stored session belongs to http://one.example and is not sent to");
     }
     ear.heard_nothing();
@@ -215,69 +137,69 @@ fn the_stored_session_is_sent_to_no_other_server() {
 
 #[test]
 fn without_a_server_or_a_session_it_exits_4() {
-    Setup::new().run("tokens list").failed(4, "no server is known");
-    Setup::new().run("tokens list --url http://127.0.0.1:1").failed(4, "run 'keyward login' first");
+    Shell::new().run("tokens list").failed(4, "no server is known");
+    Shell::new().run("tokens list --url http://127.0.0.1:1").failed(4, "run 'keyward login' first");
 }
 
 #[test]
 fn a_server_out_of_reach_exits_6() {
-    let setup = Setup::stored(&format!("http://127.0.0.1:{}", closed_port()), SESSION);
+    let shell = Shell::stored(&format!("http://127.0.0.1:{}", closed_port()), SESSION);
     for line in
         ["whoami", "tokens list -o json", "tokens create", "scopes list", "login --username ada --password-stdin"]
     {
-        setup.run(line).failed(6, "cannot reach http://127.0.0.1");
+        shell.run(line).failed(6, "cannot reach http://127.0.0.1");
     }
-    let run = setup.run("whoami -v");
+    let run = shell.run("whoami -v");
     run.failed(6, "caused by: ");
 }
 
 #[test]
 fn several_removals_go_on_after_a_failure_and_are_summed_up() {
-    let setup = Setup::stored(&format!("http://127.0.0.1:{}", closed_port()), SESSION);
-    let run = setup.run("tokens remove kwd_x tokenconfig");
+    let shell = Shell::stored(&format!("http://127.0.0.1:{}", closed_port()), SESSION);
+    let run = shell.run("tokens remove kwd_x tokenconfig");
     run.failed(1, "0 of 2 expired, 2 failed\n");
 }
 
 #[test]
 fn a_key_that_cannot_be_is_not_found_without_asking() {
     let ear = Ear::new();
-    let setup = Setup::stored(&ear.url(), SESSION);
-    setup.run("tokens view tokenconfig").failed(3, "no token can have that name");
-    setup.run("tokens remove kwd_a1B2c3D4e5oops").failed(3, "it begins as a key does and is none");
-    setup.run_reading("tokens remove -", "kwd_a1B2c3D4e5oops\n").failed(3, "it begins as a key does and is none");
-    setup.run_reading("tokens remove -", "").failed(2, "on stdin");
+    let shell = Shell::stored(&ear.url(), SESSION);
+    shell.run("tokens view tokenconfig").failed(3, "no token can have that name");
+    shell.run("tokens remove kwd_a1B2c3D4e5oops").failed(3, "it begins as a key does and is none");
+    shell.run_reading("tokens remove -", "kwd_a1B2c3D4e5oops\n").failed(3, "it begins as a key does and is none");
+    shell.run_reading("tokens remove -", "").failed(2, "on stdin");
     ear.heard_nothing();
 }
 
 #[test]
 fn logging_out_only_forgets_a_token() {
     let ear = Ear::new();
-    let setup = Setup::stored(&ear.url(), TOKEN);
-    let run = setup.run("logout");
+    let shell = Shell::stored(&ear.url(), TOKEN);
+    let run = shell.run("logout");
     run.printed(&format!("Logged out of {}.\n", ear.url()));
     assert!(run.stderr.contains("kwd_a1B2c3D4e5 was forgotten here and not expired"), "{run:?}");
     ear.heard_nothing();
-    assert!(!setup.dir.path().join("session").exists());
-    assert!(setup.dir.path().join("url").exists());
-    setup.run("logout").failed(4, "no session token found");
+    assert!(!shell.dir.path().join("session").exists());
+    assert!(shell.dir.path().join("url").exists());
+    shell.run("logout").failed(4, "no session token found");
 }
 
 #[test]
 fn logging_out_says_that_the_variable_is_still_set() {
     let ear = Ear::new();
-    let setup = Setup::stored("http://one.example", SESSION);
+    let shell = Shell::stored("http://one.example", SESSION);
     let line = format!("logout --url {}", ear.url());
-    let run = setup.run_with(&line, "KEYWARD_SESSION_TOKEN", TOKEN);
+    let run = shell.run_with(&line, "KEYWARD_SESSION_TOKEN", TOKEN);
     assert_eq!(run.exit, Some(0), "{run:?}");
     assert!(run.stderr.contains("KEYWARD_SESSION_TOKEN is still set"), "{run:?}");
     ear.heard_nothing();
-    assert!(setup.dir.path().join("session").exists(), "another server's session stays");
+    assert!(shell.dir.path().join("session").exists(), "another server's session stays");
 }
 
 #[test]
 fn completions_and_manual_pages_need_nothing_set_up() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let run = Setup::new().run_with(&format!("completion {shell}"), "KEYWARD_URL", "nonsense");
+        let run = Shell::new().run_with(&format!("completion {shell}"), "KEYWARD_URL", "nonsense");
         assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""), "{shell}: {run:?}");
         assert!(run.stdout.contains("include-expired"), "{shell}");
     }
@@ -287,7 +209,7 @@ fn completions_and_manual_pages_need_nothing_set_up() {
         ("man token ls", ".TH keyward-tokens-list 1"),
         ("man users edit-roles", ".TH keyward-users-edit-roles 1"),
     ] {
-        let run = Setup::new().run(line);
+        let run = Shell::new().run(line);
         assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""), "{run:?}");
         assert!(run.stdout.contains(title), "{line}: {run:?}");
     }
@@ -295,8 +217,8 @@ fn completions_and_manual_pages_need_nothing_set_up() {
 
 #[test]
 fn a_reader_that_goes_away_ends_the_run_quietly() {
-    let setup = Setup::new();
-    let mut child = setup.command("completion zsh").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let shell = Shell::new();
+    let mut child = shell.command("completion zsh").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let run = Run::of(child.wait_with_output().unwrap());
     assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""), "{run:?}");

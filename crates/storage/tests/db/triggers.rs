@@ -2,7 +2,7 @@
 //! tables, without a clock.
 
 use keyward_domain::Lifetime;
-use keyward_test_support::{TestApp, on_both};
+use keyward_test_support::{Backend, TestApp, on_both};
 use serde_json::json;
 
 /// The SQL of an operator, and what the database says to it.
@@ -48,6 +48,30 @@ on_both! {
         assert!(app.owner.token_ids("").await.is_empty(), "moved earlier by hand, it is over");
     }
 
+    async fn an_end_moved_by_hand_may_be_written_as_sqlite_writes_times(app: TestApp) {
+        if app.database.backend != Backend::Sqlite {
+            return;
+        }
+        let id = token(&app, "by-hand").await;
+        sql(&app, &format!("UPDATE api_keys SET expires_at = datetime('now', '+1 hour') WHERE id = '{id}'")).unwrap();
+        assert_eq!(app.owner.token_ids("").await, [id.as_str()], "live, and shown");
+        expire(&app, &id).await;
+        assert!(app.owner.token_ids("").await.is_empty());
+        assert_eq!(app.audit("action:write").await.len(), 1);
+
+        let over = token(&app, "over").await;
+        sql(&app, &format!("UPDATE api_keys SET expires_at = datetime('now', '-1 hour') WHERE id = '{over}'")).unwrap();
+        let later = ["datetime('now')", "date('now', '+1 day')", "strftime('%Y-%m-%dT%H:%M:%S', 'now') || '-01:00'"];
+        for later in later {
+            refused(&app, &format!("UPDATE api_keys SET expires_at = {later} WHERE id = '{over}'"), "never moves later");
+        }
+        for garbage in ["'soon'", "''", "'2026-13-01'"] {
+            refused(&app, &format!("UPDATE api_keys SET expires_at = {garbage} WHERE id = '{over}'"), "not a time");
+        }
+        refused(&app, &format!("UPDATE api_keys SET last_used = 'soon' WHERE id = '{over}'"), "last_used_is_an_instant");
+        assert_eq!(app.owner.token_ids("?include_expired=true").await.len(), 2, "every row can still be read");
+    }
+
     async fn only_a_live_session_slides(app: TestApp) {
         let id = app.owner.session.split('-').next().unwrap().to_owned();
         let later = "'2999-01-01T00:00:00.000000Z'";
@@ -79,7 +103,7 @@ on_both! {
         sql(&app, &copy("INSERT", "kwd_0000000001")).unwrap();
         assert_eq!(app.owner.token_ids("?include_expired=true").await.len(), 2);
         sql(&app, &copy("INSERT", &id)).unwrap_err();
-        if app.database.backend == keyward_test_support::Backend::Sqlite {
+        if app.database.backend == Backend::Sqlite {
             refused(&app, &copy("INSERT OR REPLACE", &id), "with this id already");
         }
     }
@@ -89,7 +113,7 @@ on_both! {
         let before = app.database.count("SELECT count(*) AS count FROM audit_logs");
         refused(&app, "UPDATE audit_logs SET description = ''", "never changed");
         refused(&app, "DELETE FROM audit_logs", "never deleted");
-        if app.database.backend == keyward_test_support::Backend::Sqlite {
+        if app.database.backend == Backend::Sqlite {
             refused(&app, "INSERT OR REPLACE INTO audit_logs SELECT * FROM audit_logs", "with this id already");
         } else {
             refused(&app, "TRUNCATE audit_logs", "never changed");

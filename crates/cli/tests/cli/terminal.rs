@@ -1,0 +1,248 @@
+//! At a terminal: what is asked, and how it looks there.
+
+#![cfg(unix)]
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use keyward_test_support::{PASSWORD, on_both};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::json;
+
+use crate::login::new_server;
+use crate::shell::{Shell, aside};
+use crate::snapshot::redacted;
+
+/// A terminal with the program in it. It knows no width, so that it counts as 80 columns wide.
+struct Terminal {
+    keys: File,
+    screen: Receiver<Vec<u8>>,
+    child: Child,
+    shown: String,
+    /// Up to where the screen has been looked at.
+    looked: usize,
+}
+
+impl Terminal {
+    fn start(mut command: Command) -> Self {
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap();
+        let its = rustix::fs::open(name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        command.stdin(its.try_clone().unwrap()).stdout(its.try_clone().unwrap()).stderr(its);
+        let child = command.spawn().unwrap();
+        // Nobody but the program holds its side now, so that its end is the end of the screen.
+        drop(command);
+        let keys = File::from(ours);
+        let mut reader = keys.try_clone().unwrap();
+        let (sender, screen) = mpsc::channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // The end is an error (EIO) on Linux.
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { keys, screen, child, shown: String::new(), looked: 0 }
+    }
+
+    /// Waits for a question.
+    fn asked(&mut self, question: &str) -> &mut Self {
+        while !self.shown[self.looked..].contains(question) {
+            assert!(self.read(), "\"{question}\" was not asked: {}", self.shown);
+        }
+        self.looked = self.shown.len();
+        self
+    }
+
+    /// Types a line.
+    fn types(&mut self, line: &str) -> &mut Self {
+        writeln!(self.keys, "{line}").unwrap();
+        self
+    }
+
+    /// Waits for the end: the exit code, and all that was shown.
+    fn ended(mut self) -> (Option<i32>, String) {
+        while self.read() {}
+        let exit = self.child.wait().unwrap().code();
+        (exit, redacted(&self.shown.replace("\r\n", "\n")))
+    }
+
+    fn read(&mut self) -> bool {
+        match self.screen.recv_timeout(Duration::from_secs(60)) {
+            Ok(bytes) => {
+                self.shown.push_str(&String::from_utf8_lossy(&bytes));
+                true
+            }
+            Err(RecvTimeoutError::Disconnected) => false,
+            Err(RecvTimeoutError::Timeout) => panic!("nothing happens: {}", self.shown),
+        }
+    }
+}
+
+#[test]
+fn a_terminal_is_told_from_a_pipe() {
+    let mut shell = Terminal::start(Shell::new().command("login http://127.0.0.1:1 --username ada"));
+    assert!(shell.read());
+    let (exit, shown) = shell.ended();
+    assert_eq!(exit, Some(6), "{shown}");
+    assert!(shown.starts_with("\u{1b}["), "in colour: {shown}");
+}
+
+on_both! {
+    async fn the_first_user_is_asked_for(app: TestApp) {
+        let server = new_server(&app).await;
+        let shell = Shell::new();
+        let command = shell.command(&format!("login {}", server.url));
+        let (exit, shown) = aside(move || {
+            let mut terminal = Terminal::start(command);
+            terminal.asked("Username: ").types("ada");
+            terminal.asked("E-mail address: ").types("ada@example.com");
+            terminal.asked("New password (at least 12 characters): ").types(PASSWORD);
+            terminal.asked("The same again: ").types(PASSWORD);
+            terminal.ended()
+        })
+        .await;
+        assert_eq!(exit, Some(0), "{shown}");
+        assert!(shown.ends_with("User ada has been created, an owner.\nLogged in to <url> as ada.\n"), "{shown}");
+        assert_eq!(shell.keyward("whoami -o json").await.json()["username"], "ada");
+    }
+
+    async fn two_different_passwords_create_nobody(app: TestApp) {
+        let server = new_server(&app).await;
+        let shell = Shell::new();
+        let flags = "--first-user-username ada --first-user-email a@example.com";
+        let command = shell.command(&format!("login {} {flags}", server.url));
+        let (exit, shown) = aside(move || {
+            let mut terminal = Terminal::start(command);
+            terminal.asked("New password (at least 12 characters): ").types(PASSWORD);
+            terminal.asked("The same again: ").types("correct horse battery stable");
+            terminal.ended()
+        })
+        .await;
+        assert_eq!(exit, Some(1), "{shown}");
+        assert!(shown.contains("the two passwords are not the same; nothing was changed"), "{shown}");
+        server.anonymous().get("/api/v2/users/first").await.refused(404, "no_first_user");
+    }
+
+    async fn a_password_is_asked_for(app: TestApp) {
+        let shell = Shell::new();
+        let command = shell.command(&format!("login {}", app.url));
+        let (exit, shown) = aside(move || {
+            let mut terminal = Terminal::start(command);
+            terminal.asked("Username or e-mail address: ").types("owner");
+            terminal.asked("Password: ").types(PASSWORD);
+            terminal.ended()
+        })
+        .await;
+        assert_eq!(exit, Some(0), "{shown}");
+        assert!(shown.ends_with("Logged in to <url> as owner.\n"), "{shown}");
+    }
+
+    async fn deleting_asks_for_the_name(app: TestApp) {
+        app.owner.token(&json!({ "token_name": "ci" })).await;
+        let shell = Shell::of(&app, &app.owner);
+        for (typed, ends, exit_wanted) in
+            [("cd", "error: that is another name; nothing was removed\n", 1), ("ci", "Token has been deleted.\n", 0)]
+        {
+            let command = shell.command("tokens remove ci --delete --no-color");
+            let (exit, shown) = aside(move || {
+                let mut terminal = Terminal::start(command);
+                terminal.asked("will be removed for good. Type its name to go on (ci): ").types(typed);
+                terminal.ended()
+            })
+            .await;
+            assert_eq!(exit, Some(exit_wanted), "{shown}");
+            assert!(shown.starts_with("Token <id> will be removed") && shown.ends_with(ends), "{shown}");
+        }
+        assert_eq!(app.owner.token_ids("?include_expired=true").await.len(), 0);
+    }
+
+    async fn deleting_a_user_asks_for_the_name(app: TestApp) {
+        let ada = app.person("ada", &[]).await;
+        let shell = Shell::of(&app, &app.owner);
+        for (typed, wanted) in [("", 1), ("Ada", 1), ("ada", 0)] {
+            ada.http.get("/api/v2/users/me").await.expect(200);
+            let command = shell.command(&format!("users delete {}", ada.id));
+            let (exit, shown) = aside(move || {
+                let mut terminal = Terminal::start(command);
+                terminal.asked("User ada will be removed for good. Type its name to go on (ada): ").types(typed);
+                terminal.ended()
+            })
+            .await;
+            assert_eq!(exit, Some(wanted), "{shown}");
+        }
+        assert_eq!(ada.http.get("/api/v2/users/me").await.status, 401);
+    }
+
+    async fn ones_own_password_is_asked_for_old_and_new(app: TestApp) {
+        let ada = app.person("ada", &[]).await;
+        let shell = Shell::of(&app, &ada);
+        let command = shell.command("users password ada");
+        let new = "another battery staple horse";
+        let (exit, shown) = aside(move || {
+            let mut terminal = Terminal::start(command);
+            terminal.asked("Old password: ").types(PASSWORD);
+            terminal.asked("New password (at least 12 characters): ").types(new);
+            terminal.asked("The same again: ").types(new);
+            terminal.ended()
+        })
+        .await;
+        assert_eq!(exit, Some(0), "{shown}");
+        assert!(shown.ends_with("Your session is one of them: run `keyward login`.\n"), "{shown}");
+        let run = shell.keyward_reading("login --username ada --password-stdin", new).await;
+        assert_eq!(run.exit, Some(0), "{run:?}");
+    }
+
+    async fn yes_skips_the_question(app: TestApp) {
+        app.owner.token(&json!({ "token_name": "ci" })).await;
+        let shell = Shell::of(&app, &app.owner);
+        let command = shell.command("tokens remove ci --delete --yes");
+        let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
+        assert_eq!((exit, shown.as_str()), (Some(0), "Token has been deleted.\n"));
+    }
+
+    async fn expiring_asks_nothing(app: TestApp) {
+        app.owner.token(&json!({ "token_name": "ci" })).await;
+        let shell = Shell::of(&app, &app.owner);
+        let command = shell.command("tokens remove ci");
+        let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
+        assert_eq!((exit, shown.as_str()), (Some(0), "Token has been expired.\n"));
+    }
+
+    async fn a_new_token_is_shown_with_its_end(app: TestApp) {
+        let shell = Shell::of(&app, &app.owner);
+        let command = shell.command("tokens create -n ci");
+        let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
+        let expected = "<token>\nToken \"ci\" (<id>) lives until <time>. It is shown this once.\n";
+        assert_eq!((exit, shown.as_str()), (Some(0), expected));
+    }
+
+    async fn tables_are_fitted_and_coloured_unless_that_is_unwanted(app: TestApp) {
+        let shell = Shell::of(&app, &app.owner);
+        app.owner.token(&json!({ "token_name": "a name of many words that does not fit on one line of it" })).await;
+        for (line, variable, coloured) in [
+            ("tokens list", None, true),
+            ("tokens list --no-color", None, false),
+            ("tokens list", Some(("NO_COLOR", "1")), false),
+            ("tokens list", Some(("NO_COLOR", "")), true),
+            ("tokens list", Some(("TERM", "dumb")), false),
+        ] {
+            let mut command = shell.command(line);
+            command.envs(variable);
+            let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
+            assert_eq!(exit, Some(0), "{shown}");
+            assert_eq!(shown.contains('\u{1b}'), coloured, "{line} {variable:?}: {shown:?}");
+            assert!(shown.contains("never") && shown.contains("days"), "{shown}");
+            assert!(coloured || shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        }
+    }
+}

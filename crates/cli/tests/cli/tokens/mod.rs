@@ -1,0 +1,6 @@
+//! `keyward tokens …`
+
+mod create;
+mod list;
+mod remove;
+mod view;

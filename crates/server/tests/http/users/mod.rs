@@ -1,0 +1,13 @@
+//! `/users…`
+
+mod create;
+mod delete;
+mod first;
+mod list;
+mod login;
+mod password;
+mod roles;
+mod service_accounts;
+mod sessions;
+mod status;
+mod view;

@@ -1,0 +1,88 @@
+//! Notices that another program has changed a SQLite file.
+//!
+//! SQLite tells each connection of the commits of all others (`PRAGMA data_version`). A connection
+//! of its own is asked first: no commit at all is the common answer, and costs microseconds. Only
+//! when there was one is the writer's connection asked, whose answer leaves out our own.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::BigInt;
+use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::error::StoreError;
+
+/// How long an answer holds. A second is promised; this is as good as at once, and keeps a busy
+/// server from looking more than a thousand times a second.
+const HOLDS: Duration = Duration::from_millis(1);
+
+/// The connection that looks, and what it saw.
+pub(crate) struct Watch {
+    seen: Mutex<Seen>,
+}
+
+struct Seen {
+    conn: SqliteConnection,
+    /// By this connection; none until it has looked.
+    any: Option<i64>,
+    /// By the writer's connection.
+    others: Option<i64>,
+    at: Option<Instant>,
+}
+
+/// A look that found a commit, to be settled by the writer's answer.
+pub(crate) struct Look<'a> {
+    seen: MutexGuard<'a, Seen>,
+    any: i64,
+}
+
+#[derive(QueryableByName)]
+struct DataVersion {
+    #[diesel(sql_type = BigInt)]
+    data_version: i64,
+}
+
+/// A number that changes when another connection has committed.
+pub(crate) fn data_version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
+    let row: DataVersion = diesel::sql_query("PRAGMA data_version").get_result(conn)?;
+    Ok(row.data_version)
+}
+
+impl Watch {
+    pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
+        let mut conn = SqliteConnection::establish(&path.to_string_lossy())
+            .map_err(|error| StoreError::Connect(Box::new(error)))?;
+        // It never waits: it looks on the threads that answer requests.
+        conn.batch_execute("PRAGMA busy_timeout = 0; PRAGMA cache_size = -64;")?;
+        Ok(Self { seen: Mutex::new(Seen { conn, any: None, others: None, at: None }) })
+    }
+
+    /// Looks whether there was any commit; none if there was not, or it was looked a moment ago.
+    pub(crate) async fn look(&self) -> Result<Option<Look<'_>>, StoreError> {
+        let mut seen = self.seen.lock().await;
+        if seen.at.is_some_and(|at| at.elapsed() < HOLDS) {
+            return Ok(None);
+        }
+        // Taken before the look: what is committed after it is for the next one.
+        let now = Instant::now();
+        let any = data_version(&mut seen.conn)?;
+        if seen.any == Some(any) {
+            seen.at = Some(now);
+            return Ok(None);
+        }
+        Ok(Some(Look { seen, any }))
+    }
+}
+
+impl Look<'_> {
+    /// Takes in what the writer's connection saw, after this one. Was it others' doing?
+    pub(crate) fn settle(&mut self, others: i64) -> bool {
+        let changed = self.seen.others != Some(others);
+        self.seen.any = Some(self.any);
+        self.seen.others = Some(others);
+        self.seen.at = Some(Instant::now());
+        changed
+    }
+}

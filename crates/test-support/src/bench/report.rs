@@ -1,0 +1,67 @@
+//! Figures, each with its goal and whether that was met, in one table at the end.
+
+use std::time::Duration;
+
+/// What a figure should be.
+#[derive(Clone, Copy, Debug)]
+pub enum Goal {
+    /// The largest time by the smallest, at most.
+    Ratio(f64),
+    /// MiB, less than.
+    Mebibytes(f64),
+    /// Seconds, at most.
+    Seconds(f64),
+}
+
+/// The rows so far.
+#[derive(Debug, Default)]
+pub struct Report {
+    rows: Vec<[String; 5]>,
+    missed: usize,
+}
+
+impl Report {
+    /// Times that should be alike.
+    pub fn times(&mut self, database: &str, what: &str, times: &[Duration], limit: f64) {
+        let figures: Vec<_> = times.iter().map(|time| format!("{:.3}", time.as_secs_f64() * 1_000.0)).collect();
+        let (least, most) = (times.iter().min(), times.iter().max());
+        let ratio = least.zip(most).map_or(f64::NAN, |(least, most)| most.as_secs_f64() / least.as_secs_f64());
+        self.figure(database, what, &format!("{} ms", figures.join(" / ")), ratio, Goal::Ratio(limit));
+    }
+
+    /// One figure, and what led to it.
+    pub fn figure(&mut self, database: &str, what: &str, figures: &str, value: f64, goal: Goal) {
+        let (shown, wanted, met) = match goal {
+            Goal::Ratio(limit) => (format!("{value:.2} times"), format!("at most {limit} times"), value <= limit),
+            Goal::Mebibytes(limit) => (format!("{value:.1} MiB"), format!("under {limit} MiB"), value < limit),
+            Goal::Seconds(limit) => (format!("{value:.3} s"), format!("at most {limit} s"), value <= limit),
+        };
+        let verdict = if met { "met" } else { "MISSED" };
+        self.missed += usize::from(!met);
+        println!("{database}: {what}: {figures} -> {shown} ({wanted}: {verdict})");
+        self.rows.push([format!("{database}: {what}"), figures.to_owned(), shown, wanted, verdict.to_owned()]);
+    }
+
+    /// Prints the table.
+    pub fn print(&self) {
+        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<_> = (0..5).map(width).collect();
+        println!();
+        for row in &self.rows {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+            println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+        match self.missed {
+            0 => println!("\nEvery goal was met."),
+            missed => println!("\n{missed} of {} goals were MISSED.", self.rows.len()),
+        }
+    }
+}
+
+/// The one in the middle.
+#[must_use]
+pub fn median<T: Copy + Ord>(values: &[T]) -> T {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    values[values.len() / 2]
+}

@@ -1,0 +1,62 @@
+//! Users with many keys.
+
+use keyward_domain::{Lifetime, Timestamp, UserId};
+use serde_json::json;
+
+use crate::{Backend, Person, TestApp};
+
+/// How many live tokens each user has.
+pub const LIVE: u32 = 50;
+
+/// A user with live tokens and expired ones.
+#[derive(Debug)]
+pub struct Seeded {
+    /// Who.
+    pub person: Person,
+    /// Their id.
+    pub id: UserId,
+    /// The id and the end of the expired token that the others were copied from.
+    model: Option<(String, Timestamp)>,
+}
+
+impl Seeded {
+    /// Makes a user with [`LIVE`] live tokens, and so many expired ones, a second apart.
+    pub async fn new(app: &TestApp, name: &str, expired: u32) -> Self {
+        let person = app.person(name, &[]).await;
+        // Each ends on a day of its own.
+        for days in (30..).take(LIVE as usize) {
+            person.token(&json!({ "lifetime": Lifetime::days(days).as_nanos() })).await;
+        }
+        let mut model = None;
+        if expired > 0 {
+            let token = person.token(&json!({ "token_name": "old", "lifetime": seconds(1).as_nanos() })).await;
+            let id = token["id"].as_str().expect("an id").to_owned();
+            app.advance(seconds(2));
+            app.database.copy_expired_key(&id, 1..=expired - 1).expect("copies");
+            let end = token["expires_at"].as_str().and_then(|end| end.parse().ok());
+            model = end.map(|end| (id, end));
+        }
+        // As a database that has been in use would have done by itself.
+        let tidied = match app.database.backend {
+            Backend::Sqlite => app.database.execute("ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)"),
+            Backend::Postgres => app.database.execute("VACUUM ANALYZE"),
+        };
+        tidied.expect("statistics");
+        let id = UserId::from_uuid(person.id.parse().expect("a user's id"));
+        Self { person, id, model }
+    }
+
+    /// The end and the id of the token so many rows down the list with the expired ones, give or take one: SQLite
+    /// copied the end to the millisecond.
+    #[must_use]
+    pub fn row(&self, depth: u32) -> (Timestamp, String) {
+        let (id, end) = self.model.as_ref().expect("expired tokens");
+        // Before it are the live ones and the model.
+        let number = depth - LIVE - 1;
+        (end.saturating_sub(seconds(number)), format!("{}{number:07}", &id[..7]))
+    }
+}
+
+fn seconds(count: u32) -> Lifetime {
+    Lifetime::from_secs(i64::from(count)).expect("few enough seconds")
+}

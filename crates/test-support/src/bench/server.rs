@@ -1,0 +1,54 @@
+//! The server as it is shipped, in a process of its own.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::ServerProcess;
+
+/// Builds the server with optimisations, and says where it is.
+#[must_use]
+pub fn release_server() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--release", "--package", "keyward-server"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "the server does not build");
+    // This program is in target/release/deps.
+    let own = std::env::current_exe().expect("this program's path");
+    own.ancestors().nth(2).expect("the folder of the release").join("keyward-server")
+}
+
+/// What a process takes of the memory, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Now.
+    pub now: u64,
+    /// The most since its start, or since [`Memory::forget_peak`].
+    pub peak: u64,
+}
+
+impl Memory {
+    /// Looks at a server.
+    #[must_use]
+    pub fn of(server: &ServerProcess) -> Self {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("Linux's /proc");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the field");
+            let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of KiB");
+            kib * 1_024
+        };
+        Self { now: field("VmRSS:"), peak: field("VmHWM:") }
+    }
+
+    /// Makes the present the peak.
+    pub fn forget_peak(server: &ServerProcess) {
+        std::fs::write(format!("/proc/{}/clear_refs", server.pid()), "5").expect("Linux's /proc");
+    }
+}
+
+/// Bytes in MiB.
+#[must_use]
+pub fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
