@@ -15,6 +15,7 @@ mod contents;
 mod database;
 mod http;
 mod new_app;
+mod nginx;
 mod postgres;
 mod process;
 mod seed;
@@ -25,6 +26,7 @@ pub use contents::Contents;
 pub use database::{Backend, TestDatabase};
 pub use http::{Answer, Http};
 pub use new_app::NewApp;
+pub use nginx::Nginx;
 pub use process::ServerProcess;
 
 /// Runs an async test body against a new server on the given database. Without PostgreSQL a test

@@ -67,6 +67,10 @@ impl Filter {
         if value.is_empty() {
             return Err(invalid(format!("\"{key}:\" has no value")));
         }
+        // No entry holds any, and PostgreSQL takes a NUL in no text.
+        if value.chars().any(char::is_control) {
+            return Err(invalid(format!("\"{key}:\" has a value with control characters")));
+        }
         let twice = match key.as_str() {
             "resource_type" => {
                 let kind = ResourceKind::ALL.into_iter().find(|kind| kind.as_str() == value.to_lowercase());
@@ -201,6 +205,7 @@ mod tests {
             ("request_id:7", "request_id"),
             ("resource_target:a:b", "resource_target"),
             ("username:", "username"),
+            ("resource_target:a\u{0}b", "resource_target"),
             ("action:write action:create", "action"),
             ("resource_target:\"open", "q"),
         ] {

@@ -237,7 +237,8 @@ impl Config {
     /// When it is no filter.
     pub fn env_filter(&self) -> Result<tracing_subscriber::EnvFilter, ConfigError> {
         let text = &self.log_filter.value;
-        tracing_subscriber::EnvFilter::try_new(text).map_err(|_malformed| ConfigError::LogFilter(text.clone()))
+        // The HTTP library calls every request that is not HTTP an error; anyone could fill the log.
+        tracing_subscriber::EnvFilter::try_new(format!("actix_http=off,{text}")).map_err(|_malformed| ConfigError::LogFilter(text.clone()))
     }
 }
 

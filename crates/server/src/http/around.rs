@@ -36,7 +36,8 @@ pub(crate) async fn around(
     tracing::debug!(
         request_id = %context.id,
         method = %answer.request().method(),
-        path = answer.request().path(),
+        // Not the path: a client that errs may have put a whole key where its id belongs.
+        route,
         status = answer.status().as_u16(),
         micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         "answered"

@@ -13,7 +13,7 @@ pub(crate) async fn list(call: Call<ListUsers>) -> Result<HttpResponse, Problem>
     call.service().may_list_users(caller)?;
     let query = call.query()?;
     let page = Page::of_query(query.limit, query.after.as_deref(), UserPage(String::new()))?;
-    let filter = call.service().user_list(caller, query.q);
+    let filter = call.service().user_list(caller, query.q)?;
     let count = call.service().user_count(filter.clone(), COUNT_CAP).await?;
     let closing = format!("],\"count\":{count},\"count_cap\":{COUNT_CAP}}}");
     let service = call.service().clone();

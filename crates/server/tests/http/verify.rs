@@ -1,7 +1,7 @@
 //! Asking about presented keys: `/keys/verify`, `/oauth2/…`, `/authz`.
 
 use keyward_domain::Lifetime;
-use keyward_test_support::{Answer, Http, TestApp, on_both};
+use keyward_test_support::{Answer, Http, Nginx, TestApp, on_both};
 use serde_json::{Value, json};
 
 /// A token of a user with the role `verifier`.
@@ -159,5 +159,27 @@ on_both! {
         assert_eq!(none.header("www-authenticate"), Some("Bearer realm=\"keyward\""));
         app.with("kwd_x").get("/authz").await.refused(401, "invalid_key");
         assert_eq!(none.header("cache-control"), Some("no-store"));
+    }
+
+    async fn nginx_lets_through_what_keyward_allows(app: TestApp) {
+        let Some(nginx) = Nginx::start(&app.url) else { return };
+        let token = app.owner.token(&json!({ "scopes": ["workspace:read"] })).await;
+        let client = Http::new(&nginx.url, token["key"].as_str());
+        let request = client.request("GET", "/some/path?scope=x").header("Keyward-User", "somebody-else");
+        let seen = Answer::of(request).await.expect(200).text;
+        assert!(seen.contains("keyward-user: owner\n"), "{seen}");
+        assert!(seen.contains(&format!("keyward-key-id: {}\n", token["id"].as_str().unwrap().to_lowercase())), "{seen}");
+        assert!(!seen.contains("somebody-else") && !seen.contains("authorization"), "{seen}");
+        let body = client.request("POST", "/").body("x".repeat(1_000));
+        Answer::of(body).await.expect(200);
+
+        let less = app.owner.token(&json!({ "scopes": ["template:read"] })).await;
+        Http::new(&nginx.url, less["key"].as_str()).get("/").await.expect(403);
+        let none = Http::new(&nginx.url, None).get("/").await.expect(401);
+        assert_eq!(none.header("www-authenticate"), Some("Bearer realm=\"keyward\""));
+
+        let expire = format!("/api/v2/users/me/keys/{}/expire", token["id"].as_str().unwrap());
+        app.owner.http.send("PUT", &expire).await.expect(204);
+        client.get("/").await.expect(401);
     }
 }

@@ -51,10 +51,16 @@ impl Service {
     }
 
     /// Which users a list holds: all that the caller may read, which for most is themselves.
-    #[must_use]
-    pub fn user_list(&self, caller: &Caller, search: Option<String>) -> UserFilter {
+    ///
+    /// # Errors
+    /// [`Error::InvalidField`] for a search that can find nobody: no name holds control characters,
+    /// and the databases do not agree on what a NUL is.
+    pub fn user_list(&self, caller: &Caller, search: Option<String>) -> Result<UserFilter, Error> {
+        if search.as_ref().is_some_and(|text| text.chars().any(char::is_control)) {
+            return Err(Error::field("q", "q must not hold control characters"));
+        }
         let all = access::everywhere(&caller.user.roles, Act::ReadUsers);
-        UserFilter { only: (!all).then_some(caller.user.id), search: search.filter(|text| !text.is_empty()) }
+        Ok(UserFilter { only: (!all).then_some(caller.user.id), search: search.filter(|text| !text.is_empty()) })
     }
 
     /// A page of such a list, behind the username `after`.

@@ -9,7 +9,7 @@ pub use list::{UserFilter, count, list};
 pub(crate) use row::UserRow;
 
 use diesel::prelude::*;
-use keyward_domain::user::{Email, UserRef, UserStatus};
+use keyward_domain::user::{Email, UserRef, UserStatus, Username};
 use keyward_domain::{User, UserId};
 
 use crate::conn::{Conn, on_backend};
@@ -87,13 +87,16 @@ pub fn find_to_change(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, S
 /// # Errors
 /// When the database fails.
 pub fn find_login(conn: &mut Conn<'_>, login: &str) -> Result<Option<Credentials>, StoreError> {
-    // No username has an @, so the two cannot be confused.
-    let found: Option<UserRow> = match login.parse::<Email>() {
-        Ok(email) => on_backend!(conn, |db| live!().filter(users::email_key.eq(email.key())).first(db).optional())?,
-        Err(_) => {
-            let key = login.to_ascii_lowercase();
-            on_backend!(conn, |db| live!().filter(users::username_key.eq(key)).first(db).optional())?
+    // No username has an @, so the two cannot be confused. What is neither is nobody's, and may hold
+    // what PostgreSQL takes in no text.
+    let found: Option<UserRow> = match (login.parse::<Email>(), login.parse::<Username>()) {
+        (Ok(email), _) => {
+            on_backend!(conn, |db| live!().filter(users::email_key.eq(email.key())).first(db).optional())?
         }
+        (Err(_), Ok(name)) => {
+            on_backend!(conn, |db| live!().filter(users::username_key.eq(name.key())).first(db).optional())?
+        }
+        (Err(_), Err(_)) => None,
     };
     let Some(user) = found.map(User::try_from).transpose()? else { return Ok(None) };
     let password_hash = password_hash(conn, user.id)?;

@@ -78,7 +78,7 @@ on_both! {
 
     async fn what_a_user_cannot_be_is_refused_by_field(app: TestApp) {
         let before = app.database.contents();
-        let long = "a".repeat(33);
+        let long = "z".repeat(33);
         for name in [
             "", "-a", "a-", "a--b", "a_b", "a b", "a@b", "ä", "me", "ME", "new", "create", "first", "login", "Logout", &long,
             "11111111-2222-3333-4444-555555555555", "11111111222233334444555555555555",

@@ -45,7 +45,6 @@ on_both! {
             ("%25%25", &[]),
             ("nobody", &[]),
             ("'%20OR%201=1", &[]),
-            ("%00", &[]),
             ("", &["Alice", "bob", "carol-x", "dave", "eve", "owner"]),
         ] {
             assert_eq!(names(&app.owner.http, &format!("?q={search}")).await, found, "{search}");
@@ -65,7 +64,7 @@ on_both! {
             let joined: Vec<Value> = pages.iter().flat_map(|page| page["users"].as_array().unwrap().clone()).collect();
             assert_eq!(joined, *whole["users"].as_array().unwrap());
         }
-        for wrong in ["limit=0", "limit=1001", "limit=x", "after=k.1.kwd_0000000000", "after=", "after=u.", "after=u.me", "after=u.%00"] {
+        for wrong in ["limit=0", "limit=1001", "limit=x", "after=k.1.kwd_0000000000", "after=", "after=u.", "after=u.me", "after=u.%00", "q=%00", "q=a%0Ab"] {
             app.owner.http.get(&format!("/api/v2/users?{wrong}")).await.refused(400, "validation_failed");
         }
     }
