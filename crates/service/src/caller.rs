@@ -4,6 +4,7 @@ use keyward_domain::access::{self, Act, Decision, Relation, ResourceKind};
 use keyward_domain::audit::{Actor, Context, RequestInfo};
 use keyward_domain::user::UserRef;
 use keyward_domain::{ApiKey, Catalogue, Scope, Timestamp, User};
+use keyward_storage::{Conn, keys};
 
 use crate::error::Error;
 
@@ -71,6 +72,15 @@ impl Caller {
             UserRef::Me => true,
             UserRef::Id(id) => *id == self.user.id,
             UserRef::Name(name) => name.key() == self.user.username.key(),
+        }
+    }
+
+    /// Is the calling key still live? Asked again in a transaction that makes a key: what ends all
+    /// keys of a user, such as a new password, must not be outlived by one that was being made.
+    pub(crate) fn require_live_key(&self, conn: &mut Conn<'_>) -> Result<(), Error> {
+        match keys::find(conn, &self.key.id)? {
+            Some(found) if !found.key.is_dead(self.now) => Ok(()),
+            found => Err(Error::CallerEnded(found.map(|found| found.key.expires_at))),
         }
     }
 

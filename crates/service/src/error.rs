@@ -35,6 +35,9 @@ pub enum Error {
     /// The thing may be seen, and this may not be done to it.
     #[error("not allowed: {0}")]
     Forbidden(&'static str),
+    /// The calling key was ended while the request was under way: when, unless its record is gone.
+    #[error("the calling key was ended meanwhile")]
+    CallerEnded(Option<Timestamp>),
     /// The calling key lacks this scope.
     #[error("the key lacks the scope \"{0}\"")]
     InsufficientScope(&'static str),

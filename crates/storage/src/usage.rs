@@ -1,6 +1,8 @@
 //! What is noted of the use of keys. Use is not a change: there is no audit entry, and these
 //! statements touch no other column.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use keyward_domain::{KeyId, LoginType, Timestamp, UserId};
 
@@ -25,10 +27,26 @@ pub struct Use {
 /// Notes uses: the keys' last use and address, and when their users were last seen. An instant
 /// never moves back.
 ///
+/// Users come before keys, in the order of their ids, and so shall the keys in `uses`: who ends all
+/// keys of a user holds the user first too, and transactions do not wait for each other in a ring.
+///
 /// # Errors
 /// When the database fails.
 pub fn note(conn: &mut Conn<'_>, uses: &[Use]) -> Result<(), StoreError> {
-    for Use { key, user, at, ip } in uses {
+    let mut seen: BTreeMap<UserId, Timestamp> = BTreeMap::new();
+    for used in uses {
+        let at = seen.entry(used.user).or_insert(used.at);
+        *at = used.at.max(*at);
+    }
+    for (user, at) in seen {
+        let at = DbInstant(at);
+        on_backend!(conn, |db| diesel::update(users::table)
+            .filter(users::id.eq(DbId(user.as_uuid())))
+            .filter(users::last_seen_at.is_null().or(users::last_seen_at.lt(at)))
+            .set(users::last_seen_at.eq(at))
+            .execute(db))?;
+    }
+    for Use { key, at, ip, .. } in uses {
         let at = DbInstant(*at);
         // An address that is not known leaves the one that was.
         let ip = ip.as_ref().map(|ip| api_keys::last_used_ip.eq(ip));
@@ -36,11 +54,6 @@ pub fn note(conn: &mut Conn<'_>, uses: &[Use]) -> Result<(), StoreError> {
             .filter(api_keys::id.eq(key.as_str()))
             .filter(api_keys::last_used.is_null().or(api_keys::last_used.lt(at)))
             .set((api_keys::last_used.eq(at), ip))
-            .execute(db))?;
-        on_backend!(conn, |db| diesel::update(users::table)
-            .filter(users::id.eq(DbId(user.as_uuid())))
-            .filter(users::last_seen_at.is_null().or(users::last_seen_at.lt(at)))
-            .set(users::last_seen_at.eq(at))
             .execute(db))?;
     }
     Ok(())

@@ -166,8 +166,11 @@ BEGIN
     SELECT RAISE(ABORT, 'audit entries are never deleted but by retention');
 END;
 
+-- INSERT OR REPLACE replaces the row of the same id, and also the one of the same rowid, without its DELETE trigger.
+-- Before the insert a rowid that was not chosen is -1, which no row has.
 CREATE TRIGGER audit_logs_are_not_overwritten BEFORE INSERT ON audit_logs
 WHEN EXISTS (SELECT 1 FROM audit_logs WHERE id = new.id)
+    OR EXISTS (SELECT 1 FROM audit_logs WHERE rowid = new.rowid)
 BEGIN
     SELECT RAISE(ABORT, 'there is an audit entry with this id already');
 END;

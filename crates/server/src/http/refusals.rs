@@ -67,6 +67,8 @@ impl From<Error> for Problem {
         match error {
             Error::NotFound => Self::not_found(),
             Error::Forbidden(why) => Self::new(ErrorCode::Forbidden, "You are not allowed to do this.").detail(why),
+            Error::CallerEnded(Some(at)) => Rejection::Expired(at).into(),
+            Error::CallerEnded(None) => Self::invalid_key(),
             Error::InsufficientScope(scope) => {
                 let header = format!("Bearer realm=\"keyward\", error=\"insufficient_scope\", scope=\"{scope}\"");
                 Self::new(ErrorCode::InsufficientScope, format!("The API key lacks the scope \"{scope}\"."))

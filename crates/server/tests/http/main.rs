@@ -1,7 +1,9 @@
 //! The server over HTTP, on both databases. The modules follow the paths under `/api/v2`.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
 
+mod audit;
+mod conventions;
 mod keys;
 mod support;
 mod users;

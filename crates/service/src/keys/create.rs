@@ -92,6 +92,8 @@ impl Service {
         let key = self
             .change(Lane::Normal, Touched::Nothing, move |conn| {
                 users::find_to_rely_on(conn, key.user_id)?.ok_or(Error::NotFound)?;
+                // After the user, whose row those hold who end all their keys.
+                caller.require_live_key(conn)?;
                 let name = free_name(conn, &key, name)?;
                 let key = ApiKey { name: Some(name), ..key };
                 let entry = caller.audit().key(Action::Create, 201, None, Some(&key));
@@ -133,6 +135,8 @@ impl Service {
         let caller = caller.clone();
         self.change(Lane::Normal, Touched::Nothing, move |conn| {
             users::find_to_rely_on(conn, new.key.user_id)?.ok_or(Error::NotFound)?;
+            // After the user, whose row those hold who end all their keys.
+            caller.require_live_key(conn)?;
             let entry = caller.audit().key(Action::Create, 201, None, Some(&new.key));
             Ok::<_, Error>(keys::create(conn, &new, &entry)?)
         })

@@ -63,11 +63,13 @@ pub fn find(conn: &mut Conn<'_>, user: &UserRef) -> Result<Option<User>, StoreEr
 /// # Errors
 /// When the database fails.
 pub fn find_to_rely_on(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, StoreError> {
-    if let Conn::Postgres(db) = conn {
-        let held = users::table.filter(users::id.eq(DbId(id.as_uuid()))).select(users::id);
-        let _held: Option<DbId> = held.for_share().first(*db).optional()?;
-    }
-    find(conn, &UserRef::Id(id))
+    let user = users::id.eq(DbId(id.as_uuid()));
+    let found: Option<UserRow> = match conn {
+        Conn::Sqlite(db) => live!().filter(user).first(*db).optional()?,
+        // After a wait the row is read, and judged, as the other transaction left it.
+        Conn::Postgres(db) => live!().filter(user).for_share().first(*db).optional()?,
+    };
+    found.map(User::try_from).transpose()
 }
 
 /// The same, held against everyone else: what is read is what will be changed.

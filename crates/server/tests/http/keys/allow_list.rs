@@ -7,7 +7,10 @@ use crate::support::{create, text, token_of};
 
 on_both! {
     async fn a_key_reaches_only_the_keys_on_its_list(app: TestApp) {
-        let (one, two) = (app.owner.token(&json!({ "token_name": "one" })).await, app.owner.token(&json!({ "token_name": "two" })).await);
+        let (one, two) = (
+            app.owner.token(&json!({ "token_name": "one" })).await,
+            app.owner.token(&json!({ "token_name": "two" })).await,
+        );
         let entry = format!("api_key:{}", text(&one, "id"));
         let (bound, _) = token_of(&app, &app.owner, &json!({ "allow_list": [entry] })).await;
         let before = app.database.contents();

@@ -8,3 +8,5 @@ mod list;
 mod tokenconfig;
 mod usage;
 mod view;
+
+pub use create::checksum;

@@ -30,7 +30,8 @@ on_both! {
         user.get("/api/v2/users/me").await.expect(200);
         assert_eq!(last_used(&app, &id).await, now(&app));
         assert_eq!(app.database.contents(), before);
-        let address = format!("SELECT count(*) AS count FROM api_keys WHERE id = '{id}' AND last_used_ip = '127.0.0.1'");
+        let address =
+            format!("SELECT count(*) AS count FROM api_keys WHERE id = '{id}' AND last_used_ip = '127.0.0.1'");
         assert_eq!(app.database.count(&address), 1);
     }
 

@@ -37,7 +37,9 @@ on_both! {
     async fn what_is_no_id_of_a_key_is_not_found(app: TestApp) {
         let token = app.owner.token(&json!({ "token_name": "ci" })).await;
         let (id, key) = (text(&token, "id"), text(&token, "key"));
-        for wrong in [key, "ci", "kwd_0000000000", &id[..13], &format!("{id}x"), &id.to_uppercase(), "%00", "%FF", "kwd_%C3%A9"] {
+        for wrong in
+            [key, "ci", "kwd_0000000000", &id[..13], &format!("{id}x"), &id.to_uppercase(), "%00", "%FF", "kwd_%C3%A9"]
+        {
             app.owner.http.get(&format!("/api/v2/users/me/keys/{wrong}")).await.refused(404, "not_found");
         }
         for user in ["nobody", "a%20b", "%00", "%FF", "00000000-0000-0000-0000-000000000000"] {

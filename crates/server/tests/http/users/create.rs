@@ -31,8 +31,17 @@ on_both! {
         let mut fields: Vec<&str> = user.as_object().unwrap().keys().map(String::as_str).collect();
         fields.sort_unstable();
         let expected = [
-            "created_at", "email", "id", "last_seen_at", "login_type", "name", "organization_ids", "roles", "status",
-            "updated_at", "username",
+            "created_at",
+            "email",
+            "id",
+            "last_seen_at",
+            "login_type",
+            "name",
+            "organization_ids",
+            "roles",
+            "status",
+            "updated_at",
+            "username",
         ];
         assert_eq!(fields, expected);
         assert_eq!((text(&user, "username"), text(&user, "email")), ("alice", "alice@example.com"));
@@ -80,8 +89,24 @@ on_both! {
         let before = app.database.contents();
         let long = "z".repeat(33);
         for name in [
-            "", "-a", "a-", "a--b", "a_b", "a b", "a@b", "ä", "me", "ME", "new", "create", "first", "login", "Logout", &long,
-            "11111111-2222-3333-4444-555555555555", "11111111222233334444555555555555",
+            "",
+            "-a",
+            "a-",
+            "a--b",
+            "a_b",
+            "a b",
+            "a@b",
+            "ä",
+            "me",
+            "ME",
+            "new",
+            "create",
+            "first",
+            "login",
+            "Logout",
+            &long,
+            "11111111-2222-3333-4444-555555555555",
+            "11111111222233334444555555555555",
         ] {
             refused(&app, "username", json!(name)).await;
         }
@@ -95,15 +120,21 @@ on_both! {
         refused(&app, "name", json!("x".repeat(129))).await;
         refused(&app, "login_type", json!("github")).await;
         refused(&app, "roles", json!(["owner", "king"])).await;
-        for (field, wrong) in [("roles", json!("owner")), ("roles", json!([1])), ("username", json!(7)), ("email", json!(null))] {
+        for (field, wrong) in
+            [("roles", json!("owner")), ("roles", json!([1])), ("username", json!(7)), ("email", json!(null))]
+        {
             app.owner.http.post(USERS, &with(field, wrong)).await.refused(400, "bad_request");
         }
         assert_eq!(app.database.contents(), before);
-        for (name, password) in [("a", "exactly12byt"), ("z-9", "x".repeat(256).as_str()), (&long[..32], "sechs äöü ß")] {
+        let longest = "x".repeat(256);
+        for (name, password) in [("a", "exactly12byt"), ("z-9", longest.as_str()), (&long[..32], "sechs äöü ß")] {
             let mut body = named(name);
             body["password"] = json!(password);
             app.owner.http.post(USERS, &body).await.expect(201);
-            app.anonymous().post("/api/v2/users/login", &json!({ "email": name, "password": password })).await.expect(201);
+            app.anonymous()
+                .post("/api/v2/users/login", &json!({ "email": name, "password": password }))
+                .await
+                .expect(201);
         }
     }
 
@@ -112,7 +143,15 @@ on_both! {
         admin.http.post(USERS, &with("roles", json!(["owner"]))).await.refused(403, "forbidden");
         admin.http.post(USERS, &with("roles", json!(["auditor", "owner"]))).await.refused(403, "forbidden");
         admin.http.post(USERS, &with("roles", json!(["user-admin", "auditor"]))).await.expect(201);
-        app.owner.http.post(USERS, &{ let mut body = named("bob"); body["roles"] = json!(["owner"]); body }).await.expect(201);
+        app.owner
+            .http
+            .post(USERS, &{
+                let mut body = named("bob");
+                body["roles"] = json!(["owner"]);
+                body
+            })
+            .await
+            .expect(201);
     }
 
     async fn who_may_is_judged_before_the_body(app: TestApp) {

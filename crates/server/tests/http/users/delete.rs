@@ -19,7 +19,11 @@ on_both! {
             app.owner.http.get(&format!("/api/v2/users/{user}")).await.refused(404, "not_found");
             app.owner.http.get(&format!("/api/v2/users/{user}/keys")).await.refused(404, "not_found");
             app.owner.http.send("DELETE", &format!("/api/v2/users/{user}")).await.refused(404, "not_found");
-            app.owner.http.send("PUT", &format!("/api/v2/users/{user}/status/activate")).await.refused(404, "not_found");
+            app.owner
+                .http
+                .send("PUT", &format!("/api/v2/users/{user}/status/activate"))
+                .await
+                .refused(404, "not_found");
         }
         let users = app.owner.http.get("/api/v2/users").await.expect(200).json();
         assert_eq!(each(&users["users"], "username"), ["owner"]);
@@ -73,8 +77,9 @@ on_both! {
         let second = app.person("second", &["owner"]).await;
         let (one, two) = join(
             second.http.send("DELETE", "/api/v2/users/owner"),
-            app.owner.http.send("DELETE", "/api/v2/users/second")
-        ).await;
+            app.owner.http.send("DELETE", "/api/v2/users/second"),
+        )
+        .await;
         let mut statuses = [one.status, two.status];
         statuses.sort_unstable();
         assert!(statuses[0] == 200 && [400, 401, 404].contains(&statuses[1]), "{statuses:?}");

@@ -14,7 +14,8 @@ async fn new_server(like: &TestApp) -> NewApp {
 }
 
 fn named(username: &str) -> Value {
-    json!({ "email": format!("{username}@example.com"), "username": username, "name": "The First", "password": PASSWORD })
+    let email = format!("{username}@example.com");
+    json!({ "email": email, "username": username, "name": "The First", "password": PASSWORD })
 }
 
 /// Asks for the first user as if through a proxy, or from another machine behind one.

@@ -14,7 +14,8 @@ async fn crowd(app: &TestApp) {
     for name in ["bob", "Alice", "carol-x", "dave"] {
         service_account(app, name, &[]).await;
     }
-    let body = json!({ "username": "eve", "email": "mallory@evil.example", "name": "100%_Real! Person", "login_type": "none" });
+    let (email, name) = ("mallory@evil.example", "100%_Real! Person");
+    let body = json!({ "username": "eve", "email": email, "name": name, "login_type": "none" });
     app.owner.http.post("/api/v2/users", &body).await.expect(201);
 }
 
@@ -64,7 +65,18 @@ on_both! {
             let joined: Vec<Value> = pages.iter().flat_map(|page| page["users"].as_array().unwrap().clone()).collect();
             assert_eq!(joined, *whole["users"].as_array().unwrap());
         }
-        for wrong in ["limit=0", "limit=1001", "limit=x", "after=k.1.kwd_0000000000", "after=", "after=u.", "after=u.me", "after=u.%00", "q=%00", "q=a%0Ab"] {
+        for wrong in [
+            "limit=0",
+            "limit=1001",
+            "limit=x",
+            "after=k.1.kwd_0000000000",
+            "after=",
+            "after=u.",
+            "after=u.me",
+            "after=u.%00",
+            "q=%00",
+            "q=a%0Ab",
+        ] {
             app.owner.http.get(&format!("/api/v2/users?{wrong}")).await.refused(400, "validation_failed");
         }
     }
@@ -93,10 +105,13 @@ on_both! {
                 "('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid",
             ),
         };
+        let copied = "status, created_at, updated_at";
         app.database
             .execute(&format!(
-                "{many} INSERT INTO users (id, username, username_key, name, email, email_key, login_type, status, roles, created_at, updated_at)
-                 SELECT {id}, 'copy-' || n, 'copy-' || n, '', n || '@copies', n || '@copies', 'none', status, '[]', created_at, updated_at FROM n, users",
+                "{many}
+                 INSERT INTO users (id, username, username_key, name, email, email_key, login_type, roles, {copied})
+                 SELECT {id}, 'copy-' || n, 'copy-' || n, '', n || '@copies', n || '@copies', 'none', '[]', {copied}
+                 FROM n, users",
             ))
             .unwrap();
         let page = app.owner.http.get("/api/v2/users").await.expect(200).json();

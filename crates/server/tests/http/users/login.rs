@@ -11,7 +11,8 @@ const LOGOUT: &str = "/api/v2/users/logout";
 on_both! {
     async fn address_and_username_are_taken_in_any_case(app: TestApp) {
         for login in ["owner@example.com", "OWNER@Example.com", "owner", "Owner"] {
-            let answer = app.anonymous().post(LOGIN, &json!({ "email": login, "password": PASSWORD })).await.expect(201);
+            let answer =
+                app.anonymous().post(LOGIN, &json!({ "email": login, "password": PASSWORD })).await.expect(201);
             assert_eq!(answer.header("Set-Cookie"), None);
             let made = answer.json();
             assert_eq!(made.as_object().unwrap().len(), 1);
@@ -56,7 +57,12 @@ on_both! {
         }
         bodies.dedup();
         assert_eq!(bodies.len(), 1);
-        for wrong in [json!({}), json!({ "email": "member" }), json!({ "email": "member", "password": null }), json!({ "email": 7, "password": PASSWORD })] {
+        for wrong in [
+            json!({}),
+            json!({ "email": "member" }),
+            json!({ "email": "member", "password": null }),
+            json!({ "email": 7, "password": PASSWORD }),
+        ] {
             app.anonymous().post(LOGIN, &wrong).await.refused(400, "bad_request");
         }
         assert_eq!(app.database.count("SELECT count(*) AS count FROM api_keys"), before);
@@ -73,7 +79,8 @@ on_both! {
 
     async fn logging_out_ends_the_presented_key(app: TestApp) {
         let member = app.person("member", &[]).await;
-        let (token, id) = token_of(&app, &member, &json!({ "scopes": ["workspace:read"], "allow_list": ["workspace:w1"] })).await;
+        let (token, id) =
+            token_of(&app, &member, &json!({ "scopes": ["workspace:read"], "allow_list": ["workspace:w1"] })).await;
         assert_eq!(token.send("POST", LOGOUT).await.expect(200).json(), json!({ "message": "Logged out!" }));
         token.get("/api/v2/users/me").await.refused(401, "key_expired");
         member.http.get("/api/v2/users/me").await.expect(200);

@@ -6,6 +6,7 @@ mod first;
 mod list;
 mod login;
 mod password;
+mod races;
 mod roles;
 mod service_accounts;
 mod sessions;

@@ -20,7 +20,9 @@ on_both! {
     async fn ones_own_password_needs_the_old_one(app: TestApp) {
         let member = app.person("member", &[]).await;
         let before = app.database.contents();
-        for (person, user) in [(&member, "me"), (&member, "member"), (&app.owner, "me"), (&app.owner, app.owner.id.as_str())] {
+        for (person, user) in
+            [(&member, "me"), (&member, "member"), (&app.owner, "me"), (&app.owner, app.owner.id.as_str())]
+        {
             for old in [json!(null), json!(""), json!("not the old one"), json!(format!("{PASSWORD} "))] {
                 let refused = set(&person.http, user, json!({ "old_password": old, "password": NEW })).await;
                 assert_eq!(wrong_fields(&refused.refused(400, "validation_failed")), ["old_password"]);
@@ -88,7 +90,8 @@ on_both! {
         member.token(&json!({ "token_name": "ci" })).await;
         let login = json!({ "old_password": PASSWORD, "password": NEW });
         set(&member.http, "me", login).await.expect(204);
-        let session = app.anonymous().post("/api/v2/users/login", &json!({ "email": "member", "password": NEW })).await.json();
+        let session =
+            app.anonymous().post("/api/v2/users/login", &json!({ "email": "member", "password": NEW })).await.json();
         let http = app.with(text(&session, "session_token"));
         crate::support::create(&http, &json!({ "token_name": "ci" })).await.expect(201);
     }

@@ -69,7 +69,13 @@ on_both! {
             let refused = app.owner.http.json("PUT", path, &roles(names)).await.refused(400, "validation_failed");
             assert_eq!(wrong_fields(&refused), ["roles"]);
         }
-        for wrong in [json!({}), json!({ "roles": null }), json!({ "roles": "owner" }), json!({ "roles": [7] }), json!(["owner"])] {
+        for wrong in [
+            json!({}),
+            json!({ "roles": null }),
+            json!({ "roles": "owner" }),
+            json!({ "roles": [7] }),
+            json!(["owner"]),
+        ] {
             app.owner.http.json("PUT", path, &wrong).await.refused(400, "bad_request");
         }
     }
@@ -80,7 +86,8 @@ on_both! {
         let (path, other) = ("/api/v2/users/owner/roles", "/api/v2/users/second/roles");
         let none = roles(&[]);
         let (one, two) = join(second.http.json("PUT", path, &none), app.owner.http.json("PUT", other, &none)).await;
-        let owners = app.database.count("SELECT count(*) AS count FROM users WHERE roles LIKE '%owner%' AND status = 'active'");
+        let owners =
+            app.database.count("SELECT count(*) AS count FROM users WHERE roles LIKE '%owner%' AND status = 'active'");
         assert_eq!(owners, 1);
         let mut statuses = [one.status, two.status];
         statuses.sort_unstable();

@@ -16,9 +16,11 @@ on_both! {
         }
         let before = app.database.contents();
         let body = json!({ "password": "a long enough password" });
-        let refused = app.owner.http.json("PUT", "/api/v2/users/robot/password", &body).await.refused(400, "validation_failed");
+        let refused =
+            app.owner.http.json("PUT", "/api/v2/users/robot/password", &body).await.refused(400, "validation_failed");
         assert_eq!(wrong_fields(&refused), ["password"]);
-        let body = json!({ "username": "other", "email": "other@example.com", "login_type": "none", "password": "a long enough password" });
+        let mut body = json!({ "username": "other", "email": "other@example.com", "login_type": "none" });
+        body["password"] = json!("a long enough password");
         let refused = app.owner.http.post("/api/v2/users", &body).await.refused(400, "validation_failed");
         assert_eq!(wrong_fields(&refused), ["password"]);
         assert_eq!(app.database.contents(), before);

@@ -70,8 +70,9 @@ on_both! {
         let second = app.person("second", &["owner"]).await;
         let (one, two) = join(
             second.http.send("PUT", "/api/v2/users/owner/status/suspend"),
-            app.owner.http.send("PUT", "/api/v2/users/second/status/suspend")
-        ).await;
+            app.owner.http.send("PUT", "/api/v2/users/second/status/suspend"),
+        )
+        .await;
         let mut statuses = [one.status, two.status];
         statuses.sort_unstable();
         assert!(statuses[0] == 200 && [400, 401].contains(&statuses[1]), "{statuses:?}");

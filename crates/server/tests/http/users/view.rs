@@ -13,17 +13,35 @@ on_both! {
         for user in [member.id.clone(), member.id.to_uppercase(), "Member-1".into(), "MEMBER-1".into()] {
             let user = format!("/api/v2/users/{user}");
             assert_eq!(app.owner.http.get(&user).await.expect(200).json(), own);
-            assert_eq!(app.owner.http.get(&format!("{user}/roles")).await.expect(200).json(), json!({ "roles": ["auditor"] }));
+            assert_eq!(
+                app.owner.http.get(&format!("{user}/roles")).await.expect(200).json(),
+                json!({ "roles": ["auditor"] })
+            );
         }
     }
 
     async fn whatever_names_nobody_is_not_found(app: TestApp) {
-        let other_forms = [app.owner.id.replace('-', ""), format!("%7B{}%7D", app.owner.id), format!("urn:uuid:{}", app.owner.id)];
-        for user in ["nobody", "a_b", "-", "Me", "first%20", "owner%00", "%FF", "owner@example.com", "00000000-0000-0000-0000-000000000000"]
-            .into_iter()
-            .chain(other_forms.iter().map(String::as_str))
+        let other_forms =
+            [app.owner.id.replace('-', ""), format!("%7B{}%7D", app.owner.id), format!("urn:uuid:{}", app.owner.id)];
+        for user in [
+            "nobody",
+            "a_b",
+            "-",
+            "Me",
+            "first%20",
+            "owner%00",
+            "%FF",
+            "owner@example.com",
+            "00000000-0000-0000-0000-000000000000",
+        ]
+        .into_iter()
+        .chain(other_forms.iter().map(String::as_str))
         {
-            for path in [format!("/api/v2/users/{user}"), format!("/api/v2/users/{user}/roles"), format!("/api/v2/users/{user}/keys")] {
+            for path in [
+                format!("/api/v2/users/{user}"),
+                format!("/api/v2/users/{user}/roles"),
+                format!("/api/v2/users/{user}/keys"),
+            ] {
                 app.owner.http.get(&path).await.refused(404, "not_found");
             }
         }

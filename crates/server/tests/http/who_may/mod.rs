@@ -44,8 +44,8 @@ on_both! {
                 return;
             }
             let paths = call.paths(call.target);
-            for which in 0..paths.len() {
-                let path = if call.method == "GET" { paths[which].clone() } else { call.fresh_path(which, &cast).await };
+            for (which, path) in paths.into_iter().enumerate() {
+                let path = if call.method == "GET" { path } else { call.fresh_path(which, &cast).await };
                 match call.fresh_caller(&cast).await {
                     Some(caller) => call.send(&caller.http, &call.paths(&caller.own)[which], &cast).await,
                     None => call.send(&call.caller.http, &path, &cast).await,

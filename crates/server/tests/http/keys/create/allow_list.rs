@@ -27,8 +27,19 @@ on_both! {
         let before = app.database.contents();
         let long = format!("workspace:{}", "x".repeat(129));
         for entry in [
-            "badvalue", "", ":", "workspace:", ":w1", "*:w1", "*:", "workspace:a b", "workspace:a:b", "workspace:ä",
-            "Workspace:w1", "workspace:w*", &long,
+            "badvalue",
+            "",
+            ":",
+            "workspace:",
+            ":w1",
+            "*:w1",
+            "*:",
+            "workspace:a b",
+            "workspace:a:b",
+            "workspace:ä",
+            "Workspace:w1",
+            "workspace:w*",
+            &long,
         ] {
             let refused = create(&app.owner.http, &json!({ "allow_list": ["workspace:w1", entry] })).await;
             let refused = refused.refused(400, "validation_failed");
@@ -36,7 +47,8 @@ on_both! {
             let message = format!("invalid allow_list entry \"{entry}\": want <type>:<id>");
             assert_eq!(refused.json()["message"], message);
         }
-        let refused = create(&app.owner.http, &json!({ "allow_list": ["foo:bar"] })).await.refused(400, "validation_failed");
+        let refused =
+            create(&app.owner.http, &json!({ "allow_list": ["foo:bar"] })).await.refused(400, "validation_failed");
         assert_eq!(refused.json()["message"], "unknown resource type \"foo\"");
 
         let entries = |count: u32| (0..count).map(|number| format!("workspace:w{number}")).collect::<Vec<_>>();

@@ -77,7 +77,9 @@ on_both! {
             create(&member.http, &json!({ "lifetime": i64::MAX })).await,
             "lifetime must be less than or equal to 366d",
         );
-        for wrong in ["9223372036854775808", "1e30", "-1e30", "1.5", "60000000000.0", "\"7d\"", "\"60\"", "true", "[]", "{}"] {
+        for wrong in
+            ["9223372036854775808", "1e30", "-1e30", "1.5", "60000000000.0", "\"7d\"", "\"60\"", "true", "[]", "{}"]
+        {
             let request = member.http.request("POST", MY_TOKENS).header("Content-Type", "application/json");
             Answer::of(request.body(format!("{{\"lifetime\":{wrong}}}"))).await.refused(400, "bad_request");
         }

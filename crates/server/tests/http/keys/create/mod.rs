@@ -15,7 +15,8 @@ use crate::support::{DAY, create, id_of, micros, text};
 
 on_both! {
     async fn a_token_is_answered_whole_and_its_secret_once(app: TestApp) {
-        let body = json!({ "token_name": "ci", "lifetime": DAY, "scopes": ["workspace:read"], "allow_list": ["workspace:w1"] });
+        let (scopes, allow_list) = (["workspace:read"], ["workspace:w1"]);
+        let body = json!({ "token_name": "ci", "lifetime": DAY, "scopes": scopes, "allow_list": allow_list });
         let token = create(&app.owner.http, &body).await.expect(201).json();
         let key = text(&token, "key");
         assert_eq!(text(&token, "id"), id_of(key));

@@ -37,11 +37,32 @@ on_both! {
         let before = app.database.contents();
         let long = "x".repeat(65);
         for name in [
-            "tokenconfig", ".", "..", "kwd_", "kwd_a1B2c3D4e5", "kws_x", " ci", "ci ", " ", "\u{a0}ci", "a\nb", "a\tb",
-            "a\u{0}b", "a\u{7f}b", "a\u{85}b", "a\u{200b}b", "a\u{200d}b", "a\u{feff}b", "a\u{202e}b", "a\u{2066}b",
-            "a\u{200f}b", "a\u{61c}b", &long,
+            "tokenconfig",
+            ".",
+            "..",
+            "kwd_",
+            "kwd_a1B2c3D4e5",
+            "kws_x",
+            " ci",
+            "ci ",
+            " ",
+            "\u{a0}ci",
+            "a\nb",
+            "a\tb",
+            "a\u{0}b",
+            "a\u{7f}b",
+            "a\u{85}b",
+            "a\u{200b}b",
+            "a\u{200d}b",
+            "a\u{feff}b",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "a\u{200f}b",
+            "a\u{61c}b",
+            &long,
         ] {
-            let refused = create(&app.owner.http, &json!({ "token_name": name })).await.refused(400, "validation_failed");
+            let refused =
+                create(&app.owner.http, &json!({ "token_name": name })).await.refused(400, "validation_failed");
             assert_eq!(wrong_fields(&refused), ["token_name"], "{name:?}");
         }
         for name in [json!(7), json!(true), json!(["ci"]), json!({})] {
@@ -101,9 +122,9 @@ on_both! {
                 }
             }
             assert_eq!(won, 1, "in round {round}");
-            let live = app.database.count(
-                "SELECT count(*) AS count FROM api_keys WHERE token_name = 'ci' AND ended_at IS NULL",
-            );
+            let live = app
+                .database
+                .count("SELECT count(*) AS count FROM api_keys WHERE token_name = 'ci' AND ended_at IS NULL");
             assert_eq!(live, round + 1);
             // The next round races for a name that was used before.
             app.advance(seconds(60));

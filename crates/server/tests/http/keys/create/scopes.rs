@@ -65,7 +65,9 @@ on_both! {
         }
         let empty = create(&app.owner.http, &json!({ "scopes": [] })).await.refused(400, "validation_failed");
         assert_eq!(wrong_fields(&empty), ["scopes"]);
-        for wrong in [json!({ "scopes": "all" }), json!({ "scopes": [1] }), json!({ "scopes": [null] }), json!({ "scope": [] })] {
+        for wrong in
+            [json!({ "scopes": "all" }), json!({ "scopes": [1] }), json!({ "scopes": [null] }), json!({ "scope": [] })]
+        {
             create(&app.owner.http, &wrong).await.refused(400, "bad_request");
         }
         assert_eq!(app.database.contents(), before);
@@ -73,9 +75,17 @@ on_both! {
 
     async fn every_scope_of_the_catalogue_can_be_asked_for(app: TestApp) {
         let catalogue = app.anonymous().get("/api/v2/auth/scopes").await.expect(200).json();
-        let external: Vec<&str> = catalogue["external"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let external: Vec<&str> =
+            catalogue["external"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         assert!(external.is_sorted());
-        for name in ["*:*", "api_key:*", "api_key:verify", "audit_log:read", "workspace:application_connect", "coder:apikeys.manage_self"] {
+        for name in [
+            "*:*",
+            "api_key:*",
+            "api_key:verify",
+            "audit_log:read",
+            "workspace:application_connect",
+            "coder:apikeys.manage_self",
+        ] {
             assert!(external.contains(&name), "{name}");
         }
         for alias in ["all", "coder:all", "application_connect", "coder:application_connect"] {

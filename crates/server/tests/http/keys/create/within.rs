@@ -26,7 +26,9 @@ on_both! {
         let token = narrow(&app).await;
         let good = json!({ "scopes": ["workspace:read"], "allow_list": ["workspace:w1"] });
         create(&token, &good).await.expect(201);
-        create(&token, &json!({ "scopes": ["workspace:*"], "allow_list": ["template:t", "workspace:w1"] })).await.expect(201);
+        create(&token, &json!({ "scopes": ["workspace:*"], "allow_list": ["template:t", "workspace:w1"] }))
+            .await
+            .expect(201);
 
         let before = app.database.contents();
         let with = |field: &str, value: Value| {
@@ -48,8 +50,11 @@ on_both! {
 
     async fn nothing_that_a_token_makes_outlives_it(app: TestApp) {
         let token = narrow(&app).await;
+        let within = json!({ "scopes": ["workspace:read"], "allow_list": ["workspace:w1"] });
         let body = |lifetime: Value| {
-            json!({ "scopes": ["workspace:read"], "allow_list": ["workspace:w1"], "lifetime": lifetime })
+            let mut body = within.clone();
+            body["lifetime"] = lifetime;
+            body
         };
         app.advance(seconds(600));
         for absent in [json!(null), json!(0)] {
@@ -68,7 +73,8 @@ on_both! {
         let answer = create(&reader, &json!({})).await.refused(403, "insufficient_scope");
         let challenge = "Bearer realm=\"keyward\", error=\"insufficient_scope\", scope=\"api_key:create\"";
         assert_eq!(answer.header("WWW-Authenticate"), Some(challenge));
-        let (maker, _) = token_of(&app, &app.owner, &json!({ "scopes": ["api_key:create"], "allow_list": ["workspace:*"] })).await;
+        let (maker, _) =
+            token_of(&app, &app.owner, &json!({ "scopes": ["api_key:create"], "allow_list": ["workspace:*"] })).await;
         create(&maker, &json!({})).await.refused(403, "resource_not_allowed");
     }
 

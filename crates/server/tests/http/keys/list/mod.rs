@@ -30,7 +30,11 @@ on_both! {
         app.advance(seconds(30));
         expire(&app.owner.http, &expected[0]).await;
         let mut dead_last = expected[1..5].to_vec();
-        dead_last.extend(if expected[0] > expected[5] { [expected[0].clone(), expected[5].clone()] } else { [expected[5].clone(), expected[0].clone()] });
+        dead_last.extend(if expected[0] > expected[5] {
+            [expected[0].clone(), expected[5].clone()]
+        } else {
+            [expected[5].clone(), expected[0].clone()]
+        });
         assert_eq!(app.owner.token_ids("?include_expired=true").await, dead_last);
         assert_eq!(app.owner.token_ids("").await, expected[1..5]);
     }
@@ -118,7 +122,9 @@ on_both! {
             for wrong in ["0", "1001", "-1", "+5", "1.5", "ten", "", "99999999999999999999", "%20"] {
                 app.owner.http.get(&format!("{path}?limit={wrong}")).await.refused(400, "validation_failed");
             }
-            for wrong in ["", "x", "k.", "k.1", "k.x.y", "a.1.2", "u.owner", "k.99999999999999999999.kwd_0000000000", "k.1.%00"] {
+            for wrong in
+                ["", "x", "k.", "k.1", "k.x.y", "a.1.2", "u.owner", "k.99999999999999999999.kwd_0000000000", "k.1.%00"]
+            {
                 app.owner.http.get(&format!("{path}?after={wrong}")).await.refused(400, "validation_failed");
             }
             app.owner.http.get(&format!("{path}?limit=1&limit=2")).await.refused(400, "validation_failed");

@@ -1,0 +1,8 @@
+//! `GET /audit`
+
+mod append_only;
+mod failed_logins;
+mod pages;
+mod retention;
+mod search;
+mod shape;

@@ -1,0 +1,11 @@
+//! What holds at every endpoint.
+
+mod body;
+mod credentials;
+mod failures;
+mod headers;
+mod not_found;
+mod order;
+mod routes;
+mod size;
+mod system;
