@@ -11,6 +11,7 @@ mod openapi;
 pub mod page;
 pub mod system;
 pub mod users;
+pub mod verifiers;
 pub mod verify;
 mod wire;
 
@@ -38,6 +39,8 @@ pub mod headers {
     pub const KEY_ID: &str = "Keyward-Key-Id";
     /// The key's scopes, separated by spaces, in the answers of `/authz`.
     pub const SCOPES: &str = "Keyward-Scopes";
+    /// How an expire went: `confirmed=3 lapsed=0 ms=4`.
+    pub const BARRIER: &str = "Keyward-Barrier";
     /// The code that the server printed at its start, to create the first user from elsewhere.
     pub const SETUP_CODE: &str = "Keyward-Setup-Code";
 }

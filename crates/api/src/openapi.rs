@@ -11,7 +11,7 @@ use utoipa::openapi::{
 };
 
 use crate::endpoint::Described;
-use crate::{Access, Endpoint, ErrorBody, Method, audit, keys, system, users, verify};
+use crate::{Access, Endpoint, ErrorBody, Method, audit, keys, system, users, verifiers, verify};
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
@@ -43,6 +43,9 @@ pub fn document() -> OpenApi {
     draft.add::<keys::DeleteKey>();
     draft.add::<verify::VerifyKey>();
     draft.add::<verify::VerifyKeys>();
+    draft.add::<verifiers::PollVerifier>();
+    draft.add::<verifiers::LookUpKey>();
+    draft.add::<verifiers::ListVerifiers>();
     draft.add::<verify::Introspect>();
     draft.add::<verify::Revoke>();
     draft.add::<audit::ListAudit>();

@@ -133,6 +133,12 @@ impl AllowList {
         })
     }
 
+    /// May the key be used on this thing?
+    #[must_use]
+    pub fn permits_resource(&self, resource: &crate::key::Resource) -> bool {
+        self.covers(resource.entry())
+    }
+
     /// Does some entry cover this one?
     pub(crate) fn covers(&self, wanted: &Entry) -> bool {
         self.0.iter().any(|held| held.covers(wanted))

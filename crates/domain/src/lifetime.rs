@@ -51,6 +51,12 @@ impl Lifetime {
         Self { nanos: hours as i64 * 3_600 * SECOND }
     }
 
+    /// So many seconds, known when the program is written.
+    #[must_use]
+    pub const fn seconds(seconds: u16) -> Self {
+        Self { nanos: seconds as i64 * SECOND }
+    }
+
     /// So many minutes, known when the program is written.
     #[must_use]
     pub const fn minutes(minutes: u16) -> Self {

@@ -32,6 +32,8 @@ pub(crate) struct Answer<T> {
     pub(crate) value: T,
     /// The cursor of the next page, when there is one.
     pub(crate) next: Option<String>,
+    /// How an expire was taken up by the verifiers, as the server told it.
+    pub(crate) barrier: Option<String>,
 }
 
 /// What must be known to read an answer.
@@ -61,7 +63,8 @@ impl Reader<'_> {
         let text: &[u8] = if empty { b"{}" } else { &body };
         let value = serde_json::from_slice(text).map_err(|error| unreadable(self.reason(&error)))?;
         let next = page::next_cursor(&headers).map_err(unreadable)?;
-        Ok(Answer { value, next })
+        let barrier = headers.get(headers::BARRIER).and_then(|told| told.to_str().ok()).map(str::to_owned);
+        Ok(Answer { value, next, barrier })
     }
 
     /// The whole body, or an error: a short list must not look whole.

@@ -1,5 +1,7 @@
 //! Keys that there are: list, view, expire, delete.
 
+use std::time::Duration;
+
 use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 use keyward_api::keys::{
@@ -33,7 +35,25 @@ pub struct KeysFilter {
 /// A key has been expired, or was already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ExpireOutcome {}
+pub struct ExpireOutcome {
+    /// How many embedded verifiers said that they know.
+    pub confirmed: u64,
+    /// How many did not, and were waited for until their lease had run out.
+    pub lapsed: u64,
+    /// How long the server waited for them.
+    pub waited: Duration,
+}
+
+impl ExpireOutcome {
+    /// Reads `confirmed=3 lapsed=0 ms=4`; what is absent is nothing.
+    fn read(told: &str) -> Self {
+        let number = |name: &str| {
+            let mut pairs = told.split(' ').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+        };
+        Self { confirmed: number("confirmed"), lapsed: number("lapsed"), waited: Duration::from_millis(number("ms")) }
+    }
+}
 
 impl Client {
     /// The user's tokens, from every page, latest end first.
@@ -143,8 +163,8 @@ impl Client {
     /// # Errors
     /// [`Error::Api`] when there is none to be seen (404), or the caller may not (403).
     pub async fn expire_api_key(&self, user: &UserRef, id: &str) -> Result<ExpireOutcome, Error> {
-        self.call(Call::<ExpireKey>::new(&[&user.to_string(), id])?).await?;
-        Ok(ExpireOutcome {})
+        let answer = self.call(Call::<ExpireKey>::new(&[&user.to_string(), id])?).await?;
+        Ok(answer.barrier.as_deref().map_or_else(ExpireOutcome::default, ExpireOutcome::read))
     }
 
     /// Removes the key and its record; the audit log keeps what it was.

@@ -72,7 +72,7 @@ mod tls;
 mod transport;
 mod user_ref;
 mod users;
-mod verify;
+pub mod verify;
 
 pub use keyward_api as api;
 pub use keyward_domain::{Lifetime, Timestamp};
@@ -96,6 +96,7 @@ pub mod types {
     pub use keyward_api::keys::{ApiKey, ApiKeyWithOwner, LoginType, TokenConfig};
     pub use keyward_api::system::{BuildInfo, ScopeCatalogue, ScopeInfo};
     pub use keyward_api::users::{User, UserRole};
+    pub use keyward_api::verifiers::VerifierInfo;
     pub use keyward_api::verify::VerifyResponse;
     pub use keyward_api::{ErrorCode, Validation};
     pub use uuid::Uuid;

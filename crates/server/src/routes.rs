@@ -15,6 +15,7 @@ use keyward_api::users::{
     ActivateUser, CreateFirstUser, CreateUser, DeleteUser, EditRoles, ListUsers, Login, Logout, SetPassword,
     SuspendUser, ViewFirstUser, ViewRoles, ViewUser,
 };
+use keyward_api::verifiers::{ListVerifiers, LookUpKey, PollVerifier};
 use keyward_api::verify::{Introspect, Revoke, VerifyKey, VerifyKeys};
 use keyward_api::{Endpoint, Method};
 
@@ -41,6 +42,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ExpireKey, _, _>(keys::expire::expire)])
         .path([on::<VerifyKey, _, _>(verify::keys::one)])
         .path([on::<VerifyKeys, _, _>(verify::keys::batch)])
+        .path([on::<PollVerifier, _, _>(verify::embedded::poll)])
+        .path([on::<LookUpKey, _, _>(verify::embedded::look_up)])
+        .path([on::<ListVerifiers, _, _>(verify::embedded::list)])
         .path([on::<Introspect, _, _>(verify::oauth::introspect)])
         .path([on::<Revoke, _, _>(verify::oauth::revoke)])
         .path([on::<ListAudit, _, _>(audit::list)])

@@ -108,6 +108,7 @@ impl Running {
     /// # Errors
     /// When serving had failed before.
     pub async fn stop(self) -> io::Result<()> {
+        self.app.service.release_verifiers();
         self.handle.stop(true).await;
         let served = self.serving.await.map_err(io::Error::other)?;
         self.background.stop(&self.app.service).await;

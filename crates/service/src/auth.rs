@@ -56,7 +56,7 @@ impl Service {
             return Ok(key);
         };
         let id = key.id.clone();
-        let touched = Touched::Key(id.clone());
+        let touched = Touched::Use(id.clone());
         let moved = self.change(lane, touched, move |conn| Ok::<_, Error>(usage::slide(conn, &id, now, end)?)).await?;
         Ok(if moved { ApiKey { expires_at: end, ..key } } else { key })
     }

@@ -52,6 +52,8 @@ pub(crate) enum Touched {
     Nothing,
     /// One key.
     Key(KeyId),
+    /// One key, by its use: a slide gives it more time, and takes nothing from anyone.
+    Use(KeyId),
     /// More keys than are worth naming: those of a user, or whatever somebody did by hand.
     Everything,
 }
@@ -108,7 +110,7 @@ impl KeyCache {
         let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
         match touched {
             Touched::Nothing => {}
-            Touched::Key(id) => {
+            Touched::Key(id) | Touched::Use(id) => {
                 state.generation += 1;
                 state.drop_key(id);
             }

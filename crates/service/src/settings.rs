@@ -1,5 +1,7 @@
 //! What an operator can set about the life of keys.
 
+use std::time::Duration;
+
 use keyward_domain::{Lifetime, User};
 
 /// How far the wall clock may stand behind the newest audit entry when a server starts.
@@ -20,6 +22,8 @@ pub struct Settings {
     pub session_max_lifetime: Lifetime,
     /// Sessions slide while they are used.
     pub sessions_slide: bool,
+    /// For how long an embedded verifier may use what it remembers after it last asked.
+    pub verifier_lease: Duration,
     /// Keys that expired longer ago than this are removed; zero keeps them.
     pub api_keys_retention: Lifetime,
     /// Audit entries older than this are removed; zero keeps them.
@@ -35,6 +39,7 @@ impl Default for Settings {
             session_duration: Lifetime::hours(24),
             session_max_lifetime: Lifetime::days(30),
             sessions_slide: true,
+            verifier_lease: Duration::from_secs(1),
             api_keys_retention: Lifetime::days(90),
             audit_logs_retention: Lifetime::default(),
         }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use keyward_domain::access::Act;
 use keyward_domain::audit::{Action, Context, RequestInfo};
 use keyward_domain::key::{Need, PresentedKey, Verdict};
-use keyward_domain::{ApiKey, User};
+use keyward_domain::{ApiKey, Timestamp, User};
 use keyward_storage::{Conn, Lane, StoreError, keys};
+use uuid::Uuid;
 
 use crate::Service;
 use crate::cache::{Generation, Kept, Touched};
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::verifiers::{Connected, News};
 
 /// A key and its user, as they are kept in memory.
 #[derive(Clone, Debug)]
@@ -99,6 +101,74 @@ impl Service {
             Ok(())
         })
         .await
+    }
+}
+
+/// What a verifier is told of a key, and what it must know to remember it.
+#[derive(Clone, Debug)]
+pub struct LookedUp {
+    /// The server's start.
+    pub start: Uuid,
+    /// The last change before the facts were read.
+    pub change: u64,
+    /// The instant of the answer.
+    pub now: Timestamp,
+    /// The facts, if the secret is right.
+    pub facts: Option<Facts>,
+    /// Its scopes, with what composites stand for in their place.
+    pub grants: Vec<String>,
+}
+
+impl Service {
+    /// Tells a verifier what has changed, as soon as something has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn poll_verifier(
+        &self,
+        id: Uuid,
+        name: &str,
+        start: Option<Uuid>,
+        acknowledged: u64,
+    ) -> Result<News, Error> {
+        self.heed_changes_from_outside().await;
+        let verifiers = &self.inner.verifiers;
+        if start != Some(verifiers.start()) && !verifiers.lease().is_zero() {
+            // Known to the next server before it is given by this one.
+            let millis = i64::try_from(verifiers.lease().as_millis()).unwrap_or(i64::MAX);
+            let work = move |conn: &mut Conn<'_>| keyward_storage::verifiers::note_lease(conn, millis);
+            self.change(Lane::Normal, Touched::Nothing, work).await?;
+        }
+        Ok(verifiers.poll(id, name, start, acknowledged, self.now()).await)
+    }
+
+    /// Tells a verifier the facts of a key that was presented to it. It is a use of the key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn look_up_for_verifier(&self, text: &str) -> Result<LookedUp, Error> {
+        self.heed_changes_from_outside().await;
+        // Before the facts are read: what changes later is not in them.
+        let change = self.inner.verifiers.latest();
+        let found = self.facts(std::iter::once(text), Lane::Normal).await?.into_iter().next().flatten();
+        let now = self.now();
+        let grants = found.as_ref().map(|kept| self.inner.catalogue.expand(&kept.owned.key.scopes));
+        if let Some(kept) = &found {
+            self.inner.usage.note(kept, now, None);
+        }
+        let start = self.inner.verifiers.start();
+        Ok(LookedUp { start, change, now, facts: found.map(Facts), grants: grants.unwrap_or_default() })
+    }
+
+    /// The verifiers that are connected, by name.
+    #[must_use]
+    pub fn connected_verifiers(&self) -> Vec<Connected> {
+        self.inner.verifiers.connected()
+    }
+
+    /// Answers the verifiers that wait, at the end of the server.
+    pub fn release_verifiers(&self) {
+        self.inner.verifiers.close();
     }
 }
 

@@ -21,6 +21,7 @@ mod store;
 mod url;
 pub mod usage;
 pub mod users;
+pub mod verifiers;
 mod watch;
 
 pub use conn::Conn;

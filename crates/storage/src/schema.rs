@@ -86,5 +86,12 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    verifier_lease (id) {
+        id -> SmallInt,
+        longest_ms -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(api_keys -> users (user_id));
 allow_tables_to_appear_in_same_query!(users, api_keys);

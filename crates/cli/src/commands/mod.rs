@@ -9,6 +9,7 @@ mod man;
 mod scopes;
 mod tokens;
 mod users;
+mod verifiers;
 mod whoami;
 
 use clap::Subcommand;
@@ -36,6 +37,9 @@ pub(crate) enum Command {
     /// See what tokens can be allowed to do
     #[command(subcommand)]
     Scopes(scopes::Command),
+    /// See which services judge keys in their own processes
+    #[command(subcommand)]
+    Verifiers(verifiers::Command),
     Completion(completion::Args),
     Man(man::Args),
 }
@@ -58,6 +62,7 @@ pub(crate) async fn run(command: Command, global: &Global, out: &Output) -> Resu
         Command::Users(command) => users::run(command, &app).await,
         Command::Audit(command) => audit::run(command, &app).await,
         Command::Scopes(command) => scopes::run(command, &app).await,
+        Command::Verifiers(command) => verifiers::run(command, &app).await,
         Command::Completion(_) | Command::Man(_) => Ok(()),
     };
     done.map_err(|error| explain_credential(error, &app))

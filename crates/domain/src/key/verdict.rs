@@ -21,6 +21,12 @@ pub struct Need {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource(Entry);
 
+impl Resource {
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.0
+    }
+}
+
 impl FromStr for Resource {
     type Err = InvalidAllowList;
 
@@ -66,7 +72,7 @@ impl ApiKey {
         if let Some(missing) = need.scopes.iter().find(|scope| !catalogue.grants(&self.scopes, scope)) {
             return Verdict::InsufficientScope(missing.clone());
         }
-        match need.resources.iter().find(|resource| !self.allow_list.covers(&resource.0)) {
+        match need.resources.iter().find(|resource| !self.allow_list.permits_resource(resource)) {
             Some(outside) => Verdict::ResourceNotAllowed(outside.clone()),
             None => Verdict::Valid,
         }

@@ -193,6 +193,16 @@ impl Catalogue {
         })
     }
 
+    /// The scopes as plain ones, each once: what composites stand for in their place.
+    #[must_use]
+    pub fn expand(&self, held: &Scopes) -> Vec<String> {
+        let plain = held.iter().flat_map(|scope| match self.composites.get(scope) {
+            Some(composite) => composite.parts.clone(),
+            None => vec![scope.clone()],
+        });
+        Scopes::new(plain).map_or_else(Vec::new, |plain| plain.to_strings())
+    }
+
     /// The first of the wanted scopes that the held ones do not include; a composite is included
     /// if all its parts are.
     #[must_use]

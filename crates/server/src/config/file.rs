@@ -41,6 +41,7 @@ fn set(flags: &mut Flags, key: &str, value: &toml::Value) -> Result<(), String> 
             let on = value.as_bool().ok_or("want true or false")?;
             flags.disable_session_expiry_refresh = Some(on);
         }
+        "verifier-lease" => flags.verifier_lease = Some(parsed(value)?),
         "api-keys-retention" => flags.api_keys_retention = Some(retention(value)?),
         "audit-logs-retention" => flags.audit_logs_retention = Some(retention(value)?),
         "scopes" => flags.scopes = Some(PathBuf::from(text(value)?)),

@@ -85,6 +85,10 @@ pub struct Flags {
     )]
     pub disable_session_expiry_refresh: Option<bool>,
 
+    /// For how long an embedded verifier may use what it remembers after it last asked [default: 1s]
+    #[arg(long, env = "KEYWARD_VERIFIER_LEASE", value_name = "DURATION", allow_hyphen_values = true, global = true)]
+    pub verifier_lease: Option<Lifetime>,
+
     /// Keys that expired longer ago than this are removed; 0 keeps them [default: 90d]
     #[arg(long, env = "KEYWARD_API_KEYS_RETENTION", value_name = "DURATION", allow_hyphen_values = true, value_parser = or_zero, global = true)]
     pub api_keys_retention: Option<Lifetime>,

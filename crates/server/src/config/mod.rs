@@ -17,6 +17,9 @@ use ipnet::IpNet;
 use keyward_domain::{Catalogue, Lifetime};
 use keyward_service::{DatabaseUrl, InvalidDatabaseUrl, Settings};
 
+/// The lease of embedded verifiers, if nobody says otherwise.
+const VERIFIER_LEASE: Lifetime = Lifetime::seconds(1);
+
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -69,6 +72,8 @@ pub struct Config {
     pub session_max_lifetime: Sourced<Lifetime>,
     /// Sessions do not slide.
     pub disable_session_expiry_refresh: Sourced<bool>,
+    /// See [`Settings`].
+    pub verifier_lease: Sourced<Lifetime>,
     /// See [`Settings`].
     pub api_keys_retention: Sourced<Lifetime>,
     /// See [`Settings`].
@@ -180,6 +185,7 @@ impl Config {
                 file.disable_session_expiry_refresh,
                 false,
             ),
+            verifier_lease: pick.or("verifier_lease", flags.verifier_lease, file.verifier_lease, VERIFIER_LEASE),
             api_keys_retention: pick.or(
                 "api_keys_retention",
                 flags.api_keys_retention,
@@ -215,6 +221,7 @@ impl Config {
             session_duration: self.session_duration.value,
             session_max_lifetime: self.session_max_lifetime.value,
             sessions_slide: !self.disable_session_expiry_refresh.value,
+            verifier_lease: std::time::Duration::from_secs(self.verifier_lease.value.as_secs().unsigned_abs()),
             api_keys_retention: self.api_keys_retention.value,
             audit_logs_retention: self.audit_logs_retention.value,
         }
@@ -238,7 +245,8 @@ impl Config {
     pub fn env_filter(&self) -> Result<tracing_subscriber::EnvFilter, ConfigError> {
         let text = &self.log_filter.value;
         // The HTTP library calls every request that is not HTTP an error; anyone could fill the log.
-        tracing_subscriber::EnvFilter::try_new(format!("actix_http=off,{text}")).map_err(|_malformed| ConfigError::LogFilter(text.clone()))
+        tracing_subscriber::EnvFilter::try_new(format!("actix_http=off,{text}"))
+            .map_err(|_malformed| ConfigError::LogFilter(text.clone()))
     }
 }
 

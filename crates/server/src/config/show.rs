@@ -16,6 +16,7 @@ pub fn show(config: &Config) -> String {
     lines.add("session-duration", &config.session_duration, |value| quoted(&value.to_string()));
     lines.add("session-max-lifetime", &config.session_max_lifetime, |value| quoted(&value.to_string()));
     lines.add("disable-session-expiry-refresh", &config.disable_session_expiry_refresh, |value| value.to_string());
+    lines.add("verifier-lease", &config.verifier_lease, |value| quoted(&value.to_string()));
     lines.add("api-keys-retention", &config.api_keys_retention, |value| retention(*value));
     lines.add("audit-logs-retention", &config.audit_logs_retention, |value| retention(*value));
     match &config.scopes.value {

@@ -1,14 +1,24 @@
 //! `PUT /api/v2/users/{user}/keys/{keyid}/expire`: ends a key now and keeps its record.
 
 use actix_web::HttpResponse;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use keyward_api::NoContent;
+use keyward_api::headers::BARRIER;
 use keyward_api::keys::ExpireKey;
+
+use keyward_service::Barrier;
 
 use super::KeyPath;
 use crate::http::{Call, Problem};
 
 pub(crate) async fn expire(call: Call<ExpireKey>) -> Result<HttpResponse, Problem> {
     let KeyPath { user, keyid } = call.path()?;
-    call.service().expire_key(call.caller()?, &user, &keyid).await?;
-    call.answer(&NoContent {})
+    let barrier = call.service().expire_key(call.caller()?, &user, &keyid).await?;
+    let mut answer = call.answer(&NoContent {})?;
+    let Barrier { confirmed, lapsed, waited } = barrier;
+    let told = format!("confirmed={confirmed} lapsed={lapsed} ms={}", waited.as_millis());
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(BARRIER), HeaderValue::from_str(&told)) {
+        answer.headers_mut().insert(name, value);
+    }
+    Ok(answer)
 }

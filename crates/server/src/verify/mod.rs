@@ -2,6 +2,7 @@
 //! of a reverse proxy.
 
 pub(crate) mod authz;
+pub(crate) mod embedded;
 pub(crate) mod keys;
 pub(crate) mod oauth;
 mod rate;

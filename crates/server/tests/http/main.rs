@@ -4,6 +4,7 @@
 
 mod audit;
 mod conventions;
+mod embedded;
 mod keys;
 mod support;
 mod users;

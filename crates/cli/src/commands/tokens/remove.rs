@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use keyward_sdk::types::ApiKey;
-use keyward_sdk::{Client, Timestamp, UserRef};
+use keyward_sdk::{Client, ExpireOutcome, Timestamp, UserRef};
 
 use super::address::{Address, NoAddress, where_to_look};
 use crate::App;
@@ -56,7 +56,7 @@ impl FromStr for Target {
 
 /// What became of a key.
 enum Outcome {
-    Expired,
+    Expired(ExpireOutcome),
     AlreadyExpired(Timestamp),
     Deleted,
 }
@@ -126,16 +126,16 @@ impl Removal<'_> {
                 (key.id, Some(key.expires_at))
             }
         };
-        self.client.expire_api_key(user, &id).await.failing(what()).map_err(where_to_look)?;
+        let expired = self.client.expire_api_key(user, &id).await.failing(what()).map_err(where_to_look)?;
         let Some(before) = before else {
-            return Ok(Outcome::Expired);
+            return Ok(Outcome::Expired(expired));
         };
         match self.client.api_key_by_id(user, &id).await {
             Ok(after) if after.expires_at == before => Ok(Outcome::AlreadyExpired(before)),
-            Ok(_) => Ok(Outcome::Expired),
+            Ok(_) => Ok(Outcome::Expired(expired)),
             // The server has said that it is done, so it is, whatever keeps it from being seen: it
             // may be the very token that was used to ask.
-            Err(_) => Ok(Outcome::Expired),
+            Err(_) => Ok(Outcome::Expired(expired)),
         }
     }
 
@@ -166,7 +166,13 @@ impl Removal<'_> {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Expired => f.write_str("Token has been expired."),
+            Self::Expired(ExpireOutcome { confirmed: 0, lapsed: 0, .. }) => f.write_str("Token has been expired."),
+            Self::Expired(ExpireOutcome { confirmed, lapsed, waited, .. }) => write!(
+                f,
+                "Token has been expired. {confirmed} of {} verifiers confirmed in {} ms.",
+                confirmed + lapsed,
+                waited.as_millis()
+            ),
             Self::AlreadyExpired(since) => write!(f, "Token was already expired (since {since})."),
             Self::Deleted => f.write_str("Token has been deleted."),
         }

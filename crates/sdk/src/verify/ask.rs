@@ -1,5 +1,6 @@
-//! Asking the server whether a key that somebody presented is good.
+//! Asking the server whether a key that somebody presented is good, and who else judges keys.
 
+use keyward_api::verifiers::{ListVerifiers, VerifierInfo};
 use keyward_api::verify::{VerifyKey, VerifyRequest, VerifyResponse};
 
 use crate::call::Call;
@@ -37,5 +38,13 @@ impl Client {
         request.scopes = (!scopes.is_empty()).then(|| scopes.iter().map(|&scope| scope.to_owned()).collect());
         request.resource = resource.map(str::to_owned);
         Ok(self.call(Call::<VerifyKey>::new(&[])?.body(&request)?).await?.value)
+    }
+
+    /// The embedded verifiers that are connected, by name.
+    ///
+    /// # Errors
+    /// [`Error::Api`] when the caller may not see them (403).
+    pub async fn verifiers(&self) -> Result<Vec<VerifierInfo>, Error> {
+        Ok(self.call(Call::<ListVerifiers>::new(&[])?).await?.value)
     }
 }

@@ -1,0 +1,47 @@
+//! `keyward verifiers list`: which services judge keys in their own processes.
+
+use clap::Subcommand;
+
+use crate::App;
+use crate::args::ViewFormat;
+use crate::error::{Error, Failing};
+use crate::output::{Cell, Table};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the embedded verifiers that are connected, since when, and how far behind they are
+    #[command(visible_alias = "ls")]
+    List(List),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// How to print it
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: ViewFormat,
+}
+
+pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
+    let Command::List(args) = command;
+    let client = app.config.connect()?.client;
+    let verifiers = client.verifiers().await.failing("cannot list the verifiers")?;
+    match args.output {
+        ViewFormat::Json => app.out.json(&verifiers),
+        ViewFormat::Table if verifiers.is_empty() => {
+            app.out.note("No verifiers are connected.");
+            Ok(())
+        }
+        ViewFormat::Table => {
+            let rows = verifiers.into_iter().map(|verifier| {
+                vec![
+                    Cell::Text(verifier.name),
+                    Cell::Id(verifier.id.to_string()),
+                    Cell::Time(verifier.connected_at),
+                    Cell::Text(verifier.lag.to_string()),
+                    Cell::Text(format!("{} ms", verifier.answered_ms_ago)),
+                ]
+            });
+            app.out.table(&Table::new(vec!["name", "id", "connected at", "lag", "answered before"], rows.collect()))
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Judging keys in your own process: after the first use of a key a local decision, without the
+//! network, and none that outlives the key.
+//!
+//! A [`Verifier`] remembers facts of the keys it has seen, and judges each use by them and by the
+//! clock. It may do so only while it holds a **lease**: it asks the server all the time what has
+//! changed, and the last request that was answered must have been *sent* less than a lease ago.
+//! The server, for its part, holds back the success of an expire until every verifier has said that
+//! it knows, or its lease has run out. So when an expire has answered, no verifier accepts the key;
+//! one that is frozen or cut off delays that by a lease at most, and asks the server for each key
+//! until it has a lease again.
+//!
+//! ```no_run
+//! use keyward_sdk::verify::{Need, Verifier};
+//!
+//! # async fn example(client: keyward_sdk::Client, presented: &str) {
+//! let verifier = Verifier::start(&client, "orders");
+//! match verifier.verify(presented, &Need::scope("workspace:read").on("workspace:w1")).await {
+//!     Ok(verified) => println!("welcome, {}", verified.username),
+//!     Err(denied) => println!("no: {denied}"),
+//! }
+//! # }
+//! ```
+
+mod ask;
+mod clock;
+mod facts;
+mod memory;
+mod need;
+mod verifier;
+
+pub use facts::Verified;
+pub use need::Need;
+pub use verifier::{Denied, Verifier};

@@ -1,0 +1,64 @@
+//! `/api/v2/verifiers…`: embedded verifiers, who judge keys in their own processes.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use keyward_api::ErrorCode;
+use keyward_api::verifiers::{
+    KeyFacts, ListVerifiers, LookUpKey, LookUpResponse, PollResponse, PollVerifier, VerifierInfo,
+};
+use keyward_service::{Connected, Facts};
+
+use crate::http::{Call, Problem};
+use crate::{keys, users};
+
+/// The longest name a verifier may call itself, in characters.
+const LONGEST_NAME: usize = 64;
+
+/// `POST /api/v2/verifiers/poll`
+pub(crate) async fn poll(call: Call<PollVerifier>) -> Result<HttpResponse, Problem> {
+    call.service().may_verify(call.caller()?)?;
+    let body = call.json()?;
+    if body.name.chars().count() > LONGEST_NAME || body.name.chars().any(char::is_control) {
+        let detail = format!("name must have at most {LONGEST_NAME} characters, and no control characters");
+        return Err(Problem::new(ErrorCode::ValidationFailed, detail.clone()).validation("name", detail));
+    }
+    let news = call.service().poll_verifier(body.id, &body.name, body.start, body.acknowledged).await?;
+    call.answer(&PollResponse {
+        start: news.start,
+        lease_ms: millis(news.lease),
+        change: news.change,
+        reset: news.reset,
+        keys: news.keys.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// `POST /api/v2/verifiers/look-up`
+pub(crate) async fn look_up(call: Call<LookUpKey>) -> Result<HttpResponse, Problem> {
+    call.service().may_verify(call.caller()?)?;
+    let found = call.service().look_up_for_verifier(&call.json()?.key).await?;
+    let show = |facts: Facts| KeyFacts {
+        key: keys::show::key(facts.key()),
+        user: users::show::user(facts.user()),
+        grants: found.grants.clone(),
+    };
+    let facts = found.facts.clone().map(show);
+    call.answer(&LookUpResponse { start: found.start, change: found.change, now: found.now, facts })
+}
+
+/// `GET /api/v2/verifiers`
+pub(crate) async fn list(call: Call<ListVerifiers>) -> Result<HttpResponse, Problem> {
+    call.service().may_verify(call.caller()?)?;
+    let show = |connected: Connected| VerifierInfo {
+        id: connected.id,
+        name: connected.name,
+        connected_at: connected.since,
+        lag: connected.lag,
+        answered_ms_ago: millis(connected.answered),
+    };
+    call.answer(&call.service().connected_verifiers().into_iter().map(show).collect())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
