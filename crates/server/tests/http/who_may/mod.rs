@@ -136,6 +136,8 @@ impl Call<'_> {
             ("POST", "login") => Some(json!({ "email": "owner", "password": PASSWORD })),
             ("POST", "tokens") => Some(json!({})),
             ("POST", "verify") => Some(json!({ "key": "kwd_unknown" })),
+            ("POST", "poll") => Some(json!({ "id": "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "name": "walker" })),
+            ("POST", "look-up") => Some(json!({ "key": "kwd_unknown" })),
             ("POST", "batch") => Some(json!({ "keys": [{ "key": "kwd_unknown" }] })),
             ("PUT", "roles") => Some(json!({ "roles": ["auditor"] })),
             ("PUT", "password") => Some(json!({ "old_password": PASSWORD, "password": "another long password" })),
