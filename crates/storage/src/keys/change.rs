@@ -10,6 +10,7 @@ use keyward_domain::audit::Entry;
 use keyward_domain::key::Digest;
 use keyward_domain::{ApiKey, KeyId, LoginType, Timestamp, TokenName, UserId};
 
+use super::list::of_type;
 use super::row::KeyRow;
 use crate::audit;
 use crate::conn::{Conn, on_backend};
@@ -176,7 +177,7 @@ pub fn retire(
     for login_type in LoginType::ALL {
         let left = batch - i64::try_from(ids.len()).unwrap_or(batch);
         let found: Vec<String> = on_backend!(conn, |db| api_keys::table
-            .filter(api_keys::login_type.eq(login_type.as_str()))
+            .filter(of_type(login_type))
             .filter(api_keys::expires_at.lt(DbInstant(cutoff)))
             .order((api_keys::expires_at, api_keys::id))
             .limit(left)

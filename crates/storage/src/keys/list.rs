@@ -7,6 +7,7 @@
 //! The order, the cursor and the filter all come from one index, `(…, expires_at, id)`.
 
 use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use keyward_domain::{ApiKey, LoginType, Timestamp, UserId};
@@ -84,6 +85,15 @@ macro_rules! wanted {
     }};
 }
 
+/// Of this login type, written out and not bound: the index of the type is one that a statement can
+/// use only if it says so itself.
+pub(super) fn of_type(login_type: LoginType) -> SqlLiteral<Bool> {
+    sql(match login_type {
+        LoginType::Token => "api_keys.login_type = 'token'",
+        LoginType::Password => "api_keys.login_type = 'password'",
+    })
+}
+
 /// Runs an expression on the query that the filter asks for: each kind is a type of its own.
 macro_rules! with_query {
     ($filter:expr, $page:expr, $limit:expr, |$query:ident| $run:expr) => {
@@ -99,12 +109,12 @@ macro_rules! with_query {
                 $run
             }
             Owners::All { login_type, hide_owners_except: None } => {
-                let $query = wanted!($filter, $page, $limit).filter(api_keys::login_type.eq(login_type.as_str()));
+                let $query = wanted!($filter, $page, $limit).filter(of_type(login_type));
                 $run
             }
             Owners::All { login_type, hide_owners_except: Some(except) } => {
                 let $query = wanted!($filter, $page, $limit)
-                    .filter(api_keys::login_type.eq(login_type.as_str()))
+                    .filter(of_type(login_type))
                     .filter(users::roles.not_like("%\"owner\"%").or(users::id.eq(DbId(except.as_uuid()))));
                 $run
             }

@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
 
+mod plans;
 mod triggers;
