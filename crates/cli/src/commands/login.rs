@@ -8,6 +8,7 @@ use super::login_token;
 use crate::App;
 use crate::config::{self, SESSION_TOKEN};
 use crate::error::{Error, Failing};
+use crate::exit::Exit;
 use crate::prompt;
 use crate::server_url::ServerUrl;
 
@@ -98,7 +99,8 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let url = match &args.server {
         Some(url) => url.clone(),
         None => app.config.known_url()?.ok_or_else(|| {
-            Error::usage("no server is known").hint("give its url, as in `keyward login https://keyward.example.com`")
+            Error::new(Exit::NotAllowed, "no server is known")
+                .hint("give its url, as in `keyward login https://keyward.example.com`")
         })?,
     };
     // A session that then could not be stored would live on with nobody to use it.
