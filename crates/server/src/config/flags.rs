@@ -25,7 +25,7 @@ pub struct Flags {
     #[arg(long, env = "KEYWARD_DATA_DIR", value_name = "DIR", global = true)]
     pub data_dir: Option<PathBuf>,
 
-    /// The database: sqlite://<path> or postgres://… [default: keyward.db in the data directory]
+    /// The database: sqlite://PATH or postgres://… [default: keyward.db in the data directory]
     #[arg(long, env = "KEYWARD_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
     pub database_url: Option<String>,
 
