@@ -25,10 +25,10 @@ impl Size {
     /// Reads the arguments: `--quick` makes everything small. None, and a word on stderr, if they are wrong.
     #[must_use]
     pub fn from_args() -> Option<Self> {
-        let mut size = Self { many: 1_000_000, rounds: 21 };
+        let mut size = Self { many: 1_000_000, rounds: 63 };
         for argument in std::env::args().skip(1) {
             match argument.as_str() {
-                "--quick" => size = Self { many: 10_000, rounds: 5 },
+                "--quick" => size = Self { many: 10_000, rounds: 15 },
                 // Cargo says this to every benchmark.
                 "--bench" => {}
                 other => {
