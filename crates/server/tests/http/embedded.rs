@@ -89,7 +89,7 @@ on_both! {
         let id = token["id"].as_str().unwrap();
         let sdk = Client::builder(&app.url).token(app.owner.session.as_str()).build().unwrap();
         let outcome = sdk.expire_api_key(&UserRef::Me, id).await.unwrap();
-        assert!(outcome.waited < Duration::from_millis(1_300), "{outcome:?}");
+        assert!(outcome.waited < Duration::from_secs(2), "{outcome:?}");
         assert_eq!(outcome.confirmed, 0);
     }
 
@@ -104,7 +104,7 @@ on_both! {
         let began = std::time::Instant::now();
         loop {
             match verifier.verify(&key, &Need::nothing()).await {
-                Ok(_) => assert!(began.elapsed() < Duration::from_millis(1_100), "past the lease"),
+                Ok(_) => assert!(began.elapsed() < Duration::from_millis(1_500), "past the lease"),
                 Err(Denied::Unavailable(_)) => break,
                 Err(other) => panic!("{other}"),
             }
