@@ -4,4 +4,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails loudly")]
 
 mod cache;
+mod histories;
 mod lease;
+mod world;
