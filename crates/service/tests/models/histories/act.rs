@@ -1,0 +1,271 @@
+//! What can happen in a history, and how it is carried out.
+
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use keyward_domain::key::{Need, Verdict};
+use keyward_domain::user::UserStatus;
+use keyward_domain::{ApiKey, Lifetime, PlainKey, Roles, User};
+use keyward_service::keys::NewToken;
+use keyward_service::{Caller, Error, Lane, Rejection};
+use zeroize::Zeroizing;
+
+use crate::world::{World, request, unseen, without_use};
+
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    CreateToken {
+        scopes: usize,
+        allow_list: usize,
+        minutes: i64,
+    },
+    CreateSession,
+    /// Asks whether the key is good, both ways.
+    Ask {
+        key: usize,
+        need: usize,
+    },
+    /// Uses the key, which makes a session slide.
+    Authenticate {
+        key: usize,
+    },
+    Expire {
+        key: usize,
+    },
+    Delete {
+        key: usize,
+    },
+    /// As one does who found the key.
+    Revoke {
+        key: usize,
+    },
+    LogOut {
+        key: usize,
+    },
+    Suspend,
+    Activate,
+    EditRoles {
+        roles: usize,
+    },
+    SetPassword,
+    DeleteUser,
+    Wait {
+        minutes: i64,
+    },
+    WriteUses,
+    Retain,
+    /// Another program changes the file.
+    FromOutside {
+        key: usize,
+        what: Outside,
+    },
+    /// A change that the cache is not told of: a fault.
+    Unnoticed {
+        key: usize,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Outside {
+    Expire,
+    Suspend,
+    Narrow,
+    Delete,
+}
+
+const SCOPES: [&[&str]; 5] = [
+    &["*:*"],
+    &["workspace:read"],
+    &["workspace:*"],
+    &["template:read", "workspace:ssh"],
+    &["coder:workspaces.access"],
+];
+const ALLOW_LISTS: [&[&str]; 4] = [&["*:*"], &["workspace:w1"], &["workspace:*"], &["template:t1", "workspace:w2"]];
+const ROLES: [&[&str]; 4] = [&[], &["verifier"], &["auditor", "user-admin"], &["owner"]];
+const NEEDS: [(&[&str], &[&str]); 6] = [
+    (&[], &[]),
+    (&["workspace:read"], &[]),
+    (&["workspace:ssh"], &["workspace:w1"]),
+    (&["template:read"], &["template:t1"]),
+    (&[], &["workspace:w2"]),
+    (&["workspace:read", "workspace:delete"], &["workspace:*"]),
+];
+
+/// The longest that a change from outside may go unnoticed, and a little more.
+const NOTICED: Duration = Duration::from_micros(1_200);
+
+/// A user and their keys.
+pub(super) struct History<'w> {
+    world: &'w World,
+    user: User,
+    keys: Vec<PlainKey>,
+}
+
+impl<'w> History<'w> {
+    pub(super) async fn begin(world: &'w World) -> Self {
+        Self { world, user: world.user().await, keys: Vec::new() }
+    }
+
+    /// Every key, whatever was asked last.
+    pub(super) async fn ask_all(&self) -> Result<(), String> {
+        for key in &self.keys {
+            self.ask(key, &Need::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Does it; says what is wrong if the answers are not the same.
+    pub(super) async fn act(&mut self, act: Act) -> Result<(), String> {
+        let (service, owner) = (&self.world.service, self.world.owner());
+        match act {
+            Act::CreateToken { scopes, allow_list, minutes } => {
+                let new = NewToken {
+                    lifetime: Some(minutes * 60_000_000_000),
+                    name: None,
+                    scopes: Some(texts(SCOPES[scopes % SCOPES.len()])),
+                    allow_list: Some(texts(ALLOW_LISTS[allow_list % ALLOW_LISTS.len()])),
+                };
+                let made = done(service.create_token(&owner, &self.user, new).await)?;
+                self.keys.extend(made.map(|(plain, _)| plain));
+            }
+            Act::CreateSession => {
+                let made = done(service.create_session_key(&owner, &self.user).await)?;
+                self.keys.extend(made);
+            }
+            Act::Ask { key, need } => {
+                let (scopes, resources) = NEEDS[need % NEEDS.len()];
+                let need = Need {
+                    scopes: scopes.iter().map(|scope| scope.parse().unwrap()).collect(),
+                    resources: resources.iter().map(|resource| resource.parse().unwrap()).collect(),
+                };
+                if let Some(key) = self.key(key) {
+                    self.ask(key, &need).await?;
+                }
+            }
+            Act::Authenticate { key } => {
+                if let Some(key) = self.key(key) {
+                    self.authenticate(key).await?;
+                }
+            }
+            Act::Expire { key } => {
+                if let Some(key) = self.key(key) {
+                    done(service.expire_key(&owner, "me", key.id().as_str()).await)?;
+                }
+            }
+            Act::Delete { key } => {
+                if let Some(key) = self.key(key) {
+                    done(service.delete_key(&owner, "me", key.id().as_str()).await)?;
+                }
+            }
+            Act::Revoke { key } => {
+                if let Some(key) = self.key(key) {
+                    done(service.revoke_by_holder(request(), key.expose()).await)?;
+                }
+            }
+            Act::LogOut { key } => {
+                if let Some(caller) = self.caller(key).await {
+                    done(service.log_out(&caller).await)?;
+                }
+            }
+            Act::Suspend => {
+                done(service.set_status(&owner, &self.user, UserStatus::Suspended).await)?;
+            }
+            Act::Activate => {
+                done(service.set_status(&owner, &self.user, UserStatus::Active).await)?;
+            }
+            Act::EditRoles { roles } => {
+                let roles = Roles::parse(ROLES[roles % ROLES.len()].iter().copied()).unwrap();
+                done(service.edit_roles(&owner, &self.user, roles).await)?;
+            }
+            Act::SetPassword => {
+                let password = Zeroizing::new("a new password, 2".to_owned());
+                done(service.set_password(&owner, &self.user, None, password).await)?;
+            }
+            Act::DeleteUser => {
+                done(service.delete_user(&owner, &self.user).await)?;
+            }
+            Act::Wait { minutes } => self.world.clock.advance(Lifetime::from_secs(minutes * 60).unwrap()),
+            Act::WriteUses => service.flush_usage().await.map_err(|error| error.to_string())?,
+            Act::Retain => {
+                service.run_retention().await.map_err(|error| error.to_string())?;
+            }
+            Act::FromOutside { key, what } => {
+                if let Some(sql) = self.key(key).map(|key| self.sql(key, what)) {
+                    let file = self.world.file.to_string_lossy();
+                    let mut other = SqliteConnection::establish(&file).unwrap();
+                    other.batch_execute("PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON").unwrap();
+                    other.batch_execute(&sql).unwrap();
+                    std::thread::sleep(NOTICED);
+                }
+            }
+            Act::Unnoticed { key } => {
+                if let Some(sql) = self.key(key).map(|key| self.sql(key, Outside::Expire)) {
+                    // On the connection that the service writes on itself.
+                    service.store().execute_raw(sql).await.unwrap();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self, which: usize) -> Option<&PlainKey> {
+        self.keys.get(which.checked_rem(self.keys.len())?)
+    }
+
+    async fn caller(&self, key: usize) -> Option<Caller> {
+        let key = self.key(key)?;
+        self.world.service.authenticate(key.expose(), Lane::Normal, request()).await.ok()
+    }
+
+    async fn ask(&self, key: &PlainKey, need: &Need) -> Result<(), String> {
+        let with = self.world.with_cache(key.expose(), need).await;
+        let without = self.world.without_cache(key.expose(), need).await;
+        if with == without { Ok(()) } else { Err(format!("with the cache {with:?}, without it {without:?}")) }
+    }
+
+    async fn authenticate(&self, key: &PlainKey) -> Result<(), String> {
+        let world = self.world;
+        let before = world.without_cache(key.expose(), &Need::default()).await;
+        let answer = world.service.authenticate(key.expose(), Lane::Normal, request()).await;
+        let same = match (&before, &answer) {
+            (None, Err(Rejection::Invalid)) => true,
+            (Some((Verdict::Expired(end), ..)), Err(Rejection::Expired(told))) => end == told,
+            (Some((Verdict::UserSuspended, ..)), Err(Rejection::Suspended)) => true,
+            (Some((Verdict::Valid, stored, user)), Ok(caller)) => {
+                // A session may have slid by this very use.
+                let end = world.stored(key.expose()).await.map(|owned| owned.key.expires_at);
+                let slid = end.map(|expires_at| ApiKey { expires_at, ..stored.clone() });
+                Some(without_use(&caller.key)) == slid && unseen(&caller.user) == *user
+            }
+            _ => false,
+        };
+        if same { Ok(()) } else { Err(format!("authenticated as {answer:?}, stored is {before:?}")) }
+    }
+
+    fn sql(&self, key: &PlainKey, what: Outside) -> String {
+        let (id, user) = (key.id(), self.user.id);
+        match what {
+            Outside::Expire => format!(
+                "UPDATE api_keys SET ended_at = created_at, expires_at = created_at WHERE id = '{id}' AND ended_at IS NULL"
+            ),
+            Outside::Suspend => format!("UPDATE users SET status = 'suspended' WHERE id = '{user}'"),
+            Outside::Narrow => format!("UPDATE api_keys SET scopes = '[\"template:read\"]' WHERE id = '{id}'"),
+            Outside::Delete => format!("DELETE FROM api_keys WHERE id = '{id}'"),
+        }
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// What was done. That the user or the key is gone is an answer too; anything else is a mistake of
+/// the history's.
+fn done<T>(result: Result<T, Error>) -> Result<Option<T>, String> {
+    match result {
+        Ok(done) => Ok(Some(done)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(format!("not done: {error}")),
+    }
+}

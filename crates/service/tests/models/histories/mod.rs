@@ -1,0 +1,89 @@
+//! With the cache and without it, the same answers: over histories drawn at random, each of which
+//! is cut down to the shortest that fails.
+//!
+//! "Without" is the row as it stands in the database, judged by the rule of the domain. This is on
+//! SQLite, where the cache is.
+
+mod act;
+
+use proptest::strategy::{Just, Strategy};
+use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+use proptest::{collection, prop_oneof};
+
+use crate::world::World;
+use act::{Act, History, Outside};
+
+/// Which scopes, allow list, key, role or need is meant, of those there are.
+fn which() -> impl Strategy<Value = usize> {
+    0..64_usize
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        40 => (which(), which()).prop_map(|(key, need)| Act::Ask { key, need }),
+        15 => which().prop_map(|key| Act::Authenticate { key }),
+        15 => (which(), which(), 1..10_000_i64).prop_map(|(scopes, allow_list, minutes)| Act::CreateToken { scopes, allow_list, minutes }),
+        6 => Just(Act::CreateSession),
+        8 => which().prop_map(|key| Act::Expire { key }),
+        4 => which().prop_map(|key| Act::Delete { key }),
+        4 => which().prop_map(|key| Act::Revoke { key }),
+        3 => which().prop_map(|key| Act::LogOut { key }),
+        5 => Just(Act::Suspend),
+        5 => Just(Act::Activate),
+        4 => which().prop_map(|roles| Act::EditRoles { roles }),
+        2 => Just(Act::DeleteUser),
+        12 => (1..3_000_i64).prop_map(|minutes| Act::Wait { minutes }),
+        2 => Just(Act::WriteUses),
+        1 => Just(Act::Retain),
+        2 => (which(), prop_oneof![Just(Outside::Expire), Just(Outside::Suspend), Just(Outside::Narrow), Just(Outside::Delete)])
+            .prop_map(|(key, what)| Act::FromOutside { key, what }),
+    ]
+}
+
+/// The same, and sometimes a password, which takes long to hash.
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let rare = prop_oneof![400 => act(), 1 => Just(Act::SetPassword)];
+    (collection::vec(rare, 4..12)).prop_map(|rest| {
+        // A history without a key has nothing to tell.
+        let mut acts = vec![Act::CreateToken { scopes: 0, allow_list: 0, minutes: 1_000 }];
+        acts.extend(rest);
+        acts
+    })
+}
+
+/// Tries so many histories; answers the shortest that fails, and why.
+fn search(cases: u32, acts: impl Strategy<Value = Vec<Act>>) -> Result<(), TestError<Vec<Act>>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let world = runtime.block_on(World::new());
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config).run(&acts, |acts| {
+        let run = async {
+            let mut history = History::begin(&world).await;
+            for act in acts {
+                history.act(act).await?;
+            }
+            history.ask_all().await
+        };
+        runtime.block_on(run).map_err(TestCaseError::fail)
+    })
+}
+
+#[test]
+fn with_and_without_the_cache_the_answers_are_the_same_over_10_000_histories() {
+    if let Err(failed) = search(10_000, acts()) {
+        panic!("{failed}");
+    }
+}
+
+#[test]
+fn a_change_that_drops_nothing_from_the_cache_is_found() {
+    let acts = acts().prop_flat_map(|acts| {
+        let last = acts.len();
+        (Just(acts), 0..=last, which()).prop_map(|(mut acts, at, key)| {
+            acts.insert(at, Act::Unnoticed { key });
+            acts
+        })
+    });
+    let Err(TestError::Fail(_, shortest)) = search(2_000, acts) else { panic!("the fault is not found") };
+    assert!(shortest.iter().any(|act| matches!(act, Act::Unnoticed { .. })), "{shortest:?}");
+}

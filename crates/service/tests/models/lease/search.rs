@@ -1,0 +1,100 @@
+//! The searches: all states that worlds of these sizes can come to.
+
+use stateright::{Checker, HasDiscoveries, Model as _};
+
+use super::model::{Fault, Lease};
+use super::steps::{PROMISE, Step};
+
+/// One verifier, a lease of two ticks, two changes of which one can be told by name.
+const ONE: Lease = Lease {
+    fault: Fault::None,
+    lease: 2,
+    verifiers: 1,
+    changes: 2,
+    window: 1,
+    starts: 1,
+    mishaps: true,
+    strays: false,
+};
+
+/// Two verifiers, and nothing that goes wrong but that everything takes as long as it likes.
+const TWO: Lease = Lease { lease: 1, verifiers: 2, changes: 1, mishaps: false, ..ONE };
+
+/// Searches everything, and asserts that the promise is kept, and was put to the test.
+fn holds(model: Lease, at_least: usize) {
+    let checker = model.checker().threads(2).spawn_bfs().join();
+    let (states, unique) = (checker.state_count(), checker.unique_state_count());
+    checker.assert_properties();
+    assert!(unique > at_least, "{unique} states, {states} steps");
+}
+
+/// How the promise is broken with the fault, in the fewest steps.
+fn counterexample(model: Lease) -> Option<Vec<Step>> {
+    let checker = model.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    checker.discovery(PROMISE).map(|path| path.into_actions())
+}
+
+#[test]
+fn nobody_accepts_after_the_success_though_a_verifier_is_killed_and_answers_are_late_or_lost() {
+    holds(ONE, 50_000);
+}
+
+#[test]
+fn nobody_accepts_after_the_success_though_the_server_is_killed_and_started_again() {
+    holds(Lease { starts: 2, ..ONE }, 400_000);
+}
+
+#[test]
+fn nobody_accepts_after_the_success_though_polls_come_in_that_were_given_up() {
+    holds(Lease { strays: true, ..ONE }, 300_000);
+}
+
+#[test]
+fn nobody_accepts_after_the_success_where_there_are_two_verifiers() {
+    holds(TWO, 1_000);
+}
+
+#[test]
+fn every_fault_of_the_verifier_is_found() {
+    for fault in [
+        Fault::LeaseFromReceipt,
+        Fault::LeaseBeforeApplying,
+        Fault::AcknowledgedBeforeApplying,
+        Fault::KeptThoughApplied,
+        Fault::ClockOnlyAfter,
+        Fault::GapPassedOver,
+    ] {
+        assert!(counterexample(Lease { fault, ..ONE }).is_some(), "{fault:?}");
+    }
+    let fault = Fault::KeptFromAnotherStart;
+    assert!(counterexample(Lease { fault, starts: 2, ..ONE }).is_some(), "{fault:?}");
+}
+
+#[test]
+fn every_fault_of_the_server_is_found() {
+    for fault in [
+        Fault::CountedFromFirstAnswer,
+        Fault::ToldIsAcknowledged,
+        Fault::AnswerBeforeBarrier,
+        Fault::NumberedBeforeEvicted,
+        Fault::NumberedBeforeCommit,
+        Fault::NumberTakenAfterRead,
+    ] {
+        assert!(counterexample(Lease { fault, ..ONE }).is_some(), "{fault:?}");
+    }
+    for model in [
+        Lease { fault: Fault::NotBlindAfterStart, starts: 2, ..ONE },
+        Lease { fault: Fault::CountedFromArrival, strays: true, ..ONE },
+        Lease { fault: Fault::OneIsEnough, ..TWO },
+    ] {
+        assert!(counterexample(model).is_some(), "{:?}", model.fault);
+    }
+}
+
+/// What the program does beyond what the promise needs, so that nobody takes it for what holds.
+#[test]
+fn the_second_look_at_the_clock_and_counting_from_the_answer_are_more_than_the_promise_needs() {
+    assert_eq!(counterexample(Lease { fault: Fault::ClockOnlyBefore, ..ONE }), None);
+    let fault = Fault::CountedFromLatestArrival;
+    assert_eq!(counterexample(Lease { fault, changes: 1, strays: true, ..ONE }), None);
+}

@@ -1,0 +1,147 @@
+//! A service over a database of its own, with a clock that is moved by hand.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use keyward_domain::audit::{Context, RequestInfo};
+use keyward_domain::key::{Need, PresentedKey, Verdict};
+use keyward_domain::user::{Password, UserLogin, UserStatus};
+use keyward_domain::{ApiKey, Catalogue, Clock, Lifetime, Roles, Timestamp, User, UserId};
+use keyward_service::users::NewUser;
+use keyward_service::{Caller, Checked, DatabaseUrl, Lane, Service, Settings, StoreError};
+use keyward_storage::keys::{self, OwnedKey};
+use tempfile::TempDir;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// A year of sessions, so that the caller's outlives the histories.
+const CENTURY: Lifetime = Lifetime::days(36_500);
+
+pub(crate) struct World {
+    pub service: Service,
+    pub clock: Arc<HandClock>,
+    pub file: PathBuf,
+    owner: Caller,
+    _dir: TempDir,
+}
+
+#[derive(Debug)]
+pub(crate) struct HandClock(AtomicI64);
+
+impl HandClock {
+    pub(crate) fn advance(&self, by: Lifetime) {
+        self.0.fetch_add(by.as_micros(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+}
+
+/// What a judgement says: the verdict, the key and its user, without the marks that use leaves.
+pub(crate) type Judged = Option<(Verdict, ApiKey, User)>;
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("keyward.db");
+        let clock = Arc::new(HandClock(AtomicI64::new(1_000_000_000_000_000)));
+        let settings = Settings {
+            session_duration: CENTURY,
+            session_max_lifetime: CENTURY,
+            max_admin_token_lifetime: CENTURY,
+            ..Settings::default()
+        };
+        let url = DatabaseUrl::Sqlite(file.clone());
+        let service =
+            Service::open(&url, Arc::<HandClock>::clone(&clock), Catalogue::built_in(), settings).await.unwrap();
+        // On the one connection that writes. What a crash would lose is of no interest here.
+        service.store().execute_raw("PRAGMA synchronous = OFF".to_owned()).await.unwrap();
+        let password = Zeroizing::new("a long password, 1".to_owned());
+        let new = NewUser {
+            email: "owner@example.com".parse().unwrap(),
+            username: "owner".parse().unwrap(),
+            name: String::new(),
+            login: UserLogin::Password,
+            password: Some(Password::new(password.clone()).unwrap()),
+            roles: Roles::default(),
+        };
+        service.create_admin_user(new).await.unwrap();
+        let session = service.log_in(request(), "owner", password).await.unwrap();
+        let owner = service.authenticate(session.expose(), Lane::Normal, request()).await.unwrap();
+        Self { service, clock, file, owner, _dir: dir }
+    }
+
+    /// The owner, who may do everything, as of now.
+    pub(crate) fn owner(&self) -> Caller {
+        Caller { now: self.service.now(), ..self.owner.clone() }
+    }
+
+    /// A new user with a password that nobody knows.
+    pub(crate) async fn user(&self) -> User {
+        let now = self.service.now();
+        let id = UserId::random();
+        let word = id.as_uuid().simple();
+        let user = User {
+            id,
+            username: format!("u{}", &word.to_string()[..24]).parse().unwrap(),
+            name: String::new(),
+            email: format!("{word}@example.com").parse().unwrap(),
+            login: UserLogin::Password,
+            status: UserStatus::Active,
+            roles: Roles::default(),
+            created_at: now,
+            updated_at: now,
+            last_seen_at: None,
+        };
+        let made = user.clone();
+        let entry = Context::system(now).user(keyward_domain::audit::Action::Create, 201, None, Some(&user), false);
+        let work = move |conn: &mut keyward_storage::Conn<'_>| {
+            keyward_storage::users::create(conn, &made, Some("no hash"), &entry)
+        };
+        self.service.store().write::<_, StoreError, _, _>(Lane::Normal, work, || {}).await.unwrap();
+        user
+    }
+
+    /// Judged by the service, from its cache where the key is in it.
+    pub(crate) async fn with_cache(&self, text: &str, need: &Need) -> Judged {
+        let asked = vec![(text.to_owned(), need.clone())];
+        match self.service.check_keys(asked).await.unwrap().pop().unwrap() {
+            Checked::Invalid => None,
+            Checked::Known { verdict, facts } => Some((verdict, without_use(facts.key()), unseen(facts.user()))),
+        }
+    }
+
+    /// Judged by the row as it stands.
+    pub(crate) async fn without_cache(&self, text: &str, need: &Need) -> Judged {
+        let OwnedKey { key, owner } = self.stored(text).await?;
+        let verdict = key.judge(owner.is_active(), need, self.service.catalogue(), self.service.now());
+        Some((verdict, without_use(&key), unseen(&owner)))
+    }
+
+    /// The row, if the secret is right.
+    pub(crate) async fn stored(&self, text: &str) -> Option<OwnedKey> {
+        let presented = PresentedKey::parse(text).ok()?;
+        let id = presented.id;
+        let work = move |conn: &mut keyward_storage::Conn<'_>| keys::facts(conn, &id);
+        let found = self.service.store().read::<_, StoreError, _>(Lane::Normal, work).await.unwrap();
+        found.filter(|facts| facts.digest.matches(&presented.digest)).map(|facts| facts.owned)
+    }
+}
+
+pub(crate) fn request() -> RequestInfo {
+    RequestInfo { id: Uuid::nil(), ip: None, user_agent: String::new() }
+}
+
+/// The key without its last use, which is written late and judges nothing.
+pub(crate) fn without_use(key: &ApiKey) -> ApiKey {
+    ApiKey { last_used: None, ..key.clone() }
+}
+
+/// The user without when they were last seen.
+pub(crate) fn unseen(user: &User) -> User {
+    User { last_seen_at: None, ..user.clone() }
+}
