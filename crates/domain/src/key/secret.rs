@@ -10,10 +10,13 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::LoginType;
-use super::id::{BASE62, ID_DIGITS, KeyId, prefix};
+use super::id::{self, BASE62, ID_DIGITS, KeyId};
 
 const SECRET_DIGITS: usize = 22;
 const CHECKSUM_DIGITS: usize = 6;
+
+/// The length of what the checksum is of: id, `-`, secret.
+const BODY: usize = id::LENGTH + 1 + SECRET_DIGITS;
 
 /// The scheme of the stored digests: 1 is SHA-256 of the whole text form. A new scheme gets a new
 /// number, and rows keep the one they were written with.
@@ -34,10 +37,11 @@ impl PlainKey {
     pub fn generate(login_type: LoginType) -> Result<Self, getrandom::Error> {
         let digits = Zeroizing::new(random_base62(ID_DIGITS + SECRET_DIGITS)?);
         let (id_digits, secret) = digits.split_at(ID_DIGITS);
-        let id = KeyId::from_parts(login_type, id_digits);
+        let id = format!("{}{id_digits}", id::prefix(login_type));
         let body = Zeroizing::new(format!("{id}-{secret}"));
-        let text = Zeroizing::new(format!("{}{}", *body, checksum(&body)));
-        Ok(Self { id, text })
+        let sum = checksum(body.as_bytes());
+        let text = Zeroizing::new(format!("{}{}", *body, sum.map(char::from).iter().collect::<String>()));
+        Ok(Self { id: KeyId::from_stored(id), text })
     }
 
     /// The part that may be shown.
@@ -119,14 +123,13 @@ impl PresentedKey {
     /// # Errors
     /// [`MalformedKey`] when prefix, length, alphabet or checksum is wrong.
     pub fn parse(text: &str) -> Result<Self, MalformedKey> {
-        let (id, rest) = text.split_once('-').ok_or(MalformedKey)?;
-        let id: KeyId = id.parse().map_err(|_malformed| MalformedKey)?;
-        if rest.len() != SECRET_DIGITS + CHECKSUM_DIGITS || !rest.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(MalformedKey);
-        }
-        // All ASCII by now, so the cut falls between characters.
-        let (body, sum) = text.split_at(text.len() - CHECKSUM_DIGITS);
-        if checksum(body) != sum {
+        // On the way of every request that a verifier judges: nothing here allocates.
+        let bytes: &[u8; BODY + CHECKSUM_DIGITS] = text.as_bytes().try_into().map_err(|_wrong_length| MalformedKey)?;
+        let (body, sum) = bytes.split_at(BODY);
+        let (id, secret) = body.split_first_chunk().ok_or(MalformedKey)?;
+        let id = KeyId::from_bytes(*id).map_err(|_malformed| MalformedKey)?;
+        let secret = secret.strip_prefix(b"-").ok_or(MalformedKey)?;
+        if !id::all_base62(secret) || checksum(body) != sum {
             return Err(MalformedKey);
         }
         Ok(Self { id, digest: Digest::of(text) })
@@ -135,19 +138,19 @@ impl PresentedKey {
     /// Does the id claim to be that of a session?
     #[must_use]
     pub fn claims_session(&self) -> bool {
-        self.id.as_str().starts_with(prefix(LoginType::Password))
+        self.id.login_type() == Some(LoginType::Password)
     }
 }
 
 /// CRC-32 of the body in six base62 digits, zero-padded; 62^6 is more than 2^32.
-fn checksum(body: &str) -> String {
-    let mut rest = crc32fast::hash(body.as_bytes());
+fn checksum(body: &[u8]) -> [u8; CHECKSUM_DIGITS] {
+    let mut rest = crc32fast::hash(body);
     let mut digits = [b'0'; CHECKSUM_DIGITS];
     for digit in digits.iter_mut().rev() {
         *digit = base62((rest % 62) as usize);
         rest /= 62;
     }
-    digits.iter().map(|&byte| char::from(byte)).collect()
+    digits
 }
 
 /// Digits drawn without bias: bytes of 248 and more are thrown away, since 248 is 4 times 62.
@@ -188,7 +191,7 @@ mod tests {
     #[test]
     fn the_checksum_is_crc_32_in_base62_with_zeros_in_front() {
         // CRC-32 of "123456789" is 0xCBF43926 = 3421780262, the check value of the standard.
-        assert_eq!(checksum("123456789"), "3jZRME");
+        assert_eq!(&checksum(b"123456789"), b"3jZRME");
     }
 
     #[test]
@@ -197,7 +200,9 @@ mod tests {
         let good = plain.expose();
         let last = if good.ends_with('0') { "1" } else { "0" };
         let wrong_sum = format!("{}{last}", &good[..good.len() - 1]);
-        for text in ["", "-", "kwd_", &good[1..], &format!("{good}0"), &wrong_sum, "kwd_éééééé-0000"] {
+        for text in
+            ["", "-", "kwd_", &good[1..], &format!("{good}0"), &wrong_sum, "kwd_éééééé-0000", &good.replace('-', "_")]
+        {
             assert_eq!(PresentedKey::parse(text).unwrap_err(), MalformedKey, "{text}");
         }
     }

@@ -8,6 +8,9 @@ use std::time::Duration;
 pub(super) struct Moment(u64);
 
 impl Moment {
+    /// Before every present.
+    pub(super) const BEGINNING: Self = Self(0);
+
     /// The present.
     #[cfg(target_os = "linux")]
     pub(super) fn now() -> Self {
@@ -33,5 +36,9 @@ impl Moment {
 
     pub(super) fn nanos(self) -> u64 {
         self.0
+    }
+
+    pub(super) fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
     }
 }

@@ -15,7 +15,7 @@
 //! # async fn example(client: keyward_sdk::Client, presented: &str) {
 //! let verifier = Verifier::start(&client, "orders");
 //! match verifier.verify(presented, &Need::scope("workspace:read").on("workspace:w1")).await {
-//!     Ok(verified) => println!("welcome, {}", verified.username),
+//!     Ok(verified) => println!("welcome, {}", verified.username()),
 //!     Err(denied) => println!("no: {denied}"),
 //! }
 //! # }
@@ -23,11 +23,17 @@
 
 mod ask;
 mod clock;
+mod denied;
 mod facts;
+mod interned;
+mod lease;
 mod memory;
 mod need;
+mod shard;
+mod verified;
 mod verifier;
 
-pub use facts::Verified;
+pub use denied::Denied;
 pub use need::Need;
-pub use verifier::{Denied, Verifier};
+pub use verified::Verified;
+pub use verifier::{Verifier, VerifierBuilder};
