@@ -48,10 +48,11 @@ pub struct InvalidKeyId;
 
 impl KeyId {
     /// Reads the bytes of an id.
+    #[inline]
     pub(super) fn from_bytes(bytes: [u8; LENGTH]) -> Result<Self, InvalidKeyId> {
         let (head, digits) = bytes.split_at(PREFIX);
         let known = LoginType::ALL.into_iter().any(|login_type| prefix(login_type).as_bytes() == head);
-        if known && all_base62(digits) { Ok(Self(Text::Ours(bytes))) } else { Err(InvalidKeyId) }
+        if known && count_base62(digits) == ID_DIGITS { Ok(Self(Text::Ours(bytes))) } else { Err(InvalidKeyId) }
     }
 
     /// An id as a row holds it. One that no key of ours has is shown as it is; no text form of a
@@ -85,10 +86,11 @@ impl KeyId {
     }
 }
 
-/// Are these digits of base62? All are looked at, wherever the first is wrong, which leaves the
-/// compiler free to look at many at once.
-pub(super) fn all_base62(digits: &[u8]) -> bool {
-    digits.iter().fold(true, |good, digit| good & digit.is_ascii_alphanumeric())
+/// How many of these are digits of base62. All are looked at, wherever the first wrong one is,
+/// which leaves the compiler free to look at many at once.
+#[inline]
+pub(super) fn count_base62(digits: &[u8]) -> usize {
+    digits.iter().map(|digit| usize::from(digit.is_ascii_alphanumeric())).sum()
 }
 
 impl FromStr for KeyId {

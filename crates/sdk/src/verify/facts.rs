@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keyward_api::verifiers::{KeyFacts, LookUpResponse};
-use keyward_domain::key::{Digest, PresentedKey};
+use keyward_domain::key::{Digest, KeyText};
 use keyward_domain::{AllowList, KeyId, LoginType, Scope, Timestamp};
 use uuid::Uuid;
 
@@ -53,14 +53,14 @@ pub(super) struct Access {
 
 impl Facts {
     /// Takes the facts out of an answer; none if they are not of a form that is known.
-    pub(super) fn of(answer: &LookUpResponse, told: &KeyFacts, presented: &PresentedKey, sent: Moment) -> Option<Self> {
+    pub(super) fn of(answer: &LookUpResponse, told: &KeyFacts, key: &KeyText<'_>, sent: Moment) -> Option<Self> {
         let left = told.key.expires_at.as_micros().saturating_sub(answer.now.as_micros());
         let grants = told.grants.iter().map(|scope| scope.parse().ok()).collect::<Option<Vec<Scope>>>()?;
         let allow_list = AllowList::from_stored(told.key.allow_list.iter().map(String::as_str)).ok()?;
         Some(Self {
             // A fact of another key is no answer to what was asked.
-            id: Some(presented.id.clone()).filter(|id| id.as_str() == told.key.id)?,
-            digest: presented.digest,
+            id: Some(key.id().clone()).filter(|id| id.as_str() == told.key.id)?,
+            digest: key.digest(),
             ends: sent.after(Duration::from_micros(u64::try_from(left).unwrap_or(0))),
             expires_at: told.key.expires_at,
             token_name: told.key.token_name.as_str().into(),

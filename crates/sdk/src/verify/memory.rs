@@ -21,6 +21,7 @@ use std::time::Duration;
 use hashbrown::DefaultHashBuilder;
 use keyward_api::verifiers::{LookUpResponse, PollResponse};
 use keyward_domain::KeyId;
+use keyward_domain::key::KeyText;
 use uuid::Uuid;
 
 use super::clock::Moment;
@@ -46,6 +47,18 @@ pub(super) struct Memory {
     accesses: Mutex<Interned<Access>>,
 }
 
+/// What is remembered of a key that was presented.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Nothing.
+    Nothing,
+    /// That the key of this id has another secret. A key's secret never changes, so that one that is
+    /// wrong stays wrong.
+    WrongSecret,
+    /// All that is needed.
+    Facts(Arc<Facts>),
+}
+
 impl Memory {
     pub(super) fn new(most_keys: usize) -> Self {
         Self {
@@ -60,10 +73,21 @@ impl Memory {
         }
     }
 
-    /// The facts of the key of this id, whoever may hold its secret.
-    pub(super) fn get(&self, id: &KeyId) -> Option<Arc<Facts>> {
-        let hash = self.hasher.hash_one(id);
-        self.shard(hash)?.read().get(hash, id)
+    /// The facts of a key whose secret is right.
+    ///
+    /// The text is hashed after the look-up has begun, and before anything of it is awaited: with
+    /// many keys the facts come from main memory, and meanwhile the processor has something to do.
+    #[inline]
+    pub(super) fn get(&self, key: &KeyText<'_>) -> Found {
+        let hash = self.hasher.hash_one(key.id());
+        let Some(shard) = self.shard(hash) else { return Found::Nothing };
+        let table = shard.read();
+        match table.get(hash, key.id()) {
+            None => Found::Nothing,
+            // In constant time: how long it takes says nothing of the digest that is remembered.
+            Some(facts) if facts.digest.matches(&key.digest()) => Found::Facts(Arc::clone(facts)),
+            Some(_) => Found::WrongSecret,
+        }
     }
 
     /// The moment at which the lease ends. What is remembered may be used before it; see

@@ -21,19 +21,31 @@
 //! # }
 //! ```
 
+#[cfg(feature = "actix")]
+pub mod actix;
 mod ask;
 mod clock;
 mod denied;
 mod facts;
+mod handle;
 mod interned;
 mod lease;
 mod memory;
+mod mock;
 mod need;
 mod shard;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod verified;
 mod verifier;
+#[cfg(any(feature = "actix", feature = "tower"))]
+mod web;
 
 pub use denied::Denied;
+pub use handle::VerifierHandle;
+pub use mock::{InvalidMockKey, MockKey, MockVerifier};
 pub use need::Need;
 pub use verified::Verified;
 pub use verifier::{Verifier, VerifierBuilder};
+#[cfg(any(feature = "actix", feature = "tower"))]
+pub use web::Refusal;

@@ -41,8 +41,9 @@ impl Table {
         self.facts.is_empty()
     }
 
-    pub(super) fn get(&self, hash: u64, id: &KeyId) -> Option<Arc<Facts>> {
-        self.facts.find(hash, |facts| facts.id == *id).cloned()
+    #[inline]
+    pub(super) fn get(&self, hash: u64, id: &KeyId) -> Option<&Arc<Facts>> {
+        self.facts.find(hash, |facts| facts.id == *id)
     }
 
     /// Puts facts in whose key is not there.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keyward_api::verifiers::{LookUpKey, LookUpRequest, LookUpResponse};
-use keyward_domain::key::PresentedKey;
+use keyward_domain::key::KeyText;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::clock::Moment;
 use super::denied::Denied;
 use super::facts::Facts;
 use super::lease;
-use super::memory::Memory;
+use super::memory::{Found, Memory};
 use super::need::Need;
 use super::verified::Verified;
 use crate::call::Call;
@@ -119,11 +119,11 @@ impl Verifier {
     /// # Errors
     /// [`Denied`] says why it is not accepted.
     pub async fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
-        let presented = PresentedKey::parse(token).map_err(|_malformed| Denied::Invalid)?;
-        match self.shared.recall(&presented, need) {
+        let key = KeyText::parse(token).map_err(|_malformed| Denied::Invalid)?;
+        match self.shared.recall(&key, need) {
             Some(judged) => judged,
             // Apart, since a request is large, and the room for it would be part of every future.
-            None => Box::pin(self.shared.ask(token, &presented, need)).await,
+            None => Box::pin(self.shared.ask(token, &key, need)).await,
         }
     }
 
@@ -154,8 +154,8 @@ impl Verifier {
     /// [`Denied::Invalid`] when the answer knows no such key.
     #[doc(hidden)]
     pub fn learn(&self, token: &str, answer: &LookUpResponse) -> Result<(), Denied> {
-        let presented = PresentedKey::parse(token).map_err(|_malformed| Denied::Invalid)?;
-        self.shared.learn(&presented, answer, Moment::now()).map(drop)
+        let key = KeyText::parse(token).map_err(|_malformed| Denied::Invalid)?;
+        self.shared.learn(&key, answer, Moment::now()).map(drop)
     }
 }
 
@@ -173,17 +173,18 @@ impl Shared {
     /// A lease that is read after the look-up could be a newer one than what was found. A clock
     /// that is read before the look-up would not see that this thread was stopped in between. So
     /// one reading of each is enough, in this order and no other.
-    fn recall(&self, presented: &PresentedKey, need: &Need) -> Option<Result<Verified, Denied>> {
+    fn recall(&self, key: &KeyText<'_>, need: &Need) -> Option<Result<Verified, Denied>> {
         let lease = self.memory.lease();
-        let facts = self.memory.get(&presented.id)?;
+        let found = self.memory.get(key);
         let now = Moment::now();
         if now >= lease {
             return None;
         }
-        // A key's secret never changes, so that one that is wrong now stays wrong.
-        if !facts.digest.matches(&presented.digest) {
-            return Some(Err(Denied::Invalid));
-        }
+        let facts = match found {
+            Found::Nothing => return None,
+            Found::WrongSecret => return Some(Err(Denied::Invalid)),
+            Found::Facts(facts) => facts,
+        };
         let judged = facts.judge(need, now);
         if facts.may_have_slid(&judged) {
             return None;
@@ -193,21 +194,21 @@ impl Shared {
     }
 
     /// Asks the server for the facts, and remembers them.
-    async fn ask(&self, token: &str, presented: &PresentedKey, need: &Need) -> Result<Verified, Denied> {
+    async fn ask(&self, token: &str, key: &KeyText<'_>, need: &Need) -> Result<Verified, Denied> {
         let unavailable = |error: Error| Denied::Unavailable(Box::new(error));
         let sent = Moment::now();
         let request = LookUpRequest { key: token.to_owned() };
         let call = Call::<LookUpKey>::new(&[]).and_then(|call| call.body(&request));
         let call = call.map_err(|error| unavailable(error.into()))?.timeout(self.timeout);
         let answer = self.client.call(call).await.map_err(unavailable)?.value;
-        let facts = self.learn(presented, &answer, sent)?;
+        let facts = self.learn(key, &answer, sent)?;
         facts.judge(need, Moment::now())?;
         Ok(Verified::new(facts))
     }
 
-    fn learn(&self, presented: &PresentedKey, answer: &LookUpResponse, sent: Moment) -> Result<Arc<Facts>, Denied> {
+    fn learn(&self, key: &KeyText<'_>, answer: &LookUpResponse, sent: Moment) -> Result<Arc<Facts>, Denied> {
         let told = answer.facts.as_ref().ok_or(Denied::Invalid)?;
-        let facts = Facts::of(answer, told, presented, sent).ok_or(Denied::Invalid)?;
+        let facts = Facts::of(answer, told, key, sent).ok_or(Denied::Invalid)?;
         Ok(self.memory.keep(answer, facts))
     }
 
