@@ -77,7 +77,9 @@ impl World {
 
     /// The owner, who may do everything, as of now.
     pub(crate) fn owner(&self) -> Caller {
-        Caller { now: self.service.now(), ..self.owner.clone() }
+        let mut caller = self.owner.clone();
+        caller.now = self.service.now();
+        caller
     }
 
     /// A new user with a password that nobody knows.
