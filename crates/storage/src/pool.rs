@@ -126,7 +126,8 @@ pub(crate) fn sqlite_at_hand(path: &Path) -> Result<SqliteConnection, StoreError
     let mut conn =
         SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| StoreError::Connect(Box::new(error)))?;
     conn.batch_execute(SQLITE_PRAGMAS)?;
-    conn.batch_execute("PRAGMA busy_timeout = 0")?;
+    // Rows of keys that are new to this process lie anywhere in the file: mapped, they are not copied.
+    conn.batch_execute("PRAGMA busy_timeout = 0; PRAGMA mmap_size = 268435456")?;
     Ok(conn)
 }
 

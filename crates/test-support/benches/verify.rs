@@ -1,4 +1,4 @@
-//! Verifying keys: cold beside one select, and over HTTP beside a bare handler.
+//! Verifying keys: embedded beside its floor, cold beside one select, over HTTP beside a bare handler.
 
 #![expect(
     clippy::expect_used,
@@ -7,19 +7,27 @@
     reason = "a bench that cannot go on ends, and it prints what it measured"
 )]
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
-use keyward_domain::key::{Need, Verdict};
-use keyward_domain::{LoginType, PlainKey};
+use keyward_api::verifiers::LookUpResponse;
+use keyward_domain::key::Verdict;
+use keyward_domain::{LoginType, Moment, PlainKey};
+use keyward_sdk::Client;
+use keyward_sdk::verify::{Need, Verifier};
 use keyward_service::Checked;
 use keyward_test_support::bench::{
     Answer, Bare, Goal, Load, Report, Size, be_bare_if_asked, cpu_time, databases, load, median, pin, release_server,
+    spaced,
 };
-use keyward_test_support::{Backend, ServerProcess, TestApp, TestDatabase};
+use keyward_test_support::{Backend, Http, ServerProcess, TestApp, TestDatabase};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 /// How many requests are under way at once.
 const CONNECTIONS: usize = 64;
@@ -32,8 +40,12 @@ fn main() -> ExitCode {
     be_bare_if_asked();
     let Some(size) = Size::from_args() else { return ExitCode::from(2) };
     let program = release_server();
+    println!("{}", machine());
     let (rounds, length) = if size.many < 1_000_000 { (5, 1) } else { (7, 3) };
     let mut report = Report::default();
+    for count in [1_000, size.many] {
+        actix_web::rt::System::new().block_on(embedded(&program, rounds, count as usize, &mut report));
+    }
     for (name, database) in databases() {
         actix_web::rt::System::new().block_on(cold(name, database, rounds, size.many / 250, &mut report));
     }
@@ -79,6 +91,116 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What an embedded verifier cannot do without: it hashes the secret, reads a map that others may be
+/// changing, compares in constant time, and looks at the clock.
+struct Floor {
+    keys: RwLock<HashMap<[u8; 32], Arc<FloorFacts>>>,
+}
+
+struct FloorFacts {
+    digest: [u8; 32],
+    ends: Moment,
+}
+
+impl Floor {
+    fn of(keys: &[PlainKey]) -> Self {
+        let ends = Moment::now().after(Duration::from_secs(3_600));
+        let facts = |key: &PlainKey| {
+            let digest: [u8; 32] = Sha256::digest(key.expose()).into();
+            (digest, Arc::new(FloorFacts { digest, ends }))
+        };
+        Self { keys: RwLock::new(keys.iter().map(facts).collect()) }
+    }
+
+    fn verify(&self, token: &str) -> bool {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        let facts = self.keys.read().expect("the map").get(&digest).cloned();
+        facts.is_some_and(|facts| {
+            constant_time_eq::constant_time_eq_32(&facts.digest, &digest) && Moment::now() < facts.ends
+        })
+    }
+}
+
+/// A verifier that knows all keys, used in a random order, beside its floor.
+async fn embedded(program: &Path, rounds: usize, count: usize, report: &mut Report) {
+    let database = TestDatabase::create(Backend::Sqlite).expect("SQLite");
+    let app = TestApp::start(database).await;
+    let gateway = app.person("gateway", &["verifier"]).await;
+    let asker = gateway.token(&json!({ "scopes": ["api_key:verify"] })).await["key"].clone();
+    let model = app.owner.token(&json!({ "scopes": ["workspace:read"], "allow_list": ["workspace:w1"] })).await;
+    let (asker, model) = (asker.as_str().expect("a key"), model["key"].as_str().expect("a key"));
+    let database = app.stop().await;
+    let server = ServerProcess::start(program, database.url(), database.directory());
+    let client = Client::builder(&server.url).token(asker).build().expect("a client");
+    let verifier = Verifier::builder(&client, "bench").most_keys(count + 1).start();
+    let http = Http::new(&server.url, Some(asker));
+    while !verifier.holds_lease() {
+        actix_web::rt::time::sleep(Duration::from_millis(5)).await;
+    }
+    // One answer of the server's, given for each key as if it had been asked about.
+    let told = http.post("/api/v2/verifiers/look-up", &json!({ "key": model })).await.expect(200).json();
+    let mut told: LookUpResponse = serde_json::from_value(told).expect("an answer");
+    let mut keys: Vec<PlainKey> =
+        (0..count).map(|_| PlainKey::generate(LoginType::Token).expect("randomness")).collect();
+    for key in &keys {
+        let facts = told.facts.as_mut().expect("facts");
+        facts.key.id = key.id().to_string();
+        facts.key.token_name = key.id().to_string();
+        verifier.learn(key.expose(), &told).expect("a key to remember");
+        // It must be able to poll in between.
+        actix_web::rt::task::yield_now().await;
+    }
+    assert_eq!(verifier.remembered_keys(), count);
+    let floor = Floor::of(&keys);
+    shuffle(&mut keys);
+    let uses: Vec<&PlainKey> = keys.iter().cycle().take(USES).collect();
+    let need = Need::scope("workspace:read").on("workspace:w1");
+    let (mut floors, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let begin = Instant::now();
+        for key in &uses {
+            assert!(floor.verify(key.expose()));
+        }
+        let least = begin.elapsed();
+        while !verifier.holds_lease() {
+            actix_web::rt::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut taken = Duration::ZERO;
+        for some in uses.chunks(20_000) {
+            let begin = Instant::now();
+            for key in some {
+                let verified = verifier.verify(key.expose(), &need).await;
+                assert!(verified.is_ok(), "{verified:?}");
+            }
+            taken += begin.elapsed();
+            // As a service does between requests: the lease is kept on this same thread.
+            actix_web::rt::task::yield_now().await;
+        }
+        ratios.push((taken.as_secs_f64() / least.as_secs_f64() * 1e6) as u64);
+        floors.push(least);
+        ours.push(taken);
+    }
+    let each = |times: &[Duration]| median(times).as_secs_f64() * 1e9 / USES as f64;
+    let figures = format!("{:.0} ns, the floor {:.0} ns", each(&ours), each(&floors));
+    let what = format!("Verifier::verify, warm, {} keys", spaced(u32::try_from(count).expect("few enough")));
+    report.figure("embedded", &what, &figures, median(&ratios) as f64 / 1e6, Goal::Ratio(1.5));
+}
+
+/// How many uses a round has.
+const USES: usize = 200_000;
+
+/// Puts the keys into another order, the same in each run.
+fn shuffle(keys: &mut [PlainKey]) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for last in (1..keys.len()).rev() {
+        // xorshift64 (Marsaglia): any order will do that the processor cannot guess.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        keys.swap(last, (state % (last as u64 + 1)) as usize);
+    }
+}
+
 /// The row of a key; the same for both drivers.
 macro_rules! select {
     ($id:expr, $conn:expr) => {
@@ -122,7 +244,7 @@ async fn cold(name: &str, database: TestDatabase, rounds: usize, count: u32, rep
             Box::new(move |id| drop(select!(id, &mut conn)))
         }
     };
-    let need = Need {
+    let need = keyward_domain::key::Need {
         scopes: vec!["workspace:read".parse().expect("a scope")],
         resources: vec!["workspace:w1".parse().expect("a thing")],
     };
@@ -200,4 +322,12 @@ fn get(path: &str, key: &str) -> Vec<u8> {
 
 fn first_line(answer: &Answer) -> String {
     String::from_utf8_lossy(&answer.bytes).lines().next().unwrap_or_default().to_owned()
+}
+
+/// What this ran on.
+fn machine() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    format!("{count} processors, {}", model.map_or("of an unknown kind", |(_, model)| model))
 }
