@@ -28,8 +28,8 @@ use super::facts::{self, Access, Facts, Id, Owner};
 use super::interned::Interned;
 use super::shard::{Shard, Table};
 
-/// Enough that threads seldom meet; a power of two.
-const SHARDS: usize = 64;
+/// Enough that threads seldom meet.
+const MOST_SHARDS: usize = 96;
 
 #[derive(Debug)]
 pub(super) struct Memory {
@@ -63,7 +63,7 @@ impl Memory {
         Self {
             most_keys,
             hasher: DefaultHashBuilder::default(),
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            shards: (0..shards_for(most_keys)).map(|_| Shard::default()).collect(),
             kept: AtomicUsize::new(0),
             applied: RwLock::default(),
             lease: AtomicU64::new(0),
@@ -177,8 +177,21 @@ impl Memory {
 
     /// By bits of the hash that the tables make no use of: they take the lowest and the highest.
     fn shard(&self, hash: u64) -> Option<&Shard> {
-        self.shards.get((hash >> 32) as usize % SHARDS)
+        let drawn = (hash >> 16) & u64::from(u32::MAX);
+        // Scaled, not divided: a number below 2^32 becomes one below the number of shards.
+        self.shards.get(((drawn * self.shards.len() as u64) >> 32) as usize)
     }
+}
+
+/// Into how many shards so many keys go: half of [`MOST_SHARDS`] or more, and so many that their
+/// tables are four fifths full when all keys are there. Tables double; one that has just done so
+/// is half empty, and what is nowhere near in memory is slow to find.
+fn shards_for(most_keys: usize) -> usize {
+    let mut buckets: usize = 16;
+    while most_keys / (buckets / 5 * 4) >= MOST_SHARDS {
+        buckets *= 2;
+    }
+    (most_keys / (buckets / 5 * 4)).max(1)
 }
 
 #[cfg(test)]
@@ -309,6 +322,18 @@ mod tests {
         none.apply(&news(0, true, &[]), Moment::now());
         keep(&none, &used[0], 1, 0);
         assert_eq!(none.len(), 0);
+    }
+
+    #[test]
+    fn tables_are_well_filled_when_all_keys_are_there() {
+        for most_keys in [50_000, 100_000, 131_072, 250_000, 1_000_000, 1_100_000, 5_000_000] {
+            let shards = shards_for(most_keys);
+            let each = most_keys / shards;
+            let filled = each as f64 / each.next_power_of_two() as f64;
+            assert!((MOST_SHARDS / 2 - 2..MOST_SHARDS).contains(&shards), "{most_keys}: {shards}");
+            assert!((0.75..0.85).contains(&filled), "{most_keys}: {filled}");
+        }
+        assert_eq!([0, 1, 10].map(shards_for), [1, 1, 1]);
     }
 
     #[test]
