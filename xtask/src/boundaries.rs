@@ -19,6 +19,8 @@ enum Reach {
 struct Rule {
     package: &'static str,
     reach: Reach,
+    /// The package's features to look with. All of them, but for those that exist to let one in.
+    features: &'static [&'static str],
     /// Names of packages; each stands for its family too: `diesel` is also `diesel_migrations`.
     forbidden: &'static [&'static str],
     /// Proof that the look-up works at all: with a misspelt package or an empty answer, nothing
@@ -26,48 +28,59 @@ struct Rule {
     known: &'static [&'static str],
 }
 
+/// A forbidden crate must not hide behind a feature.
+const ALL: &[&str] = &["--all-features"];
+
 /// Server and service are judged by what they name, since storage is beneath them; the others by
 /// everything they are built with.
 const RULES: &[Rule] = &[
     Rule {
         package: "keyward-domain",
         reach: Reach::Tree,
+        features: ALL,
         forbidden: &["tokio", "diesel", "actix", "reqwest"],
         known: &["sha2"],
     },
     Rule {
         package: "keyward-api",
         reach: Reach::Tree,
+        features: ALL,
         forbidden: &["tokio", "diesel", "actix", "reqwest", "keyward-storage"],
         known: &["keyward-domain"],
     },
     Rule {
         package: "keyward-storage",
         reach: Reach::Tree,
+        features: ALL,
         forbidden: &["actix", "reqwest", "keyward-api"],
         known: &["diesel", "keyward-domain"],
     },
     Rule {
         package: "keyward-service",
         reach: Reach::Direct,
+        features: ALL,
         forbidden: &["actix", "reqwest", "keyward-api", "keyward-sdk"],
         known: &["keyward-storage", "keyward-domain"],
     },
     Rule {
         package: "keyward-server",
         reach: Reach::Direct,
+        features: ALL,
         forbidden: &["diesel", "keyward-storage", "keyward-sdk", "keyward-cli", "keyward-test-support"],
         known: &["keyward-service", "keyward-api"],
     },
     Rule {
         package: "keyward-sdk",
         reach: Reach::Tree,
+        // Its feature `actix` is for services that are built on it; nothing else may bring it.
+        features: &["--features", "tower"],
         forbidden: &["keyward-storage", "keyward-service", "keyward-server", "diesel", "actix"],
         known: &["reqwest", "keyward-api"],
     },
     Rule {
         package: "keyward-cli",
         reach: Reach::Tree,
+        features: ALL,
         forbidden: &["keyward-storage", "keyward-service", "keyward-server", "diesel", "actix"],
         known: &["keyward-sdk", "clap"],
     },
@@ -86,14 +99,14 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 }
 
 impl Rule {
-    /// What to ask cargo. For every target and feature: a forbidden crate must not hide in either.
+    /// What to ask cargo. For every target: a forbidden crate must not hide in one.
     fn question(&self) -> Vec<&'static str> {
-        let tree = ["tree", "-e", "normal", "--target", "all", "--all-features", "-p", self.package];
+        let tree = ["tree", "-e", "normal", "--target", "all", "-p", self.package];
         let depth: &[&str] = match self.reach {
             Reach::Direct => &["--depth", "1"],
             Reach::Tree => &[],
         };
-        [tree.as_slice(), depth, &["--prefix", "none", "--format", "{p}"]].concat()
+        [tree.as_slice(), self.features, depth, &["--prefix", "none", "--format", "{p}"]].concat()
     }
 
     fn faults(&self, seen: &BTreeSet<&str>) -> Vec<String> {
@@ -145,7 +158,7 @@ mod tests {
                         tokio v1.54.1 (*)\nserde_derive v1.0.229 (proc-macro)\n";
 
     fn faults_of(forbidden: &'static [&'static str], known: &'static [&'static str]) -> Vec<String> {
-        Rule { package: "keyward-sdk", reach: Reach::Tree, forbidden, known }.faults(&seen(TREE))
+        Rule { package: "keyward-sdk", reach: Reach::Tree, features: ALL, forbidden, known }.faults(&seen(TREE))
     }
 
     #[test]
@@ -175,7 +188,8 @@ mod tests {
     #[test]
     fn a_misspelt_forbidden_name_fails() {
         let locked = locked("[[package]]\nname = \"diesel\"\nversion = \"2.3.0\"\n");
-        let rule = |forbidden| Rule { package: "keyward-api", reach: Reach::Tree, forbidden, known: &[] };
+        let rule =
+            |forbidden| Rule { package: "keyward-api", reach: Reach::Tree, features: ALL, forbidden, known: &[] };
         assert_eq!(rule(&["diesel"]).misspelt(&locked), Vec::<String>::new());
         assert_eq!(rule(&["deisel"]).misspelt(&locked).len(), 1);
     }

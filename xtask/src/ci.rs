@@ -17,9 +17,15 @@ struct Step {
 /// In the order in which they run.
 const STEPS: &[Step] = &[
     Step { name: "format", command: "fmt --all --check", variables: &[] },
-    Step { name: "clippy", command: "clippy --workspace --all-targets -- -D warnings", variables: &[] },
+    Step { name: "clippy", command: "clippy --workspace --all-targets --all-features -- -D warnings", variables: &[] },
+    // As most who embed the SDK build it.
+    Step { name: "clippy without features", command: "clippy -p keyward-sdk -- -D warnings", variables: &[] },
     Step { name: "tests", command: "xtask test", variables: &[] },
-    Step { name: "docs", command: "doc --workspace --no-deps", variables: &[("RUSTDOCFLAGS", "-D warnings")] },
+    Step {
+        name: "docs",
+        command: "doc --workspace --no-deps --all-features",
+        variables: &[("RUSTDOCFLAGS", "-D warnings")],
+    },
     // Only errors are shown: the warnings tell of crates that come in two versions, at length.
     Step {
         name: "licenses and sources",
@@ -90,6 +96,6 @@ mod tests {
     #[test]
     fn a_step_is_shown_as_it_is_typed() {
         let docs = STEPS.iter().find(|step| step.name == "docs").unwrap();
-        assert_eq!(docs.typed(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --workspace --no-deps");
+        assert_eq!(docs.typed(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --workspace --no-deps --all-features");
     }
 }

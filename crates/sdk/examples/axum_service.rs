@@ -43,11 +43,11 @@ fn routes(keys: VerifierHandle) -> Router {
     let protect = ProtectLayer::new(&keys).realm("workspaces");
     let view = protect.clone().need_of(|request| the_workspace("workspace:read", request));
     let remove = protect.clone().need_of(|request| the_workspace("workspace:delete", request));
-    // A method with another need is a layer of its own; one layer over a whole router does for all.
-    let workspace = get(view_workspace).layer(view).merge(delete(delete_workspace).layer(remove));
+    // On the routes, not on the fallback beside them: a method that is not there stays a 405.
+    let workspace = get(view_workspace).route_layer(view).merge(delete(delete_workspace).route_layer(remove));
     Router::new()
         .route("/workspaces/{id}", workspace)
-        .route("/whoami", get(whoami).layer(protect))
+        .route("/whoami", get(whoami).route_layer(protect))
         .route("/healthz", get(|| async { StatusCode::OK }))
         .route("/readyz", get(readyz))
         .with_state(keys)

@@ -16,9 +16,6 @@ pub(super) const ID_DIGITS: usize = 10;
 /// The length of both prefixes.
 const PREFIX: usize = 4;
 
-/// The length of an id.
-pub(super) const LENGTH: usize = PREFIX + ID_DIGITS;
-
 /// The prefix that says what kind of key a text is. Changing one kills every key of that kind.
 pub(super) fn prefix(login_type: LoginType) -> &'static str {
     match login_type {
@@ -36,7 +33,7 @@ pub struct KeyId(Text);
 #[derive(Clone)]
 enum Text {
     /// A prefix and digits: ASCII.
-    Ours([u8; LENGTH]),
+    Ours([u8; KeyId::LENGTH]),
     /// What only a row can hold that somebody wrote by hand; never of the form of ours.
     Other(Box<str>),
 }
@@ -47,12 +44,14 @@ enum Text {
 pub struct InvalidKeyId;
 
 impl KeyId {
+    /// The length of every id of ours.
+    pub const LENGTH: usize = PREFIX + ID_DIGITS;
+
     /// Reads the bytes of an id.
-    #[inline]
-    pub(super) fn from_bytes(bytes: [u8; LENGTH]) -> Result<Self, InvalidKeyId> {
+    pub(super) fn from_bytes(bytes: [u8; Self::LENGTH]) -> Result<Self, InvalidKeyId> {
         let (head, digits) = bytes.split_at(PREFIX);
         let known = LoginType::ALL.into_iter().any(|login_type| prefix(login_type).as_bytes() == head);
-        if known && count_base62(digits) == ID_DIGITS { Ok(Self(Text::Ours(bytes))) } else { Err(InvalidKeyId) }
+        if known && all_base62(digits) { Ok(Self(Text::Ours(bytes))) } else { Err(InvalidKeyId) }
     }
 
     /// An id as a row holds it. One that no key of ours has is shown as it is; no text form of a
@@ -86,11 +85,9 @@ impl KeyId {
     }
 }
 
-/// How many of these are digits of base62. All are looked at, wherever the first wrong one is,
-/// which leaves the compiler free to look at many at once.
-#[inline]
-pub(super) fn count_base62(digits: &[u8]) -> usize {
-    digits.iter().map(|digit| usize::from(digit.is_ascii_alphanumeric())).sum()
+/// Are these digits of base62, all of them?
+pub(super) fn all_base62(digits: &[u8]) -> bool {
+    digits.iter().all(u8::is_ascii_alphanumeric)
 }
 
 impl FromStr for KeyId {

@@ -16,7 +16,7 @@ const SECRET_DIGITS: usize = 22;
 const CHECKSUM_DIGITS: usize = 6;
 
 /// The length of what the checksum is of: id, `-`, secret.
-const BODY: usize = id::LENGTH + 1 + SECRET_DIGITS;
+const BODY: usize = KeyId::LENGTH + 1 + SECRET_DIGITS;
 
 /// The scheme of the stored digests: 1 is SHA-256 of the whole text form. A new scheme gets a new
 /// number, and rows keep the one they were written with.
@@ -59,7 +59,7 @@ impl PlainKey {
     /// What is stored in its place.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of(&self.text)
+        Digest(Sha256::digest(self.text.as_bytes()).into())
     }
 }
 
@@ -74,8 +74,12 @@ impl fmt::Debug for PlainKey {
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    fn of(text: &str) -> Self {
-        Self(Sha256::digest(text.as_bytes()).into())
+    /// The digest of a text that has the length of a key. Whether it is of the form of one makes no
+    /// difference to who compares the digest with that of a key.
+    #[must_use]
+    #[inline]
+    pub fn of(text: &[u8; PresentedKey::LENGTH]) -> Self {
+        Self(Sha256::digest(text).into())
     }
 
     /// A digest as it was stored.
@@ -103,13 +107,6 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A text of the form of a key, as somebody presented it: not hashed yet, and not known to be right.
-#[derive(Clone)]
-pub struct KeyText<'a> {
-    id: KeyId,
-    text: &'a str,
-}
-
 /// A key that somebody presented, well formed but not yet known to be right.
 #[derive(Clone, Debug)]
 pub struct PresentedKey {
@@ -124,58 +121,24 @@ pub struct PresentedKey {
 #[error("not a key: wrong shape or checksum")]
 pub struct MalformedKey;
 
-impl<'a> KeyText<'a> {
-    /// Reads a key's text form.
-    ///
-    /// # Errors
-    /// [`MalformedKey`] when prefix, length, alphabet or checksum is wrong.
-    #[inline]
-    pub fn parse(text: &'a str) -> Result<Self, MalformedKey> {
-        // On the way of every request that a verifier judges: nothing here allocates.
-        let bytes: &[u8; BODY + CHECKSUM_DIGITS] = text.as_bytes().try_into().map_err(|_wrong_length| MalformedKey)?;
-        let (body, sum) = bytes.split_at(BODY);
-        let (id, secret) = body.split_first_chunk().ok_or(MalformedKey)?;
-        let id = KeyId::from_bytes(*id).map_err(|_malformed| MalformedKey)?;
-        let secret = secret.strip_prefix(b"-").ok_or(MalformedKey)?;
-        if id::count_base62(secret) != SECRET_DIGITS || number(sum) != Some(u64::from(crc32fast::hash(body))) {
-            return Err(MalformedKey);
-        }
-        Ok(Self { id, text })
-    }
-
-    /// The id it claims.
-    #[must_use]
-    pub fn id(&self) -> &KeyId {
-        &self.id
-    }
-
-    /// The digest of the whole text.
-    #[must_use]
-    #[inline]
-    pub fn digest(&self) -> Digest {
-        Digest::of(self.text)
-    }
-
-    /// The id and the digest; the text is let go.
-    #[must_use]
-    pub fn into_presented(self) -> PresentedKey {
-        PresentedKey { digest: self.digest(), id: self.id }
-    }
-}
-
-impl fmt::Debug for KeyText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-[redacted]", self.id)
-    }
-}
-
 impl PresentedKey {
+    /// The length of a key's text form.
+    pub const LENGTH: usize = BODY + CHECKSUM_DIGITS;
+
     /// Reads a key's text form, and hashes it.
     ///
     /// # Errors
     /// [`MalformedKey`] when prefix, length, alphabet or checksum is wrong.
     pub fn parse(text: &str) -> Result<Self, MalformedKey> {
-        KeyText::parse(text).map(KeyText::into_presented)
+        let bytes: &[u8; Self::LENGTH] = text.as_bytes().try_into().map_err(|_wrong_length| MalformedKey)?;
+        let (body, sum) = bytes.split_at(BODY);
+        let (id, secret) = body.split_first_chunk().ok_or(MalformedKey)?;
+        let id = KeyId::from_bytes(*id).map_err(|_malformed| MalformedKey)?;
+        let secret = secret.strip_prefix(b"-").ok_or(MalformedKey)?;
+        if !id::all_base62(secret) || checksum(body) != sum {
+            return Err(MalformedKey);
+        }
+        Ok(Self { id, digest: Digest::of(bytes) })
     }
 }
 
@@ -188,30 +151,6 @@ fn checksum(body: &[u8]) -> [u8; CHECKSUM_DIGITS] {
         rest /= 62;
     }
     digits
-}
-
-/// The number that digits of base62 write, at most ten of them; none if one is not a digit.
-///
-/// Reading the checksum that was presented is quicker than writing the right one: no division.
-fn number(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |number: u64, &digit| {
-        let value = VALUES.get(usize::from(digit)).copied().filter(|&value| value < 62)?;
-        Some(number * 62 + u64::from(value))
-    })
-}
-
-/// What each byte is worth as a digit; 62 if it is none.
-const VALUES: [u8; 256] = values();
-
-#[expect(clippy::indexing_slicing, reason = "done by the compiler, which would not compile an index out of range")]
-const fn values() -> [u8; 256] {
-    let mut values = [62; 256];
-    let mut value = 0;
-    while value < 62 {
-        values[BASE62[value as usize] as usize] = value;
-        value += 1;
-    }
-    values
 }
 
 /// Digits drawn without bias: bytes of 248 and more are thrown away, since 248 is 4 times 62.
@@ -246,15 +185,12 @@ mod tests {
         let presented = PresentedKey::parse(plain.expose()).unwrap();
         assert_eq!(&presented.id, plain.id());
         assert!(presented.digest.matches(&plain.digest()));
-        assert_eq!(format!("{:?}", KeyText::parse(plain.expose()).unwrap()), format!("{}-[redacted]", plain.id()));
     }
 
     #[test]
     fn the_checksum_is_crc_32_in_base62_with_zeros_in_front() {
         // CRC-32 of "123456789" is 0xCBF43926 = 3421780262, the check value of the standard.
         assert_eq!(&checksum(b"123456789"), b"3jZRME");
-        assert_eq!(number(b"3jZRME"), Some(0xCBF4_3926));
-        assert_eq!([number(b"zzzzzz"), number(b"3jZRM-"), number(b"")], [Some(62_u64.pow(6) - 1), None, Some(0)]);
     }
 
     #[test]

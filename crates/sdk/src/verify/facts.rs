@@ -6,19 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keyward_api::verifiers::{KeyFacts, LookUpResponse};
-use keyward_domain::key::{Digest, KeyText};
-use keyward_domain::{AllowList, KeyId, LoginType, Moment, Scope, Timestamp};
+use keyward_domain::key::{Digest, PresentedKey};
+use keyward_domain::{AllowList, KeyId, LoginType, Scope, Timestamp};
 use uuid::Uuid;
 
 use super::denied::Denied;
 use super::need::Need;
+use keyward_domain::Moment;
 
 /// What is remembered of a key. Small, and all that differs from key to key and is needed to judge
 /// lies in one piece: with a million keys each use finds it outside the processor's caches, and
 /// every further place would cost another wait.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub(super) id: KeyId,
+    pub(super) id: Id,
     pub(super) digest: Digest,
     /// When the key is over, by this machine's clock: what was left of it when the request was
     /// sent. The server read its own clock later, so this is never too late.
@@ -27,11 +28,15 @@ pub(super) struct Facts {
     pub(super) token_name: Box<str>,
     pub(super) owner: Arc<Owner>,
     pub(super) access: Arc<Access>,
+    pub(super) is_session: bool,
     /// The owner's, kept here too: see above.
     pub(super) owner_is_active: bool,
     /// Was it used since the memory last looked for something to forget?
     pub(super) used: AtomicBool,
 }
+
+/// A key's id, in place: comparing two needs no look elsewhere.
+pub(super) type Id = [u8; KeyId::LENGTH];
 
 /// The user of a key, shared by all keys of theirs that are remembered.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -52,19 +57,20 @@ pub(super) struct Access {
 
 impl Facts {
     /// Takes the facts out of an answer; none if they are not of a form that is known.
-    pub(super) fn of(answer: &LookUpResponse, told: &KeyFacts, key: &KeyText<'_>, sent: Moment) -> Option<Self> {
+    pub(super) fn of(answer: &LookUpResponse, told: &KeyFacts, presented: &PresentedKey, sent: Moment) -> Option<Self> {
         let left = told.key.expires_at.as_micros().saturating_sub(answer.now.as_micros());
         let grants = told.grants.iter().map(|scope| scope.parse().ok()).collect::<Option<Vec<Scope>>>()?;
         let allow_list = AllowList::from_stored(told.key.allow_list.iter().map(String::as_str)).ok()?;
         Some(Self {
             // A fact of another key is no answer to what was asked.
-            id: Some(key.id().clone()).filter(|id| id.as_str() == told.key.id)?,
-            digest: key.digest(),
+            id: id(&told.key.id).filter(|_| presented.id.as_str() == told.key.id)?,
+            digest: presented.digest,
             ends: sent.after(Duration::from_micros(u64::try_from(left).unwrap_or(0))),
             expires_at: told.key.expires_at,
             token_name: told.key.token_name.as_str().into(),
             owner: Arc::new(Owner { id: told.user.id, username: told.user.username.clone() }),
             access: Arc::new(Access { scopes: told.key.scopes.clone(), grants, allow_list }),
+            is_session: presented.id.login_type() == Some(LoginType::Password),
             owner_is_active: told.user.status == "active",
             used: AtomicBool::new(false),
         })
@@ -84,7 +90,7 @@ impl Facts {
 
     /// May a session that is over by these facts have slid since?
     pub(super) fn may_have_slid(&self, judged: &Result<(), Denied>) -> bool {
-        matches!(judged, Err(Denied::Expired(_))) && self.id.login_type() == Some(LoginType::Password)
+        matches!(judged, Err(Denied::Expired(_))) && self.is_session
     }
 
     /// Notes a use. Mostly it is noted already, and the line of memory is not written to.
@@ -93,6 +99,11 @@ impl Facts {
             self.used.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// The id that a text is; none if it has another length, as no key's has.
+pub(super) fn id(text: &str) -> Option<Id> {
+    text.as_bytes().try_into().ok()
 }
 
 impl Access {

@@ -8,14 +8,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use keyward_domain::key::Digest;
-use keyward_domain::{AllowList, Catalogue, Clock as _, KeyId, Moment, Scope, Scopes, SystemClock, Timestamp};
+use keyward_domain::{AllowList, Catalogue, Clock as _, Scope, Scopes, SystemClock, Timestamp};
 use uuid::Uuid;
 
 use super::denied::Denied;
-use super::facts::{Access, Facts, Owner};
+use super::facts::{self, Access, Facts, Id, Owner};
 use super::need::Need;
 use super::verified::Verified;
 use crate::error::{ApiError, Error};
+use keyward_domain::Moment;
 
 /// How long a key lives unless it is said.
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -32,6 +33,8 @@ pub struct MockVerifier {
 #[derive(Debug, Default)]
 struct State {
     keys: HashMap<SecretText, Known>,
+    /// How many were added, for the next id.
+    added: u32,
     suspended: HashSet<String>,
     unavailable: bool,
 }
@@ -49,7 +52,7 @@ impl fmt::Debug for SecretText {
 /// What the facts of a key are made of, at each use.
 #[derive(Debug)]
 struct Known {
-    id: KeyId,
+    id: Id,
     token_name: String,
     owner: Arc<Owner>,
     access: Arc<Access>,
@@ -160,8 +163,9 @@ impl MockVerifier {
             Some(known) => Arc::clone(&known.owner),
             None => Arc::new(Owner { id: Uuid::new_v4(), username: key.user }),
         };
+        state.added = (state.added + 1) % 1_000_000;
         let known = Known {
-            id: KeyId::from_stored(format!("kwd_mock{:06}", state.keys.len() % 1_000_000)),
+            id: facts::id(&format!("kwd_mock{:06}", state.added)).unwrap_or_default(),
             token_name: key.token_name,
             owner,
             access,
@@ -212,13 +216,14 @@ impl MockVerifier {
         }
         let known = state.keys.get(&SecretText(token.to_owned())).ok_or(Denied::Invalid)?;
         let facts = Facts {
-            id: known.id.clone(),
+            id: known.id,
             digest: Digest::from_bytes([0; 32]),
             ends: known.ends,
             expires_at: known.expires_at,
             token_name: known.token_name.as_str().into(),
             owner: Arc::clone(&known.owner),
             access: Arc::clone(&known.access),
+            is_session: false,
             owner_is_active: !state.suspended.contains(&known.owner.username),
             used: AtomicBool::new(false),
         };

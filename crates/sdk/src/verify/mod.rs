@@ -20,6 +20,16 @@
 //! }
 //! # }
 //! ```
+//!
+//! # In a web service
+//!
+//! With the feature `actix` there is a middleware and an extractor for actix-web (module `actix`),
+//! with `tower` a layer for tower and axum (module `tower`). They answer as RFC 6750 says.
+//!
+//! # In a test
+//!
+//! Have your code take a [`VerifierHandle`], and give it a [`VerifierHandle::mock`]: it needs no
+//! server, and judges the keys you put in by the same code.
 
 #[cfg(feature = "actix")]
 pub mod actix;

@@ -3,9 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hashbrown::HashTable;
-use keyward_domain::KeyId;
 
-use super::facts::Facts;
+use super::facts::{Facts, Id};
 
 /// How many keys in use are passed over in search of one to forget. A bound, so that no look for
 /// room is long.
@@ -41,8 +40,13 @@ impl Table {
         self.facts.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.facts.len()
+    }
+
     #[inline]
-    pub(super) fn get(&self, hash: u64, id: &KeyId) -> Option<&Arc<Facts>> {
+    pub(super) fn get(&self, hash: u64, id: &Id) -> Option<&Arc<Facts>> {
         self.facts.find(hash, |facts| facts.id == *id)
     }
 
@@ -51,7 +55,7 @@ impl Table {
         self.facts.insert_unique(hash, facts, hasher);
     }
 
-    pub(super) fn remove(&mut self, hash: u64, id: &KeyId) -> Option<Arc<Facts>> {
+    pub(super) fn remove(&mut self, hash: u64, id: &Id) -> Option<Arc<Facts>> {
         self.facts.find_entry(hash, |facts| facts.id == *id).ok().map(|entry| entry.remove().0)
     }
 

@@ -20,7 +20,7 @@
 //! # #[expect(dead_code)]
 //! # fn routes(client: keyward_sdk::Client) -> Router {
 //! let protect = ProtectLayer::new(Verifier::start(&client, "orders"));
-//! Router::new().route("/workspaces/{id}", get(view).layer(protect.need_of(the_workspace)))
+//! Router::new().route("/workspaces/{id}", get(view).route_layer(protect.need_of(the_workspace)))
 //! # }
 //! ```
 

@@ -27,7 +27,8 @@ impl Verified {
     /// The key's id, such as `kwd_a1B2c3D4e5`: safe to log.
     #[must_use]
     pub fn key_id(&self) -> &str {
-        self.facts.id.as_str()
+        // Made of a text, so that it is one.
+        std::str::from_utf8(&self.facts.id).unwrap_or_default()
     }
 
     /// The token's name; empty for a session.

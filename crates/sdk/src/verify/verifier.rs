@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keyward_api::verifiers::{LookUpKey, LookUpRequest, LookUpResponse};
-use keyward_domain::key::KeyText;
+use keyward_domain::key::PresentedKey;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
@@ -119,11 +119,10 @@ impl Verifier {
     /// # Errors
     /// [`Denied`] says why it is not accepted.
     pub async fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
-        let key = KeyText::parse(token).map_err(|_malformed| Denied::Invalid)?;
-        match self.shared.recall(&key, need) {
+        match self.shared.recall(token, need) {
             Some(judged) => judged,
             // Apart, since a request is large, and the room for it would be part of every future.
-            None => Box::pin(self.shared.ask(token, &key, need)).await,
+            None => Box::pin(self.shared.ask(token, need)).await,
         }
     }
 
@@ -154,8 +153,8 @@ impl Verifier {
     /// [`Denied::Invalid`] when the answer knows no such key.
     #[doc(hidden)]
     pub fn learn(&self, token: &str, answer: &LookUpResponse) -> Result<(), Denied> {
-        let key = KeyText::parse(token).map_err(|_malformed| Denied::Invalid)?;
-        self.shared.learn(&key, answer, Moment::now()).map(drop)
+        let presented = PresentedKey::parse(token).map_err(|_malformed| Denied::Invalid)?;
+        self.shared.learn(&presented, answer, Moment::now()).map(drop)
     }
 }
 
@@ -173,9 +172,9 @@ impl Shared {
     /// A lease that is read after the look-up could be a newer one than what was found. A clock
     /// that is read before the look-up would not see that this thread was stopped in between. So
     /// one reading of each is enough, in this order and no other.
-    fn recall(&self, key: &KeyText<'_>, need: &Need) -> Option<Result<Verified, Denied>> {
+    fn recall(&self, token: &str, need: &Need) -> Option<Result<Verified, Denied>> {
         let lease = self.memory.lease();
-        let found = self.memory.get(key);
+        let found = self.memory.get(token);
         let now = Moment::now();
         if now >= lease {
             return None;
@@ -194,21 +193,23 @@ impl Shared {
     }
 
     /// Asks the server for the facts, and remembers them.
-    async fn ask(&self, token: &str, key: &KeyText<'_>, need: &Need) -> Result<Verified, Denied> {
+    async fn ask(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
+        // What cannot be a key costs no request.
+        let presented = PresentedKey::parse(token).map_err(|_malformed| Denied::Invalid)?;
         let unavailable = |error: Error| Denied::Unavailable(Box::new(error));
         let sent = Moment::now();
         let request = LookUpRequest { key: token.to_owned() };
         let call = Call::<LookUpKey>::new(&[]).and_then(|call| call.body(&request));
         let call = call.map_err(|error| unavailable(error.into()))?.timeout(self.timeout);
         let answer = self.client.call(call).await.map_err(unavailable)?.value;
-        let facts = self.learn(key, &answer, sent)?;
+        let facts = self.learn(&presented, &answer, sent)?;
         facts.judge(need, Moment::now())?;
         Ok(Verified::new(facts))
     }
 
-    fn learn(&self, key: &KeyText<'_>, answer: &LookUpResponse, sent: Moment) -> Result<Arc<Facts>, Denied> {
+    fn learn(&self, presented: &PresentedKey, answer: &LookUpResponse, sent: Moment) -> Result<Arc<Facts>, Denied> {
         let told = answer.facts.as_ref().ok_or(Denied::Invalid)?;
-        let facts = Facts::of(answer, told, key, sent).ok_or(Denied::Invalid)?;
+        let facts = Facts::of(answer, told, presented, sent).ok_or(Denied::Invalid)?;
         Ok(self.memory.keep(answer, facts))
     }
 

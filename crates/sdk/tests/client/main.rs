@@ -8,3 +8,4 @@ mod lists;
 mod requests;
 mod retries;
 mod server;
+mod verifier;

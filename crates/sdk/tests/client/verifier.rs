@@ -1,0 +1,54 @@
+//! A verifier and a server that fails, or says nothing at all.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use keyward_sdk::Client;
+use keyward_sdk::verify::{Denied, Need, Verifier};
+
+use crate::server::{Answer, Server, TOKEN, ok, unavailable};
+
+/// Of the right form, and nobody's.
+const KEY: &str = "kwd_0000000000-000000000000000000000023WGTJ";
+
+fn news(lease_ms: u64) -> Answer {
+    let start = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+    ok(&format!(r#"{{"start":"{start}","lease_ms":{lease_ms},"change":0,"reset":true,"keys":[]}}"#))
+}
+
+#[tokio::test]
+async fn a_poll_that_fails_is_repeated_soon() {
+    let server = Server::start([Answer::HangUp, unavailable(), news(60_000)]);
+    let began = Instant::now();
+    let verifier = Verifier::start(&server.client(), "orders");
+    assert!(!verifier.is_connected() && !verifier.holds_lease());
+    while !verifier.holds_lease() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(began.elapsed() < Duration::from_millis(450), "20 ms and 40 ms after the failures: {:?}", began.elapsed());
+    assert!(verifier.is_connected(), "whatever happens to the polls that follow, it holds a lease");
+}
+
+#[tokio::test]
+async fn without_a_lease_a_verifier_is_connected_and_asks_calmly() {
+    let server = Server::start([news(0), news(0), news(0)]);
+    let verifier = Verifier::start(&server.client(), "orders");
+    while !verifier.is_connected() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!verifier.holds_lease());
+    assert_eq!(server.seen().len(), 1, "the next poll comes half a second later");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_not_waited_for_longer_than_was_said() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = Client::builder(format!("http://{}", silent.local_addr().unwrap())).token(TOKEN).build().unwrap();
+    let verifier = Verifier::builder(&client, "orders").timeout(Duration::from_millis(50)).start();
+    let began = Instant::now();
+    match verifier.verify(KEY, &Need::nothing()).await {
+        Err(Denied::Unavailable(error)) => assert!(error.to_string().contains("in time"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
