@@ -131,15 +131,20 @@ impl Service {
         start: Option<Uuid>,
         acknowledged: u64,
     ) -> Result<News, Error> {
-        self.heed_changes_from_outside().await;
         let verifiers = &self.inner.verifiers;
-        if start != Some(verifiers.start()) && !verifiers.lease().is_zero() {
+        let exclusive = self.inner.store.is_exclusive();
+        if exclusive && start != Some(verifiers.start()) {
             // Known to the next server before it is given by this one.
-            let millis = i64::try_from(verifiers.lease().as_millis()).unwrap_or(i64::MAX);
+            let millis = verifiers.lease_millis();
             let work = move |conn: &mut Conn<'_>| keyward_storage::verifiers::note_lease(conn, millis);
             self.change(Lane::Normal, Touched::Nothing, work).await?;
         }
-        Ok(verifiers.poll(id, name, start, acknowledged, self.now()).await)
+        // On the list first, and then the log: see `verifiers::peers`.
+        let stay = if exclusive { None } else { self.be_listed().await? };
+        // The request has come in: what was changed before it is told in its answer.
+        self.catch_up().await?;
+        let may_grant = || exclusive || (stay.is_some() && stay == self.inner.peers.stay());
+        Ok(verifiers.poll(id, name, start, acknowledged, self.now(), may_grant).await)
     }
 
     /// Tells a verifier the facts of a key that was presented to it. It is a use of the key.
@@ -147,7 +152,7 @@ impl Service {
     /// # Errors
     /// When the database fails.
     pub async fn look_up_for_verifier(&self, text: &str) -> Result<LookedUp, Error> {
-        self.heed_changes_from_outside().await;
+        self.catch_up().await?;
         // Before the facts are read: what changes later is not in them.
         let change = self.inner.verifiers.latest();
         let found = self.facts(std::iter::once(text), Lane::Normal).await?.into_iter().next().flatten();

@@ -23,6 +23,10 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// SQLite, where there is one writer anyway, it reads on its own and goes to the head of the queue.
 const URGENT_CONNECTIONS: u32 = 1;
 
+/// Connections to PostgreSQL that only the log of changes is read on: leases are renewed however
+/// busy the server is.
+const NEWS_CONNECTIONS: u32 = 1;
+
 /// Which queue a use case stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
@@ -30,6 +34,9 @@ pub enum Lane {
     Normal,
     /// Past all others, for ending keys.
     Urgent,
+    /// What embedded verifiers must be told. On SQLite there is no such thing to read, and this is
+    /// the same as [`Lane::Normal`].
+    News,
 }
 
 /// The database of a running server. Cheap to clone.
@@ -45,7 +52,23 @@ struct Inner {
 
 enum Pools {
     Sqlite { readers: Gate<SqlitePool>, urgent_reader: Gate<SqlitePool>, writer: Gate<SqlitePool>, watch: Watch },
-    Postgres { all: Gate<PgPool>, urgent: Gate<PgPool> },
+    Postgres(PgGates),
+}
+
+struct PgGates {
+    all: Gate<PgPool>,
+    urgent: Gate<PgPool>,
+    news: Gate<PgPool>,
+}
+
+impl PgGates {
+    fn of(&self, lane: Lane) -> &Gate<PgPool> {
+        match lane {
+            Lane::Normal => &self.all,
+            Lane::Urgent => &self.urgent,
+            Lane::News => &self.news,
+        }
+    }
 }
 
 /// A pool, and a queue before it, so that no thread is taken up by waiting.
@@ -64,7 +87,7 @@ impl<P: Clone> Gate<P> {
     async fn enter(&self, lane: Lane) -> Result<(P, OwnedSemaphorePermit), StoreError> {
         let enter = async {
             let _next = match lane {
-                Lane::Normal => Some(self.next.acquire().await?),
+                Lane::Normal | Lane::News => Some(self.next.acquire().await?),
                 Lane::Urgent => None,
             };
             Arc::clone(&self.places).acquire_owned().await
@@ -81,7 +104,7 @@ impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.inner.pools {
             Pools::Sqlite { .. } => "Store(SQLite)",
-            Pools::Postgres { .. } => "Store(PostgreSQL)",
+            Pools::Postgres(_) => "Store(PostgreSQL)",
         })
     }
 }
@@ -113,11 +136,13 @@ impl Store {
                 let mut conn = diesel::PgConnection::establish(&pool::bounded(uri))
                     .map_err(|error| StoreError::Connect(Box::new(error)))?;
                 migrate::postgres(&mut conn)?;
-                let pools = Pools::Postgres {
-                    all: Gate::new(pool::postgres(uri, POSTGRES_CONNECTIONS)?, POSTGRES_CONNECTIONS),
-                    urgent: Gate::new(pool::postgres(uri, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
+                let gate = |size| Ok::<_, StoreError>(Gate::new(pool::postgres(uri, size)?, size));
+                let gates = PgGates {
+                    all: gate(POSTGRES_CONNECTIONS)?,
+                    urgent: gate(URGENT_CONNECTIONS)?,
+                    news: gate(NEWS_CONNECTIONS)?,
                 };
-                Ok(Self { inner: Arc::new(Inner { pools, _lock: None }) })
+                Ok(Self { inner: Arc::new(Inner { pools: Pools::Postgres(gates), _lock: None }) })
             }
         }
     }
@@ -137,10 +162,7 @@ impl Store {
                 let gate = if lane == Lane::Urgent { urgent_reader } else { readers };
                 run(gate, lane, move |conn| work(&mut Conn::Sqlite(conn))).await
             }
-            Pools::Postgres { all, urgent } => {
-                let gate = if lane == Lane::Urgent { urgent } else { all };
-                run(gate, lane, move |conn| work(&mut Conn::Postgres(conn))).await
-            }
+            Pools::Postgres(gates) => run(gates.of(lane), lane, move |conn| work(&mut Conn::Postgres(conn))).await,
         }
     }
 
@@ -169,9 +191,8 @@ impl Store {
                 })
                 .await
             }
-            Pools::Postgres { all, urgent } => {
-                let gate = if lane == Lane::Urgent { urgent } else { all };
-                run(gate, lane, move |conn| {
+            Pools::Postgres(gates) => {
+                run(gates.of(lane), lane, move |conn| {
                     let _afterwards = Afterwards(Some(afterwards));
                     conn.transaction(|conn| work(&mut Conn::Postgres(conn)).map_err(Abort::UseCase))
                         .map_err(Abort::into_error)
@@ -223,7 +244,7 @@ impl Store {
     pub async fn execute_raw(&self, sql: String) -> Result<(), StoreError> {
         match &self.inner.pools {
             Pools::Sqlite { writer, .. } => run(writer, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
-            Pools::Postgres { all, .. } => run(all, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
+            Pools::Postgres(gates) => run(&gates.all, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
         }
     }
 }
