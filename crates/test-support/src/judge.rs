@@ -2,14 +2,16 @@
 //! judgement a line out.
 
 use std::env;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use keyward_sdk::Client;
 use keyward_sdk::verify::{Denied, Need, Verifier};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
-use tokio::runtime::{Builder, Handle};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
 
 /// The name of the verifier that a process is to be. Where it is not set, the process is no judge.
 const NAME: &str = "KEYWARD_JUDGE";
@@ -29,7 +31,7 @@ pub struct Judge {
     child: Child,
     address: SocketAddr,
     /// Whatever else it says has somewhere to go: the harness of tests ends when it has not.
-    _words: BufReader<ChildStdout>,
+    _words: io::BufReader<ChildStdout>,
 }
 
 impl Judge {
@@ -47,7 +49,7 @@ impl Judge {
             .stdout(Stdio::piped())
             .spawn()
             .expect("this program once more");
-        let mut words = BufReader::new(child.stdout.take().expect("its output"));
+        let mut words = io::BufReader::new(child.stdout.take().expect("its output"));
         // A test's process says more before.
         let address = words
             .by_ref()
@@ -101,34 +103,35 @@ pub fn judge_if_asked() {
     let client = Client::builder(setting("KEYWARD_URL")).token(setting("KEYWARD_TOKEN")).build().expect("a client");
     // More than one thread, as a service has: what judges and what is told of changes run at once.
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let verifier = {
-        let _entered = runtime.enter();
-        Verifier::start(&client, &name)
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("its address");
-    // Straight to the pipe: the harness of tests keeps what is printed.
-    writeln!(io::stdout(), "{AT}{address}").expect("whoever started it");
-    std::thread::spawn(|| {
-        let _parting_words = io::stdin().read_to_end(&mut Vec::new());
-        std::process::exit(0);
+    runtime.block_on(async {
+        let verifier = Verifier::start(&client, &name);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        // Straight to the pipe: the harness of tests keeps what is printed.
+        writeln!(io::stdout(), "{AT}{address}").expect("whoever started it");
+        std::thread::spawn(|| {
+            let _parting_words = io::stdin().read_to_end(&mut Vec::new());
+            std::process::exit(0);
+        });
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            tokio::spawn(judge(stream, verifier.clone()));
+        }
     });
-    for stream in listener.incoming().flatten() {
-        let (verifier, runtime) = (verifier.clone(), runtime.handle().clone());
-        std::thread::spawn(move || judge(&stream, &verifier, &runtime));
-    }
 }
 
 /// Judges key after key, until the connection ends.
-fn judge(mut stream: &TcpStream, verifier: &Verifier, runtime: &Handle) -> io::Result<()> {
+async fn judge(mut stream: TcpStream, verifier: Verifier) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    for key in BufReader::new(stream).lines() {
-        let answer = match runtime.block_on(verifier.verify(&key?, &Need::nothing())) {
+    let (keys, mut answers) = stream.split();
+    let mut keys = BufReader::new(keys).lines();
+    while let Some(key) = keys.next_line().await? {
+        let answer = match verifier.verify(&key, &Need::nothing()).await {
             Ok(_) => format!("{ACCEPTED}\n"),
             Err(error @ Denied::Unavailable(_)) => format!("{UNAVAILABLE} {error}\n"),
             Err(denied) => format!("denied {denied}\n"),
         };
-        stream.write_all(answer.as_bytes())?;
+        answers.write_all(answer.as_bytes()).await?;
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ on_both! {
     fn none_is_accepted_after_the_204(stage: Stage) {
         let all: Vec<_> = (0..200).map(|_| stage.expire_undisturbed()).collect();
         report(&stage, "undisturbed", &all, Duration::ZERO);
-        all_accounted_for(&stage, &all, 0);
+        all_accounted_for(&all, 0);
         // One that gets no turn on a busy machine lapses rightly.
         let told = all.iter().filter(|expired| expired.lapsed == 0).count();
         assert!(told >= 180, "only {told} of 200 expires were confirmed by every verifier");
@@ -65,23 +65,23 @@ on_both! {
             })
             .collect();
         report(&stage, "one frozen", &all, LEASE);
-        all_accounted_for(&stage, &all, 1);
+        all_accounted_for(&all, 1);
         works_again(&mut stage);
     }
 
     fn none_is_accepted_by_a_verifier_that_was_cut_off(stage: Stage) {
         let refused: Vec<_> = (0..10).map(|_| stage.expire_while_cut_off()).collect();
         report(&stage, "one cut off", &refused, LEASE);
-        all_accounted_for(&stage, &refused, 1);
+        all_accounted_for(&refused, 1);
         works_again(&mut stage);
         let swallowed: Vec<_> = (0..10).map(|_| stage.expire_while_swallowed()).collect();
         report(&stage, "one in a black hole", &swallowed, LEASE);
-        all_accounted_for(&stage, &swallowed, 1);
+        all_accounted_for(&swallowed, 1);
         works_again(&mut stage);
         // It connects again, in time or not.
         let cut: Vec<_> = (0..20).map(|_| stage.expire_and_cut()).collect();
         report(&stage, "one reset", &cut, LEASE);
-        all_accounted_for(&stage, &cut, 0);
+        all_accounted_for(&cut, 0);
         works_again(&mut stage);
     }
 
@@ -97,10 +97,8 @@ on_both! {
         }
         println!("{before} of {} expires succeeded before the kill", all.len());
         for _ in 0..3 {
-            if stage.gives_leases() {
-                all.push(stage.expire_and_kill_behind_the_barrier());
-                works_again(&mut stage);
-            }
+            all.push(stage.expire_and_kill_behind_the_barrier());
+            works_again(&mut stage);
         }
         report(&stage, "server killed", &all, LEASE);
     }
@@ -134,12 +132,11 @@ fn report(stage: &Stage, what: &str, all: &[Expired], limit: Duration) {
 }
 
 /// Every verifier was heard or waited for, and at least so many were waited for until their lease
-/// had run out. Without leases nobody has to be.
+/// had run out.
 #[track_caller]
-fn all_accounted_for(stage: &Stage, all: &[Expired], lapsed: u64) {
-    let (verifiers, lapsed) = if stage.gives_leases() { (2, lapsed) } else { (0, 0) };
+fn all_accounted_for(all: &[Expired], lapsed: u64) {
     for expired in all {
-        assert_eq!(expired.confirmed + expired.lapsed, verifiers, "{expired:?}");
+        assert_eq!(expired.confirmed + expired.lapsed, 2, "{expired:?}");
         assert!(expired.lapsed >= lapsed, "{expired:?}");
     }
 }
@@ -149,7 +146,6 @@ fn all_accounted_for(stage: &Stage, all: &[Expired], lapsed: u64) {
 #[track_caller]
 fn works_again(stage: &mut Stage) {
     let all: Vec<_> = (0..3).map(|_| stage.expire_undisturbed()).collect();
-    all_accounted_for(stage, &all, 0);
-    let expected = if stage.gives_leases() { 2 } else { 0 };
-    assert!(all.iter().any(|expired| expired.confirmed == expected), "{all:?}");
+    all_accounted_for(&all, 0);
+    assert!(all.iter().any(|expired| expired.confirmed == 2), "{all:?}");
 }

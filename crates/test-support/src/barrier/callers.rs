@@ -1,4 +1,7 @@
 //! Who uses the key: connections that do nothing else.
+//!
+//! One thread serves all the connections through a door. A thread for each would be twelve times as
+//! many as this machine may have processors, and an expire would wait for its turn among them.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -44,10 +47,10 @@ impl fmt::Display for Way {
     }
 }
 
-/// The connections, each on a thread of its own. They end when dropped.
+/// The connections. They end when dropped.
 #[derive(Debug)]
 pub(super) struct Callers {
-    doors: Vec<Door>,
+    names: Vec<String>,
     turn: Arc<Turn>,
 }
 
@@ -65,19 +68,23 @@ struct State {
 }
 
 impl Callers {
-    /// A connection for each entry.
-    pub(super) fn start(doors: Vec<Door>) -> Self {
+    /// A thread for each group of doors, with a connection to each of them.
+    pub(super) fn start(groups: Vec<Vec<Door>>) -> Self {
+        let names = groups.iter().flatten().map(|door| door.name.clone()).collect();
         let turn = Arc::new(Turn::default());
-        for (connection, door) in doors.iter().cloned().enumerate() {
+        let mut first = 0;
+        for group in groups {
             let turn = Arc::clone(&turn);
-            std::thread::spawn(move || call(connection, &door, &turn));
+            let connections: Vec<_> = (first..).zip(group).map(|(number, door)| Connection { number, door, wire: None }).collect();
+            first += connections.len();
+            std::thread::spawn(move || call(connections, &turn));
         }
-        Self { doors, turn }
+        Self { names, turn }
     }
 
     /// Uses the key on every connection, and returns when it was accepted on each.
     pub(super) fn present(&self, key: &str) -> Arc<Round> {
-        let round = Arc::new(Round::new(key, self.doors.iter().map(|door| door.name.clone())));
+        let round = Arc::new(Round::new(key, self.names.iter().cloned()));
         self.turn.set(|state| state.round = Some(Arc::clone(&round)));
         round.await_use();
         round
@@ -102,6 +109,12 @@ impl Turn {
         self.changed.notify_all();
     }
 
+    /// Is this key still in use?
+    fn is(&self, round: &Arc<Round>) -> bool {
+        let state = self.state();
+        !state.ended && state.round.as_ref().is_some_and(|current| Arc::ptr_eq(current, round))
+    }
+
     /// The key that is in use, as soon as there is one; none at the end.
     fn round(&self) -> Option<Arc<Round>> {
         let waits = |state: &mut State| state.round.is_none() && !state.ended;
@@ -114,52 +127,83 @@ impl Turn {
     }
 }
 
-/// Uses key after key, flat out.
-fn call(connection: usize, door: &Door, turn: &Turn) {
-    let mut wire = None;
+/// A connection, made again when it has broken.
+#[derive(Debug)]
+struct Connection {
+    number: usize,
+    door: Door,
+    wire: Option<Wire>,
+}
+
+/// Uses key after key, flat out: while one answer is read, the other calls are on their way.
+fn call(mut connections: Vec<Connection>, turn: &Turn) {
     while let Some(round) = turn.round() {
-        let began = Instant::now();
-        match use_once(&mut wire, door, &round.key) {
-            Ok(judged) => round.note(connection, began, judged),
-            // The other end is being killed, or started again.
-            Err(_) => {
-                wire = None;
-                std::thread::sleep(PAUSE);
+        let mut sent: Vec<_> = connections.iter_mut().map(|connection| connection.send(&round.key)).collect();
+        while turn.is(&round) {
+            for (connection, sent) in connections.iter_mut().zip(&mut sent) {
+                connection.receive(sent.take(), &round);
+                *sent = connection.send(&round.key);
             }
+        }
+        for (connection, sent) in connections.iter_mut().zip(sent) {
+            connection.receive(sent, &round);
         }
     }
 }
 
-fn use_once(wire: &mut Option<Wire>, door: &Door, key: &str) -> io::Result<Judged> {
-    let wire = match wire {
-        Some(wire) => wire,
-        None => {
-            let address = *door.address.lock().unwrap_or_else(PoisonError::into_inner);
-            wire.insert(Wire::connect(address)?)
+impl Connection {
+    /// Begins a call. Says when it began; none if nobody is there.
+    fn send(&mut self, key: &str) -> Option<Instant> {
+        let began = Instant::now();
+        if let Err(_gone) = self.try_send(key) {
+            // The other end is being killed, or started again.
+            self.wire = None;
+            std::thread::sleep(PAUSE);
+            return None;
         }
-    };
-    match &door.way {
-        Way::Request => {
-            let answer = wire.call(&request("GET", "/api/v2/users/me", key, ""))?;
-            Ok(match answer.status {
-                200 => Judged::Accepted,
-                401 => Judged::Denied,
-                _ => Judged::Unavailable,
-            })
+        Some(began)
+    }
+
+    /// Takes down what the call came to.
+    fn receive(&mut self, began: Option<Instant>, round: &Round) {
+        let (Some(wire), Some(began)) = (&mut self.wire, began) else { return };
+        match self.door.way.judgement(wire) {
+            Ok(judged) => round.note(self.number, began, judged),
+            Err(_gone) => self.wire = None,
         }
-        Way::Question(asker) => {
-            let body = format!(r#"{{"key":"{key}"}}"#);
-            let answer = wire.call(&request("POST", "/api/v2/keys/verify", asker, &body))?;
-            Ok(match answer.status {
-                200 if answer.text.contains(r#""valid":true"#) => Judged::Accepted,
-                200 => Judged::Denied,
-                _ => Judged::Unavailable,
-            })
+    }
+
+    fn try_send(&mut self, key: &str) -> io::Result<()> {
+        let wire = match &mut self.wire {
+            Some(wire) => wire,
+            none => {
+                let address = *self.door.address.lock().unwrap_or_else(PoisonError::into_inner);
+                none.insert(Wire::connect(address)?)
+            }
+        };
+        match &self.door.way {
+            Way::Request => wire.send(&request("GET", "/api/v2/users/me", key, "")),
+            Way::Question(asker) => {
+                wire.send(&request("POST", "/api/v2/keys/verify", asker, &format!(r#"{{"key":"{key}"}}"#)))
+            }
+            Way::Line => wire.send_line(key),
         }
-        Way::Line => {
-            wire.send_line(key)?;
-            Ok(read_judgement(&wire.line()?))
+    }
+}
+
+impl Way {
+    /// Reads the answer to a call.
+    fn judgement(&self, wire: &mut Wire) -> io::Result<Judged> {
+        if let Self::Line = self {
+            return Ok(read_judgement(&wire.line()?));
         }
+        let answer = wire.answer()?;
+        Ok(match (self, answer.status) {
+            (Self::Question(_), 200) if !answer.text.contains(r#""valid":true"#) => Judged::Denied,
+            (_, 200) => Judged::Accepted,
+            (Self::Request, 401) => Judged::Denied,
+            _ => Judged::Unavailable,
+        })
     }
 }
 

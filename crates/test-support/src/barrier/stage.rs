@@ -93,12 +93,12 @@ impl Stage {
             let index = index % servers.len();
             Door { name: format!("server {index}, {way}"), address: Arc::clone(&servers[index].address), way }
         });
-        let to_judges = judges.iter().zip(NAMES).flat_map(|(judge, name)| {
+        let to_judges = judges.iter().zip(NAMES).map(|(judge, name)| {
             let door =
                 Door { name: format!("judge {name}"), address: Arc::new(Mutex::new(judge.address())), way: Way::Line };
-            std::iter::repeat_n(door, CONNECTIONS)
+            vec![door; CONNECTIONS]
         });
-        let callers = Callers::start(to_servers.chain(to_judges).collect());
+        let callers = Callers::start(std::iter::once(to_servers.collect()).chain(to_judges).collect());
         let stage = Self { callers, judges, proxies, servers, program: program.to_owned(), owner, turn: 0, database };
         stage.await_leases();
         stage
@@ -108,12 +108,6 @@ impl Stage {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.database.backend
-    }
-
-    /// Does a server give leases on this database?
-    #[must_use]
-    pub fn gives_leases(&self) -> bool {
-        self.database.backend == Backend::Sqlite
     }
 
     /// Makes a key, and uses it through every door until it is accepted there.
@@ -143,9 +137,6 @@ impl Stage {
 
     /// Waits until each verifier has a lease, and knows all changes.
     pub fn await_leases(&self) {
-        if !self.gives_leases() {
-            return;
-        }
         let deadline = Instant::now() + PATIENCE;
         loop {
             let known: Vec<Value> = (0..self.servers.len())
