@@ -75,7 +75,8 @@ impl Callers {
         let mut first = 0;
         for group in groups {
             let turn = Arc::clone(&turn);
-            let connections: Vec<_> = (first..).zip(group).map(|(number, door)| Connection { number, door, wire: None }).collect();
+            let connections: Vec<_> =
+                (first..).zip(group).map(|(number, door)| Connection { number, door, wire: None }).collect();
             first += connections.len();
             std::thread::spawn(move || call(connections, &turn));
         }
