@@ -9,25 +9,32 @@
 )]
 
 mod app;
+pub mod barrier;
 pub mod bench;
 mod clock;
 mod contents;
 mod database;
 mod http;
+mod judge;
 mod new_app;
 mod nginx;
 mod postgres;
 mod process;
+mod proxy;
 mod seed;
+mod wire;
 
 pub use app::{PASSWORD, Person, TestApp};
 pub use clock::ManualClock;
 pub use contents::Contents;
 pub use database::{Backend, TestDatabase};
 pub use http::{Answer, Http};
+pub use judge::{Judge, judge_if_asked};
 pub use new_app::NewApp;
 pub use nginx::Nginx;
 pub use process::ServerProcess;
+pub use proxy::TcpProxy;
+pub use wire::{Wire, WireAnswer, request};
 
 /// Runs an async test body against a new server on the given database. Without PostgreSQL a test
 /// of it is left out, loudly; with `CI=true` it fails.

@@ -1,8 +1,15 @@
 //! The server as a process of its own, to be killed.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::app::PASSWORD;
+use crate::wire::{Wire, request};
 
 /// A running `keyward-server`. Killed when dropped.
 #[derive(Debug)]
@@ -35,6 +42,35 @@ impl ServerProcess {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.url.trim_start_matches("http://").parse().expect("an address")
+    }
+
+    /// Creates the first user, `owner`, and logs in: the session's key.
+    #[must_use]
+    pub fn first_session(&self) -> String {
+        let mut wire = Wire::connect(self.address()).expect("a connection");
+        let body = json!({ "email": "owner@example.com", "username": "owner", "password": PASSWORD });
+        let created = wire.call(&request("POST", "/api/v2/users/first", "", &body.to_string()));
+        created.expect("an answer").expect(201);
+        let body = json!({ "email": "owner", "password": PASSWORD });
+        let login = wire.call(&request("POST", "/api/v2/users/login", "", &body.to_string()));
+        login.expect("an answer").expect(201)["session_token"].as_str().expect("a session").to_owned()
+    }
+
+    /// Tells it to stop (`SIGTERM`), and returns at once.
+    pub fn tell_to_stop(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("a signal");
+    }
+
+    /// Waits until it has ended.
+    #[must_use]
+    pub fn ended(mut self) -> ExitStatus {
+        self.child.wait().expect("its end")
     }
 
     /// Ends it without a word (`SIGKILL`), as a crash does.

@@ -23,21 +23,24 @@ pub struct Size {
     pub many: u32,
     /// How often what is noisy is done again.
     pub rounds: usize,
+    /// How many keys are used and expired in turn.
+    pub turns: u32,
 }
 
 impl Size {
     /// Reads the arguments: `--quick` makes everything small. None, and a word on stderr, if they are wrong.
     #[must_use]
     pub fn from_args() -> Option<Self> {
-        let mut size = Self { many: 1_000_000, rounds: 63 };
+        let mut size = Self { many: 1_000_000, rounds: 63, turns: 200 };
         for argument in std::env::args().skip(1) {
             match argument.as_str() {
-                "--quick" => size = Self { many: 10_000, rounds: 15 },
+                "--quick" => size = Self { many: 10_000, rounds: 15, turns: 10 },
                 // Cargo says this to every benchmark.
                 "--bench" => {}
                 other => {
                     eprintln!(
-                        "there is no argument \"{other}\"; there is --quick: 10 000 keys in the place of 1 000 000"
+                        "there is no argument \"{other}\"; there is --quick: 10 000 keys in the place of 1 000 000, \
+                         and 10 expired in turn in the place of 200"
                     );
                     return None;
                 }

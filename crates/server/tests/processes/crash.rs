@@ -1,20 +1,18 @@
 //! A server that is killed while it writes: what it acknowledged is there, every change has its
 //! audit entry, and every entry its change.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
-
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
-use keyward_test_support::{Backend, Http, PASSWORD, ServerProcess, TestDatabase};
-use serde_json::{Value, json};
+use keyward_test_support::{Backend, Http, ServerProcess, TestDatabase};
+use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::PROGRAM;
 
 const ROUNDS: usize = 20;
 const WRITERS: usize = 4;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward-server");
 
 /// What the server said it had done.
 #[derive(Debug, Default)]
@@ -43,7 +41,7 @@ fn crash(backend: Backend) {
             let http = Http::new(&server.url, None);
             let http = match &session {
                 Some(session) => http.with(session),
-                None => http.with(session.insert(first_session(&http).await)),
+                None => http.with(session.insert(server.first_session())),
             };
             let (tell, mut told) = unbounded_channel();
             let writers: Vec<_> = (0..WRITERS)
@@ -62,13 +60,6 @@ fn crash(backend: Backend) {
         drop(ServerProcess::start(Path::new(PROGRAM), database.url(), database.directory()));
         check(&database, &done.borrow());
     });
-}
-
-async fn first_session(http: &Http) -> String {
-    let body = json!({ "email": "owner@example.com", "username": "owner", "password": PASSWORD });
-    http.post("/api/v2/users/first", &body).await.expect(201);
-    let login = http.post("/api/v2/users/login", &json!({ "email": "owner", "password": PASSWORD })).await;
-    login.expect(201).json()["session_token"].as_str().unwrap().to_owned()
 }
 
 /// Makes tokens and expires every other one, until the server is gone.

@@ -1,0 +1,86 @@
+//! An expire of a key in use everywhere: how long it takes, undisturbed, and while a verifier is frozen, cut off, or a server killed.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench that cannot go on ends, and it prints what it measured"
+)]
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use keyward_test_support::barrier::{CONNECTIONS, Expired, LEASE, Stage};
+use keyward_test_support::bench::{Goal, Report, Size, databases, median, release_server};
+use keyward_test_support::{Backend, TestDatabase, judge_if_asked};
+
+/// The longest an expire may take when all is well, in seconds.
+const UNDISTURBED: f64 = 0.1;
+
+/// How much longer than a lease an expire may take when it has to be waited out, in seconds.
+const ROOM: f64 = 0.2;
+
+/// How long a verifier stands still.
+const STOP: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    // The verifiers' processes are this program too.
+    judge_if_asked();
+    let Some(size) = Size::from_args() else { return ExitCode::from(2) };
+    let server = release_server();
+    let mut report = Report::default();
+    println!(
+        "{CONNECTIONS} connections to the server and to each of two verifiers; none may be accepted after the 204"
+    );
+    for (name, database) in databases() {
+        let backend = database.backend;
+        one_server(name, &mut Stage::start(&server, &[], database, 1), size, &mut report);
+        if backend == Backend::Postgres {
+            let database = TestDatabase::create(backend).unwrap();
+            two_servers(name, &server, database, size, &mut report);
+        }
+    }
+    report.print();
+    ExitCode::SUCCESS
+}
+
+fn one_server(name: &str, stage: &mut Stage, size: Size, report: &mut Report) {
+    let lease = LEASE.as_secs_f64() + ROOM;
+    let mut measure = |what: &str, limit: f64, expire: &mut dyn FnMut(u32) -> Expired| {
+        figure(report, name, what, limit, &(0..size.turns).map(expire).collect::<Vec<_>>());
+    };
+    measure("undisturbed", UNDISTURBED, &mut |_| stage.expire_undisturbed());
+    measure("a verifier stopped for 3 s", lease, &mut |_| stage.expire_while_frozen(STOP));
+    measure("a verifier cut off", lease, &mut |_| stage.expire_while_cut_off());
+    measure("a verifier in a black hole", lease, &mut |_| stage.expire_while_swallowed());
+    measure("a verifier's connection reset", lease, &mut |_| stage.expire_and_cut());
+    // Over twice the time that an expire takes, again and again.
+    let typical = stage.expire_undisturbed().took;
+    measure("the server killed", lease, &mut |turn| stage.expire_and_kill(typical * (turn % 20) / 10).0);
+    measure("the server killed behind the barrier", lease, &mut |_| stage.expire_and_kill_behind_the_barrier());
+    measure("the server stopped", lease, &mut |_| stage.expire_and_stop().0);
+}
+
+fn two_servers(name: &str, server: &Path, database: TestDatabase, size: Size, report: &mut Report) {
+    let lease = LEASE.as_secs_f64() + ROOM;
+    let mut stage = Stage::start(server, &[], database, 2);
+    let mut measure = |what: &str, expire: &mut dyn FnMut() -> Expired| {
+        figure(report, name, what, lease, &(0..size.turns).map(|_| expire()).collect::<Vec<_>>());
+    };
+    measure("two servers", &mut || stage.expire_undisturbed());
+    measure("two servers, a verifier stopped for 3 s", &mut || stage.expire_while_frozen(STOP));
+    measure("two servers, a verifier cut off", &mut || stage.expire_while_cut_off());
+}
+
+fn figure(report: &mut Report, name: &str, what: &str, limit: f64, all: &[Expired]) {
+    let times: Vec<_> = all.iter().map(|expired| expired.took).collect();
+    let calls: u64 = all.iter().map(|expired| expired.calls).sum();
+    let lapsed: u64 = all.iter().map(|expired| expired.lapsed).sum();
+    let slowest = times.iter().max().unwrap().as_secs_f64();
+    let figures = format!(
+        "{} keys, {calls} calls, {lapsed} lapsed; the median {:.1} ms",
+        all.len(),
+        median(&times).as_secs_f64() * 1_000.0
+    );
+    report.figure(name, &format!("the slowest expire, {what}"), &figures, slowest, Goal::Seconds(limit));
+}

@@ -1,0 +1,289 @@
+//! A TCP proxy between a client and a server, which a test cuts, or lets swallow everything.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Forwards connections on a free port of 127.0.0.1. Ends, with all its connections, when dropped.
+#[derive(Debug)]
+pub struct TcpProxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    target: SocketAddr,
+    way: Way,
+    pairs: Vec<Weak<Pair>>,
+}
+
+/// What becomes of bytes and of new connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Open,
+    Refusing,
+    Swallowing,
+    Ended,
+}
+
+/// A connection that was accepted, and the one that was made for it.
+#[derive(Debug)]
+struct Pair {
+    sides: [TcpStream; 2],
+    cut: AtomicBool,
+}
+
+impl TcpProxy {
+    /// Forwards to `target` from now on.
+    #[must_use]
+    pub fn start(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let state = Mutex::new(State { target, way: Way::Open, pairs: Vec::new() });
+        let shared = Arc::new(Shared { state, changed: Condvar::new() });
+        let own = Arc::clone(&shared);
+        let accepting = std::thread::spawn(move || accept(&listener, &own));
+        Self { address, shared, accepting: Some(accepting) }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Makes new connections to another target; those that there are stay with theirs.
+    pub fn forward_to(&self, target: SocketAddr) {
+        self.shared.state().target = target;
+    }
+
+    /// Resets all connections. New ones are let through.
+    pub fn cut(&self) {
+        self.shared.state().cut();
+        self.shared.changed.notify_all();
+    }
+
+    /// Resets all connections, and new ones too until it is healed.
+    pub fn refuse(&self) {
+        self.turn(Way::Refusing);
+        self.cut();
+    }
+
+    /// Forwards nothing and connects nobody until it is healed, and says so to no one: connections
+    /// stay open, and what is sent waits.
+    pub fn swallow(&self) {
+        self.turn(Way::Swallowing);
+    }
+
+    /// Goes on as at the start. What was swallowed arrives late.
+    pub fn heal(&self) {
+        self.turn(Way::Open);
+    }
+
+    fn turn(&self, way: Way) {
+        self.shared.state().way = way;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Drop for TcpProxy {
+    fn drop(&mut self) {
+        self.turn(Way::Ended);
+        self.cut();
+        // Wakes the thread that accepts; were it gone, nobody would have to be woken.
+        let _woken = TcpStream::connect(self.address);
+        if let Some(accepting) = self.accepting.take() {
+            let _ended = accepting.join();
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, as soon as nothing is swallowed any more, or `or` holds.
+    fn unswallowed(&self, or: impl Fn() -> bool) -> MutexGuard<'_, State> {
+        let waits = |state: &mut State| state.way == Way::Swallowing && !or();
+        self.changed.wait_while(self.state(), waits).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn cut(&mut self) {
+        for pair in self.pairs.drain(..).filter_map(|pair| pair.upgrade()) {
+            pair.cut.store(true, Ordering::SeqCst);
+            for side in &pair.sides {
+                reset_on_close(side);
+                // Wakes who reads from it, and tells the peer nothing; it may be gone already.
+                let _woken = side.shutdown(Shutdown::Read);
+            }
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for client in listener.incoming().flatten() {
+        let (way, target) = {
+            let state = shared.unswallowed(|| false);
+            (state.way, state.target)
+        };
+        let server = match way {
+            Way::Ended => return,
+            Way::Refusing => None,
+            // A target that is gone refuses, and so does the proxy.
+            Way::Open | Way::Swallowing => TcpStream::connect(target).ok(),
+        };
+        let Some(server) = server else {
+            reset_on_close(&client);
+            continue;
+        };
+        for side in [&client, &server] {
+            side.set_nodelay(true).expect("an option of TCP");
+        }
+        let pair = Arc::new(Pair { sides: [client, server], cut: AtomicBool::new(false) });
+        let mut state = shared.state();
+        state.pairs.retain(|pair| pair.strong_count() > 0);
+        state.pairs.push(Arc::downgrade(&pair));
+        if matches!(state.way, Way::Refusing | Way::Ended) {
+            // Turned while we connected.
+            state.cut();
+        }
+        drop(state);
+        for from in [0, 1] {
+            let (pair, shared) = (Arc::clone(&pair), Arc::clone(shared));
+            std::thread::spawn(move || forward(&pair, from, &shared));
+        }
+    }
+}
+
+/// Carries bytes one way until one side has ended, and then tells the other.
+fn forward(pair: &Pair, from: usize, shared: &Shared) {
+    let (mut source, mut sink) = (&pair.sides[from], &pair.sides[1 - from]);
+    let is_cut = || pair.cut.load(Ordering::SeqCst);
+    let mut buffer = [0; 16 * 1_024];
+    loop {
+        // An error is an end: the peer has reset the connection.
+        let read = source.read(&mut buffer).unwrap_or(0);
+        drop(shared.unswallowed(is_cut));
+        if is_cut() {
+            return;
+        }
+        if read == 0 || sink.write_all(&buffer[..read]).is_err() {
+            // It may be gone already.
+            let _told = sink.shutdown(Shutdown::Write);
+            return;
+        }
+    }
+}
+
+/// Closing the connection will reset it (RST), and not end it in order.
+pub(crate) fn reset_on_close(stream: &TcpStream) {
+    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).expect("an option of sockets");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    /// A server that greets each connection with its word, and repeats what it is told.
+    fn echo(word: &'static [u8; 4]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                std::thread::spawn(move || {
+                    stream.write_all(word).unwrap();
+                    std::io::copy(&mut stream.try_clone().unwrap(), &mut stream)
+                });
+            }
+        });
+        address
+    }
+
+    fn connect(proxy: &TcpProxy) -> TcpStream {
+        TcpStream::connect(proxy.address()).unwrap()
+    }
+
+    fn read(stream: &mut TcpStream) -> std::io::Result<[u8; 4]> {
+        let mut word = [0; 4];
+        stream.read_exact(&mut word).map(|()| word)
+    }
+
+    #[test]
+    fn it_forwards_and_to_another_target_when_it_is_told() {
+        let proxy = TcpProxy::start(echo(b"one!"));
+        let mut first = connect(&proxy);
+        assert_eq!(read(&mut first).unwrap(), *b"one!");
+        proxy.forward_to(echo(b"two!"));
+        assert_eq!(read(&mut connect(&proxy)).unwrap(), *b"two!");
+        first.write_all(b"ping").unwrap();
+        assert_eq!(read(&mut first).unwrap(), *b"ping");
+        first.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read(&mut first).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_cut_resets_what_there_is_and_lets_new_connections_through() {
+        let proxy = TcpProxy::start(echo(b"one!"));
+        let mut stream = connect(&proxy);
+        read(&mut stream).unwrap();
+        proxy.cut();
+        assert_eq!(read(&mut stream).unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(read(&mut connect(&proxy)).unwrap(), *b"one!");
+    }
+
+    #[test]
+    fn who_is_refused_is_reset_until_it_is_healed() {
+        let proxy = TcpProxy::start(echo(b"one!"));
+        proxy.refuse();
+        assert_eq!(read(&mut connect(&proxy)).unwrap_err().kind(), ErrorKind::ConnectionReset);
+        proxy.heal();
+        assert_eq!(read(&mut connect(&proxy)).unwrap(), *b"one!");
+    }
+
+    #[test]
+    fn what_is_swallowed_arrives_once_it_is_healed() {
+        let proxy = TcpProxy::start(echo(b"one!"));
+        let mut stream = connect(&proxy);
+        read(&mut stream).unwrap();
+        proxy.swallow();
+        stream.write_all(b"ping").unwrap();
+        let mut new = connect(&proxy);
+        // Long enough for an answer that is not held back.
+        for stream in [&mut stream, &mut new] {
+            stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+            assert_eq!(read(stream).unwrap_err().kind(), ErrorKind::WouldBlock);
+            stream.set_read_timeout(None).unwrap();
+        }
+        proxy.heal();
+        assert_eq!(read(&mut stream).unwrap(), *b"ping");
+        assert_eq!(read(&mut new).unwrap(), *b"one!");
+    }
+
+    #[test]
+    fn its_end_is_the_end_of_its_connections() {
+        let proxy = TcpProxy::start(echo(b"one!"));
+        let mut stream = connect(&proxy);
+        read(&mut stream).unwrap();
+        proxy.swallow();
+        let address = proxy.address();
+        drop(proxy);
+        assert_eq!(read(&mut stream).unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
+}
