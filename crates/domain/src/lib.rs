@@ -1,13 +1,15 @@
 //! The rules of Keyward: what an API key is, when it is dead, what it may do, who may do what to it.
 //!
 //! Everything here is a pure function of its arguments. Time comes in as a [`Timestamp`]; the
-//! only thing taken from outside is the operating system's randomness, for new secrets.
+//! only things taken from outside are the operating system's randomness, for new secrets, and its
+//! clocks, for whoever asks.
 //!
 //! **Invariant:** nothing in this crate does I/O or knows of HTTP, SQL or an async runtime.
 
 pub mod access;
 pub mod allow_list;
 pub mod audit;
+mod boottime;
 pub mod clock;
 pub mod key;
 pub mod lifetime;
@@ -15,6 +17,7 @@ pub mod scope;
 pub mod user;
 
 pub use allow_list::AllowList;
+pub use boottime::Moment;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use key::{ApiKey, KeyId, LoginType, PlainKey, TokenName};
 pub use lifetime::Lifetime;

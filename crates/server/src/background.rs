@@ -1,8 +1,9 @@
-//! What goes on beside requests: uses are written, failed logins told, retention kept.
+//! What goes on beside requests: uses are written, failed logins told, retention kept, other
+//! servers heard.
 
 use std::time::Duration;
 
-use keyward_service::Service;
+use keyward_service::{KEEP_UP_EVERY, Service};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -29,6 +30,7 @@ impl Background {
             tokio::spawn(usage(service.clone())),
             tokio::spawn(failed_logins(service.clone())),
             tokio::spawn(retention(service.clone())),
+            tokio::spawn(peers(service.clone())),
         ];
         Self { jobs }
     }
@@ -75,6 +77,16 @@ async fn retention(service: Service) {
             Ok((0, 0)) => {}
             Ok((keys, entries)) => tracing::info!(keys, entries, "retention removed records"),
             Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "retention failed"),
+        }
+    }
+}
+
+async fn peers(service: Service) {
+    let mut ticks = ticks(KEEP_UP_EVERY, KEEP_UP_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = service.keep_up_with_peers().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the other servers' changes were not read");
         }
     }
 }

@@ -24,3 +24,6 @@ pub use run::{Running, start};
 
 /// The version of this program, as in `0.1.0`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The same, as the lineage writes it.
+const LINEAGE_VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));

@@ -1,7 +1,10 @@
 //! What is counted, for Prometheus.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
+use actix_web::http::Method;
+use actix_web::web;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -9,18 +12,22 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::app::App;
+
+const KNOWN_METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS"];
+
 /// A route's pattern, never a path: ids and names stay out of labels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
-    method: String,
-    route: String,
+    method: &'static str,
+    route: &'static str,
     status: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
-    method: String,
-    route: String,
+    method: &'static str,
+    route: &'static str,
 }
 
 /// The counters of a server.
@@ -45,21 +52,42 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts an answer.
-    pub(crate) fn count(&self, method: &str, route: &str, status: u16, took: Duration) {
-        // Any word may stand where a method does; only those we know become a label.
-        let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
-        let method = if known.contains(&method) { method } else { "other" }.to_owned();
-        let route = route.to_owned();
-        let labels = Request { method: method.clone(), route: route.clone(), status };
-        self.requests.get_or_create(&labels).inc();
-        self.durations.get_or_create(&Route { method, route }).observe(took.as_secs_f64());
-    }
-
     /// All counters in the OpenMetrics text format.
     pub(crate) fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+/// One thread's way to the counters: those it has used before are at hand, without a lock.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    app: web::Data<App>,
+    used: RefCell<Vec<(Request, Counter, Histogram)>>,
+}
+
+impl Counters {
+    pub(crate) fn new(app: web::Data<App>) -> Self {
+        Self { app, used: RefCell::default() }
+    }
+
+    /// Counts an answer.
+    pub(crate) fn count(&self, method: &Method, route: &'static str, status: u16, took: Duration) {
+        // Any word may stand where a method does; only those we know become a label.
+        let method = KNOWN_METHODS.into_iter().find(|known| method.as_str() == *known).unwrap_or("other");
+        let labels = Request { method, route, status };
+        let mut used = self.used.borrow_mut();
+        if let Some((_, answers, durations)) = used.iter().find(|(of, ..)| *of == labels) {
+            answers.inc();
+            durations.observe(took.as_secs_f64());
+            return;
+        }
+        let metrics = &self.app.metrics;
+        let answers = metrics.requests.get_or_create(&labels).clone();
+        let durations = metrics.durations.get_or_create(&Route { method, route }).clone();
+        answers.inc();
+        durations.observe(took.as_secs_f64());
+        used.push((labels, answers, durations));
     }
 }

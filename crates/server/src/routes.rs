@@ -4,7 +4,7 @@
 //! one here is taken, so fixed words stand before `{…}`.
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Handler, Responder, Route};
+use actix_web::{Handler, HttpRequest, Responder, Route};
 use keyward_api::audit::ListAudit;
 use keyward_api::keys::{
     CreateSessionKey, CreateToken, DeleteKey, ExpireKey, ListKeys, ListTokens, ViewKey, ViewTokenByName,
@@ -22,9 +22,24 @@ use keyward_api::{Endpoint, Method};
 use crate::http::{self, Call};
 use crate::{audit, keys, system, users, verify};
 
-/// Registers every route.
+/// Registers every route. Those that other services ask all the time stand first: the table is
+/// walked from its top.
 pub fn configure(config: &mut ServiceConfig) {
-    Table(config)
+    config
+        .route("/authz", web::to(verify::authz::authz))
+        .route("/authz/{path}*", web::to(verify::authz::authz))
+        .service(web::resource("/healthz").route(web::get().to(system::healthz)).route(web::head().to(system::healthz)))
+        .service(web::resource("/readyz").route(web::get().to(system::readyz)).route(web::head().to(system::readyz)))
+        .service(web::resource("/metrics").route(web::get().to(system::metrics)))
+        .default_service(web::to(http::route_not_found));
+    let patterns = Table { config, patterns: vec!["/authz", "/healthz", "/readyz", "/metrics"] }
+        .path([on::<VerifyKey, _, _>(verify::keys::one)])
+        .path([on::<VerifyKeys, _, _>(verify::keys::batch)])
+        .path([on::<PollVerifier, _, _>(verify::embedded::poll)])
+        .path([on::<LookUpKey, _, _>(verify::embedded::look_up)])
+        .path([on::<ListVerifiers, _, _>(verify::embedded::list)])
+        .path([on::<Introspect, _, _>(verify::oauth::introspect)])
+        .path([on::<Revoke, _, _>(verify::oauth::revoke)])
         .path([on::<ViewFirstUser, _, _>(users::first::view), on::<CreateFirstUser, _, _>(users::first::create)])
         .path([on::<Login, _, _>(users::login::log_in)])
         .path([on::<Logout, _, _>(users::login::log_out)])
@@ -40,24 +55,24 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ViewTokenByName, _, _>(keys::view::by_name)])
         .path([on::<ViewKey, _, _>(keys::view::by_id), on::<DeleteKey, _, _>(keys::delete::delete)])
         .path([on::<ExpireKey, _, _>(keys::expire::expire)])
-        .path([on::<VerifyKey, _, _>(verify::keys::one)])
-        .path([on::<VerifyKeys, _, _>(verify::keys::batch)])
-        .path([on::<PollVerifier, _, _>(verify::embedded::poll)])
-        .path([on::<LookUpKey, _, _>(verify::embedded::look_up)])
-        .path([on::<ListVerifiers, _, _>(verify::embedded::list)])
-        .path([on::<Introspect, _, _>(verify::oauth::introspect)])
-        .path([on::<Revoke, _, _>(verify::oauth::revoke)])
         .path([on::<ListAudit, _, _>(audit::list)])
         .path([on::<ViewBuildInfo, _, _>(system::build_info)])
         .path([on::<ListScopes, _, _>(system::scopes)])
-        .path([on::<ViewOpenApi, _, _>(system::openapi)]);
-    config
-        .service(web::resource("/healthz").route(web::get().to(system::healthz)).route(web::head().to(system::healthz)))
-        .service(web::resource("/readyz").route(web::get().to(system::readyz)).route(web::head().to(system::readyz)))
-        .service(web::resource("/metrics").route(web::get().to(system::metrics)))
-        .route("/authz", web::to(verify::authz::authz))
-        .route("/authz/{path}*", web::to(verify::authz::authz))
-        .default_service(web::to(http::route_not_found));
+        .path([on::<ViewOpenApi, _, _>(system::openapi)])
+        .patterns;
+    config.app_data(Patterns(patterns));
+}
+
+/// The patterns of all routes.
+struct Patterns(Vec<&'static str>);
+
+/// The pattern of the route that a request matches, for the counters; `none` if it matches none.
+pub(crate) fn pattern_of(request: &HttpRequest) -> &'static str {
+    let matched = request.match_pattern();
+    let known = request.app_data::<Patterns>().and_then(|known| {
+        known.0.iter().find(|pattern| matched.as_deref().is_some_and(|matched| matched == **pattern))
+    });
+    known.copied().unwrap_or("none")
 }
 
 /// A method of a path, and what answers it.
@@ -83,14 +98,18 @@ where
     On { path: E::PATH, route: route.to(handler) }
 }
 
-struct Table<'a>(&'a mut ServiceConfig);
+struct Table<'a> {
+    config: &'a mut ServiceConfig,
+    patterns: Vec<&'static str>,
+}
 
 impl Table<'_> {
     /// All methods of one path together: any other gets 405 and is told which there are.
-    fn path<const N: usize>(self, methods: [On; N]) -> Self {
+    fn path<const N: usize>(mut self, methods: [On; N]) -> Self {
         let path = methods.first().map_or("", |on| on.path);
         let resource = methods.into_iter().fold(web::resource(path), |resource, on| resource.route(on.route));
-        self.0.service(resource);
+        self.config.service(resource);
+        self.patterns.push(path);
         self
     }
 }

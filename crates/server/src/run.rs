@@ -15,7 +15,7 @@ use keyward_service::{Error, Service};
 use crate::app::App;
 use crate::background::Background;
 use crate::http::around;
-use crate::metrics::Metrics;
+use crate::metrics::{Counters, Metrics};
 use crate::routes;
 use crate::verify::RateLimit;
 
@@ -57,7 +57,11 @@ pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<Ip
     }));
     let data = app.clone();
     let server = HttpServer::new(move || {
-        ActixApp::new().app_data(data.clone()).wrap(from_fn(around)).configure(routes::configure)
+        ActixApp::new()
+            .app_data(data.clone())
+            .app_data(Counters::new(data.clone()))
+            .wrap(from_fn(around))
+            .configure(routes::configure)
     })
     .client_request_timeout(HEAD_ARRIVAL)
     .keep_alive(KEEP_ALIVE)

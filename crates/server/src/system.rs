@@ -4,13 +4,13 @@ use actix_web::{HttpResponse, web};
 use keyward_api::ErrorCode;
 use keyward_api::system::{BuildInfo, ListScopes, ScopeCatalogue, ScopeInfo, ViewBuildInfo, ViewOpenApi};
 
-use crate::VERSION;
+use crate::LINEAGE_VERSION;
 use crate::app::App;
 use crate::http::{Call, Problem};
 
 /// `GET /api/v2/buildinfo`
 pub(crate) async fn build_info(call: Call<ViewBuildInfo>) -> Result<HttpResponse, Problem> {
-    call.answer(&BuildInfo::new(format!("v{VERSION}")))
+    call.answer(&BuildInfo::new(LINEAGE_VERSION.to_owned()))
 }
 
 /// `GET /api/v2/auth/scopes`

@@ -17,7 +17,7 @@ impl Service {
     /// When their roles or the calling key's allow list do not let them.
     pub fn may_read_audit(&self, caller: &Caller) -> Result<(), Error> {
         caller.require_all_of(ResourceKind::AuditLog)?;
-        caller.require(Act::ReadAudit, &caller.user)
+        caller.require(Act::ReadAudit, caller.user())
     }
 
     /// What a search asks for.

@@ -1,14 +1,16 @@
 //! From a presented key to a caller.
 
+use std::sync::Arc;
+
 use keyward_domain::audit::RequestInfo;
 use keyward_domain::key::{Need, Verdict};
 use keyward_domain::{ApiKey, Timestamp};
-use keyward_storage::{Lane, usage};
+use keyward_storage::{Lane, keys, usage};
 
-use crate::cache::Touched;
+use crate::Service;
+use crate::cache::{Kept, Touched};
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::{Service, keys};
 
 /// Why a presented key is not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +36,7 @@ impl Service {
     /// # Errors
     /// [`Rejection`] says why the key is not accepted.
     pub async fn authenticate(&self, text: &str, lane: Lane, request: RequestInfo) -> Result<Caller, Rejection> {
-        let found = self.facts(std::iter::once(text), lane).await?;
-        let kept = found.into_iter().next().flatten().ok_or(Rejection::Invalid)?;
+        let kept = self.facts_of(text, lane).await?.ok_or(Rejection::Invalid)?;
         let keys::OwnedKey { key, owner } = &kept.owned;
         let now = self.now();
         match key.judge(owner.is_active(), &Need::default(), &self.inner.catalogue, now) {
@@ -44,20 +45,24 @@ impl Service {
             // Nothing is needed yet; the endpoint asks for its scope next.
             Verdict::Valid | Verdict::InsufficientScope(_) | Verdict::ResourceNotAllowed(_) => {}
         }
-        let key = self.slide(key.clone(), now, lane).await?;
         self.inner.usage.note(&kept, now, request.ip);
-        Ok(Caller { user: owner.clone(), key, request, now })
+        Ok(Caller { facts: self.slide(kept, now, lane).await?, request, now })
     }
 
     /// Moves the end of a session that is in use, once an hour at most.
-    async fn slide(&self, key: ApiKey, now: Timestamp, lane: Lane) -> Result<ApiKey, Error> {
+    async fn slide(&self, kept: Arc<Kept>, now: Timestamp, lane: Lane) -> Result<Arc<Kept>, Error> {
         let settings = &self.inner.settings;
+        let keys::OwnedKey { key, owner } = &kept.owned;
         let Some(end) = key.slide(now, settings.session_max_lifetime).filter(|_| settings.sessions_slide) else {
-            return Ok(key);
+            return Ok(kept);
         };
         let id = key.id.clone();
         let touched = Touched::Use(id.clone());
         let moved = self.change(lane, touched, move |conn| Ok::<_, Error>(usage::slide(conn, &id, now, end)?)).await?;
-        Ok(if moved { ApiKey { expires_at: end, ..key } } else { key })
+        if !moved {
+            return Ok(kept);
+        }
+        let key = ApiKey { expires_at: end, ..key.clone() };
+        Ok(Arc::new(Kept::new(keys::OwnedKey { key, owner: owner.clone() })))
     }
 }

@@ -1,20 +1,21 @@
 //! Who asks: a user, the key they presented, and the request it came with.
 
+use std::sync::Arc;
+
 use keyward_domain::access::{self, Act, Decision, Relation, ResourceKind};
 use keyward_domain::audit::{Actor, Context, RequestInfo};
 use keyward_domain::user::UserRef;
-use keyward_domain::{ApiKey, Catalogue, Scope, Timestamp, User};
+use keyward_domain::{ApiKey, Catalogue, Timestamp, User};
 use keyward_storage::{Conn, keys};
 
+use crate::cache::Kept;
 use crate::error::Error;
 
 /// An authenticated request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Whose key was presented.
-    pub user: User,
-    /// The key.
-    pub key: ApiKey,
+    /// The key and its user. Shared with the cache: most requests need only look at them.
+    pub(crate) facts: Arc<Kept>,
     /// The request.
     pub request: RequestInfo,
     /// The instant by which everything in the request is judged.
@@ -22,19 +23,30 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whose key was presented.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.facts.owned.owner
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &ApiKey {
+        &self.facts.owned.key
+    }
+
     /// Has the key the scope that the act needs? Asked before anything is looked up.
     ///
     /// # Errors
     /// [`Error::InsufficientScope`] names it.
     pub fn require_scope(&self, act: Act, catalogue: &Catalogue) -> Result<(), Error> {
         let needed = act.scope();
-        let granted = needed.parse::<Scope>().is_ok_and(|scope| catalogue.grants(&self.key.scopes, &scope));
-        if granted { Ok(()) } else { Err(Error::InsufficientScope(needed)) }
+        if catalogue.grants_named(&self.key().scopes, needed) { Ok(()) } else { Err(Error::InsufficientScope(needed)) }
     }
 
     /// Does the key's allow list cover every thing of this kind, as lists and creates need?
     pub(crate) fn require_all_of(&self, kind: ResourceKind) -> Result<(), Error> {
-        if self.key.allow_list.permits_all_of(kind.as_str()) {
+        if self.key().allow_list.permits_all_of(kind.as_str()) {
             Ok(())
         } else {
             Err(Error::ResourceNotAllowed(format!("{}:*", kind.as_str())))
@@ -43,7 +55,7 @@ impl Caller {
 
     /// Does the key's allow list cover this thing?
     pub(crate) fn require_one(&self, kind: ResourceKind, id: &str) -> Result<(), Error> {
-        if self.key.allow_list.permits(kind.as_str(), id) {
+        if self.key().allow_list.permits(kind.as_str(), id) {
             Ok(())
         } else {
             Err(Error::ResourceNotAllowed(format!("{}:{id}", kind.as_str())))
@@ -52,7 +64,7 @@ impl Caller {
 
     /// May it be done to things of `owner`?
     pub(crate) fn may(&self, act: Act, owner: &User) -> Decision {
-        access::decide(&self.user.roles, act, Relation::of(self.user.id, owner))
+        access::decide(&self.user().roles, act, Relation::of(self.user().id, owner))
     }
 
     /// The same, as an answer: what is hidden is not found.
@@ -70,15 +82,15 @@ impl Caller {
     pub(crate) fn is_self(&self, user: &UserRef) -> bool {
         match user {
             UserRef::Me => true,
-            UserRef::Id(id) => *id == self.user.id,
-            UserRef::Name(name) => name.key() == self.user.username.key(),
+            UserRef::Id(id) => *id == self.user().id,
+            UserRef::Name(name) => name.key() == self.user().username.key(),
         }
     }
 
     /// Is the calling key still live? Asked again in a transaction that makes a key: what ends all
     /// keys of a user, such as a new password, must not be outlived by one that was being made.
     pub(crate) fn require_live_key(&self, conn: &mut Conn<'_>) -> Result<(), Error> {
-        match keys::find(conn, &self.key.id)? {
+        match keys::find(conn, &self.key().id)? {
             Some(found) if !found.key.is_dead(self.now) => Ok(()),
             found => Err(Error::CallerEnded(found.map(|found| found.key.expires_at))),
         }
@@ -86,6 +98,6 @@ impl Caller {
 
     /// What audit entries of this request have in common.
     pub(crate) fn audit(&self) -> Context {
-        Context { time: self.now, request: Some(self.request.clone()), actor: Some(Actor::from(&self.user)) }
+        Context { time: self.now, request: Some(self.request.clone()), actor: Some(Actor::from(self.user())) }
     }
 }

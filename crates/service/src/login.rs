@@ -158,8 +158,8 @@ impl Service {
     /// When the database fails.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), Error> {
         let caller = caller.clone();
-        self.change(Lane::Urgent, Touched::Key(caller.key.id.clone()), move |conn| {
-            let Some(owned) = keys::find_to_change(conn, &caller.key.id)? else { return Ok(()) };
+        self.change(Lane::Urgent, Touched::Key(caller.key().id.clone()), move |conn| {
+            let Some(owned) = keys::find_to_change(conn, &caller.key().id)? else { return Ok(()) };
             if let Some(ended) = owned.key.expired_at(caller.now) {
                 let entry = caller.audit().key(Action::Logout, 200, Some(&owned.key), Some(&ended));
                 keys::expire(conn, &ended, &entry)?;

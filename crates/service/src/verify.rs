@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keyward_domain::access::Act;
 use keyward_domain::audit::{Action, Context, RequestInfo};
-use keyward_domain::key::{Need, PresentedKey, Verdict};
+use keyward_domain::key::{Digest, Need, PresentedKey, Verdict};
 use keyward_domain::{ApiKey, Timestamp, User};
 use keyward_storage::{Conn, Lane, StoreError, keys};
 use uuid::Uuid;
@@ -31,6 +31,19 @@ impl Facts {
     pub fn user(&self) -> &User {
         &self.0.owned.owner
     }
+
+    /// What whoever shows them makes of them. It is kept as long as they are, so that facts in use
+    /// are put into words once.
+    ///
+    /// # Errors
+    /// What `show` says; then nothing is kept.
+    pub fn shown<E>(&self, show: impl FnOnce(&Self) -> Result<Arc<str>, E>) -> Result<Arc<str>, E> {
+        if let Some(shown) = self.0.shown.get() {
+            return Ok(Arc::clone(shown));
+        }
+        let shown = show(self)?;
+        Ok(Arc::clone(self.0.shown.get_or_init(|| shown)))
+    }
 }
 
 /// What can be said of a presented key.
@@ -54,7 +67,7 @@ impl Service {
     /// When their roles or the calling key's allow list do not let them.
     pub fn may_verify(&self, caller: &Caller) -> Result<(), Error> {
         caller.require_all_of(Act::VerifyKeys.resource())?;
-        caller.require(Act::VerifyKeys, &caller.user)
+        caller.require(Act::VerifyKeys, caller.user())
     }
 
     /// Judges presented keys, each by what it is needed for, in order. Being asked about is a use of
@@ -63,21 +76,28 @@ impl Service {
     /// # Errors
     /// When the database fails.
     pub async fn check_keys(&self, asked: Vec<(String, Need)>) -> Result<Vec<Checked>, Error> {
-        let texts = asked.iter().map(|(text, _)| text.as_str());
-        let found = self.facts(texts, Lane::Normal).await?;
+        let found = self.facts_of_all(asked.iter().map(|(text, _)| text.as_str())).await?;
         let now = self.now();
-        let judge = |((_, need), kept): ((String, Need), Option<Arc<Kept>>)| match kept {
-            None => Checked::Invalid,
-            Some(kept) => {
-                let keys::OwnedKey { key, owner } = &kept.owned;
-                let verdict = key.judge(owner.is_active(), &need, &self.inner.catalogue, now);
-                if verdict == Verdict::Valid {
-                    self.inner.usage.note(&kept, now, None);
-                }
-                Checked::Known { verdict, facts: Facts(kept) }
-            }
-        };
-        Ok(asked.into_iter().zip(found).map(judge).collect())
+        Ok(asked.iter().zip(found).map(|((_, need), kept)| self.check(kept, need, now)).collect())
+    }
+
+    /// Judges one presented key by what it is needed for. Being asked about is a use of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn check_key(&self, text: &str, need: &Need) -> Result<Checked, Error> {
+        let found = self.facts_of(text, Lane::Normal).await?;
+        Ok(self.check(found, need, self.now()))
+    }
+
+    fn check(&self, kept: Option<Arc<Kept>>, need: &Need, now: Timestamp) -> Checked {
+        let Some(kept) = kept else { return Checked::Invalid };
+        let keys::OwnedKey { key, owner } = &kept.owned;
+        let verdict = key.judge(owner.is_active(), need, &self.inner.catalogue, now);
+        if verdict == Verdict::Valid {
+            self.inner.usage.note(&kept, now, None);
+        }
+        Checked::Known { verdict, facts: Facts(kept) }
     }
 
     /// Ends the key whose secret somebody holds: whoever finds a key may stop it. Unknown and dead
@@ -87,8 +107,7 @@ impl Service {
     /// When the database fails.
     pub async fn revoke_by_holder(&self, request: RequestInfo, text: &str) -> Result<(), Error> {
         // Looked up first, so that a guess costs a read and no turn at writing.
-        let found = self.facts(std::iter::once(text), Lane::Urgent).await?;
-        let Some(kept) = found.into_iter().next().flatten() else { return Ok(()) };
+        let Some(kept) = self.facts_of(text, Lane::Urgent).await? else { return Ok(()) };
         let context = Context { time: self.now(), request: Some(request), actor: None };
         let id = kept.owned.key.id.clone();
         self.change(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
@@ -131,15 +150,20 @@ impl Service {
         start: Option<Uuid>,
         acknowledged: u64,
     ) -> Result<News, Error> {
-        self.heed_changes_from_outside().await;
         let verifiers = &self.inner.verifiers;
-        if start != Some(verifiers.start()) && !verifiers.lease().is_zero() {
+        let exclusive = self.inner.store.is_exclusive();
+        if exclusive && start != Some(verifiers.start()) {
             // Known to the next server before it is given by this one.
-            let millis = i64::try_from(verifiers.lease().as_millis()).unwrap_or(i64::MAX);
+            let millis = verifiers.lease_millis();
             let work = move |conn: &mut Conn<'_>| keyward_storage::verifiers::note_lease(conn, millis);
             self.change(Lane::Normal, Touched::Nothing, work).await?;
         }
-        Ok(verifiers.poll(id, name, start, acknowledged, self.now()).await)
+        // On the list first, and then the log: see `verifiers::peers`.
+        let stay = if exclusive { None } else { self.be_listed().await? };
+        // The request has come in: what was changed before it is told in its answer.
+        self.catch_up().await?;
+        let may_grant = || exclusive || (stay.is_some() && stay == self.inner.peers.stay());
+        Ok(verifiers.poll(id, name, start, acknowledged, self.now(), may_grant).await)
     }
 
     /// Tells a verifier the facts of a key that was presented to it. It is a use of the key.
@@ -147,10 +171,10 @@ impl Service {
     /// # Errors
     /// When the database fails.
     pub async fn look_up_for_verifier(&self, text: &str) -> Result<LookedUp, Error> {
-        self.heed_changes_from_outside().await;
+        self.catch_up().await?;
         // Before the facts are read: what changes later is not in them.
         let change = self.inner.verifiers.latest();
-        let found = self.facts(std::iter::once(text), Lane::Normal).await?.into_iter().next().flatten();
+        let found = self.facts_of(text, Lane::Normal).await?;
         let now = self.now();
         let grants = found.as_ref().map(|kept| self.inner.catalogue.expand(&kept.owned.key.scopes));
         if let Some(kept) = &found {
@@ -179,26 +203,41 @@ fn look_up(conn: &mut Conn<'_>, presented: &PresentedKey) -> Result<Option<keys:
 }
 
 impl Service {
-    /// The facts of presented keys whose secrets are right, in order. From the cache where they are
-    /// in it; the others in one look-up. What cannot be a key never reaches the database.
-    pub(crate) async fn facts<'a>(
-        &self,
-        texts: impl Iterator<Item = &'a str>,
-        lane: Lane,
-    ) -> Result<Vec<Option<Arc<Kept>>>, Error> {
+    /// The facts of a presented key, if the secret is right. From the cache if they are in it. What
+    /// cannot be a key never reaches the database.
+    pub(crate) async fn facts_of(&self, text: &str, lane: Lane) -> Result<Option<Arc<Kept>>, Error> {
+        let Ok(presented) = PresentedKey::parse(text) else { return Ok(None) };
         self.heed_changes_from_outside().await;
-        let mut found = Vec::new();
-        let mut missing = Vec::new();
+        let generation = match self.inner.cache.get(&presented.digest) {
+            Ok(kept) => return Ok(Some(kept)),
+            Err(generation) => generation,
+        };
+        let digest = presented.digest;
+        let found = self.inner.store.look_up(lane, move |conn| look_up(conn, &presented)).await?;
+        Ok(found.map(|owned| self.keep(generation, &digest, owned)))
+    }
+
+    /// Keeps facts that were read since `generation`.
+    fn keep(&self, generation: Generation, digest: &Digest, owned: keys::OwnedKey) -> Arc<Kept> {
+        let kept = Arc::new(Kept::new(owned));
+        self.inner.cache.fill(generation, digest, &kept);
+        kept
+    }
+
+    /// The same for several, in order; those that are not in the cache in one look-up.
+    async fn facts_of_all<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Result<Vec<Option<Arc<Kept>>>, Error> {
+        self.heed_changes_from_outside().await;
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
         for (index, text) in texts.enumerate() {
             let presented = PresentedKey::parse(text).ok();
-            let known = presented.as_ref().map(|presented| self.inner.cache.get(&presented.digest));
-            found.push(match (presented, known) {
-                (Some(_), Some(Ok(kept))) => Some(kept),
-                (Some(presented), Some(Err(generation))) => {
+            let known = presented.map(|presented| (self.inner.cache.get(&presented.digest), presented));
+            found.push(match known {
+                Some((Ok(kept), _)) => Some(kept),
+                Some((Err(generation), presented)) => {
                     missing.push((index, presented, generation));
                     None
                 }
-                (None, _) | (_, None) => None,
+                None => None,
             });
         }
         if missing.is_empty() {
@@ -210,12 +249,9 @@ impl Service {
             };
             missing.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()
         };
-        for (index, owned, digest, generation) in self.inner.store.read(lane, work).await? {
-            let Some(owned) = owned else { continue };
-            let kept = Arc::new(Kept::new(owned));
-            self.inner.cache.fill(generation, &digest, &kept);
-            if let Some(place) = found.get_mut(index) {
-                *place = Some(kept);
+        for (index, owned, digest, generation) in self.inner.store.read(Lane::Normal, work).await? {
+            if let (Some(owned), Some(place)) = (owned, found.get_mut(index)) {
+                *place = Some(self.keep(generation, &digest, owned));
             }
         }
         Ok(found)

@@ -2,13 +2,16 @@
 
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as PoolError, Pool, R2D2Connection};
+use diesel::r2d2::{
+    ConnectionManager, CustomizeConnection, Error as PoolError, ManageConnection, Pool, R2D2Connection,
+};
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection as _, RunQueryDsl as _};
 
@@ -17,8 +20,66 @@ use crate::error::StoreError;
 /// How long a use case waits for a connection before it fails.
 pub(crate) const WAIT: Duration = Duration::from_secs(5);
 
-pub(crate) type SqlitePool = Pool<ConnectionManager<SqliteConnection>>;
-pub(crate) type PgPool = Pool<ConnectionManager<PgConnection>>;
+pub(crate) type SqlitePool = Pool<Manager<SqliteConnection>>;
+pub(crate) type PgPool = Pool<Manager<PgConnection>>;
+
+/// How long a connection is taken to be alive after it was used. One that has rested longer is
+/// asked first: the server may have been restarted. Asking each time would double the trips of the
+/// shortest use cases.
+const TAKEN_TO_BE_ALIVE: Duration = Duration::from_secs(1);
+
+/// Makes connections, and looks after them.
+pub(crate) struct Manager<C> {
+    inner: ConnectionManager<C>,
+}
+
+/// A connection, and when it was last used; none if that went wrong.
+pub(crate) struct Used<C> {
+    conn: C,
+    at: Option<Instant>,
+}
+
+impl<C> Used<C> {
+    /// It may be dead: it is asked before it is used again.
+    pub(crate) fn suspect(&mut self) {
+        self.at = None;
+    }
+}
+
+impl<C> Deref for Used<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.conn
+    }
+}
+
+impl<C> DerefMut for Used<C> {
+    fn deref_mut(&mut self) -> &mut C {
+        &mut self.conn
+    }
+}
+
+impl<C: R2D2Connection + 'static> ManageConnection for Manager<C> {
+    type Connection = Used<C>;
+    type Error = PoolError;
+
+    fn connect(&self) -> Result<Used<C>, PoolError> {
+        Ok(Used { conn: self.inner.connect()?, at: Some(Instant::now()) })
+    }
+
+    fn is_valid(&self, used: &mut Used<C>) -> Result<(), PoolError> {
+        if used.at.is_none_or(|at| at.elapsed() > TAKEN_TO_BE_ALIVE) {
+            self.inner.is_valid(&mut used.conn)?;
+        }
+        used.at = Some(Instant::now());
+        Ok(())
+    }
+
+    fn has_broken(&self, used: &mut Used<C>) -> bool {
+        self.inner.has_broken(&mut used.conn)
+    }
+}
 
 /// Sets up each new SQLite connection. `busy_timeout` comes first: the others may have to wait.
 #[derive(Debug)]
@@ -30,8 +91,8 @@ const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000;
      PRAGMA foreign_keys = ON;
      PRAGMA cache_size = -1024;";
 
-impl CustomizeConnection<SqliteConnection, PoolError> for SqlitePragmas {
-    fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), PoolError> {
+impl CustomizeConnection<Used<SqliteConnection>, PoolError> for SqlitePragmas {
+    fn on_acquire(&self, conn: &mut Used<SqliteConnection>) -> Result<(), PoolError> {
         conn.batch_execute(SQLITE_PRAGMAS).map_err(PoolError::QueryError)
     }
 }
@@ -41,8 +102,8 @@ impl CustomizeConnection<SqliteConnection, PoolError> for SqlitePragmas {
 #[derive(Debug)]
 struct PostgresSettings;
 
-impl CustomizeConnection<PgConnection, PoolError> for PostgresSettings {
-    fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), PoolError> {
+impl CustomizeConnection<Used<PgConnection>, PoolError> for PostgresSettings {
+    fn on_acquire(&self, conn: &mut Used<PgConnection>) -> Result<(), PoolError> {
         conn.batch_execute(
             "SET statement_timeout = '10s';
              SET lock_timeout = '5s';
@@ -60,24 +121,33 @@ pub(crate) fn sqlite(path: &Path, size: u32) -> Result<SqlitePool, StoreError> {
     build(ConnectionManager::new(path.as_ref()), Box::new(SqlitePragmas), size, false)
 }
 
+/// A connection to the file that never waits.
+pub(crate) fn sqlite_at_hand(path: &Path) -> Result<SqliteConnection, StoreError> {
+    let mut conn =
+        SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| StoreError::Connect(Box::new(error)))?;
+    conn.batch_execute(SQLITE_PRAGMAS)?;
+    conn.batch_execute("PRAGMA busy_timeout = 0")?;
+    Ok(conn)
+}
+
 /// A pool of at most `size` connections to the server, made when they are needed.
 pub(crate) fn postgres(uri: &str, size: u32) -> Result<PgPool, StoreError> {
     build(ConnectionManager::new(bounded(uri)), Box::new(PostgresSettings), size, true)
 }
 
 fn build<C: R2D2Connection + 'static>(
-    manager: ConnectionManager<C>,
-    setup: Box<dyn CustomizeConnection<C, PoolError>>,
+    inner: ConnectionManager<C>,
+    setup: Box<dyn CustomizeConnection<Used<C>, PoolError>>,
     size: u32,
     check: bool,
-) -> Result<Pool<ConnectionManager<C>>, StoreError> {
+) -> Result<Pool<Manager<C>>, StoreError> {
     Pool::builder()
         .max_size(size)
         .min_idle(Some(1))
         .connection_timeout(WAIT)
         .test_on_check_out(check)
         .connection_customizer(setup)
-        .build(manager)
+        .build(Manager { inner })
         .map_err(|error| StoreError::Connect(Box::new(error)))
 }
 

@@ -93,5 +93,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Id;
+
+    /// On PostgreSQL alone.
+    verifier_servers (id) {
+        id -> Id,
+        beat -> BigInt,
+    }
+}
+
 diesel::joinable!(api_keys -> users (user_id));
 allow_tables_to_appear_in_same_query!(users, api_keys);

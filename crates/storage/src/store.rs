@@ -1,15 +1,16 @@
 //! The store: opens the database, and runs use cases on it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use diesel::SqliteConnection;
 use diesel::connection::{Connection, SimpleConnection};
-use diesel::r2d2::{ConnectionManager, Pool, PooledConnection, R2D2Connection};
+use diesel::r2d2::{Pool, PooledConnection, R2D2Connection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::migrate;
-use crate::pool::{self, FileLock, PgPool, SqlitePool};
+use crate::pool::{self, FileLock, Manager, PgPool, SqlitePool};
 use crate::url::DatabaseUrl;
 use crate::watch::{self, Watch};
 
@@ -23,6 +24,10 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 /// SQLite, where there is one writer anyway, it reads on its own and goes to the head of the queue.
 const URGENT_CONNECTIONS: u32 = 1;
 
+/// Connections to PostgreSQL that only the log of changes is read on: leases are renewed however
+/// busy the server is.
+const NEWS_CONNECTIONS: u32 = 1;
+
 /// Which queue a use case stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
@@ -30,6 +35,9 @@ pub enum Lane {
     Normal,
     /// Past all others, for ending keys.
     Urgent,
+    /// What embedded verifiers must be told. On SQLite there is no such thing to read, and this is
+    /// the same as [`Lane::Normal`].
+    News,
 }
 
 /// The database of a running server. Cheap to clone.
@@ -44,8 +52,33 @@ struct Inner {
 }
 
 enum Pools {
-    Sqlite { readers: Gate<SqlitePool>, urgent_reader: Gate<SqlitePool>, writer: Gate<SqlitePool>, watch: Watch },
-    Postgres { all: Gate<PgPool>, urgent: Gate<PgPool> },
+    Sqlite(Box<SqliteGates>),
+    Postgres(PgGates),
+}
+
+struct SqliteGates {
+    readers: Gate<SqlitePool>,
+    urgent_reader: Gate<SqlitePool>,
+    writer: Gate<SqlitePool>,
+    watch: Watch,
+    /// For [`Store::look_up`].
+    at_hand: Mutex<SqliteConnection>,
+}
+
+struct PgGates {
+    all: Gate<PgPool>,
+    urgent: Gate<PgPool>,
+    news: Gate<PgPool>,
+}
+
+impl PgGates {
+    fn of(&self, lane: Lane) -> &Gate<PgPool> {
+        match lane {
+            Lane::Normal => &self.all,
+            Lane::Urgent => &self.urgent,
+            Lane::News => &self.news,
+        }
+    }
 }
 
 /// A pool, and a queue before it, so that no thread is taken up by waiting.
@@ -64,7 +97,7 @@ impl<P: Clone> Gate<P> {
     async fn enter(&self, lane: Lane) -> Result<(P, OwnedSemaphorePermit), StoreError> {
         let enter = async {
             let _next = match lane {
-                Lane::Normal => Some(self.next.acquire().await?),
+                Lane::Normal | Lane::News => Some(self.next.acquire().await?),
                 Lane::Urgent => None,
             };
             Arc::clone(&self.places).acquire_owned().await
@@ -80,8 +113,8 @@ impl<P: Clone> Gate<P> {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.inner.pools {
-            Pools::Sqlite { .. } => "Store(SQLite)",
-            Pools::Postgres { .. } => "Store(PostgreSQL)",
+            Pools::Sqlite(_) => "Store(SQLite)",
+            Pools::Postgres(_) => "Store(PostgreSQL)",
         })
     }
 }
@@ -97,14 +130,15 @@ impl Store {
                 pool::check_sqlite_version()?;
                 let lock = FileLock::take(path)?;
                 let writer = pool::sqlite(path, 1)?;
-                migrate::sqlite(&mut *checkout(&writer)?)?;
+                migrate::sqlite(&mut **checkout(&writer)?)?;
                 let watch = Watch::new(path)?;
-                let pools = Pools::Sqlite {
+                let pools = Pools::Sqlite(Box::new(SqliteGates {
                     watch,
+                    at_hand: Mutex::new(pool::sqlite_at_hand(path)?),
                     readers: Gate::new(pool::sqlite(path, SQLITE_READERS)?, SQLITE_READERS),
                     writer: Gate::new(writer, 1),
                     urgent_reader: Gate::new(pool::sqlite(path, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
-                };
+                }));
                 Ok(Self { inner: Arc::new(Inner { pools, _lock: Some(lock) }) })
             }
             DatabaseUrl::Postgres(uri) => {
@@ -113,11 +147,13 @@ impl Store {
                 let mut conn = diesel::PgConnection::establish(&pool::bounded(uri))
                     .map_err(|error| StoreError::Connect(Box::new(error)))?;
                 migrate::postgres(&mut conn)?;
-                let pools = Pools::Postgres {
-                    all: Gate::new(pool::postgres(uri, POSTGRES_CONNECTIONS)?, POSTGRES_CONNECTIONS),
-                    urgent: Gate::new(pool::postgres(uri, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
+                let gate = |size| Ok::<_, StoreError>(Gate::new(pool::postgres(uri, size)?, size));
+                let gates = PgGates {
+                    all: gate(POSTGRES_CONNECTIONS)?,
+                    urgent: gate(URGENT_CONNECTIONS)?,
+                    news: gate(NEWS_CONNECTIONS)?,
                 };
-                Ok(Self { inner: Arc::new(Inner { pools, _lock: None }) })
+                Ok(Self { inner: Arc::new(Inner { pools: Pools::Postgres(gates), _lock: None }) })
             }
         }
     }
@@ -133,15 +169,34 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         match &self.inner.pools {
-            Pools::Sqlite { readers, urgent_reader, .. } => {
-                let gate = if lane == Lane::Urgent { urgent_reader } else { readers };
+            Pools::Sqlite(gates) => {
+                let gate = if lane == Lane::Urgent { &gates.urgent_reader } else { &gates.readers };
                 run(gate, lane, move |conn| work(&mut Conn::Sqlite(conn))).await
             }
-            Pools::Postgres { all, urgent } => {
-                let gate = if lane == Lane::Urgent { urgent } else { all };
-                run(gate, lane, move |conn| work(&mut Conn::Postgres(conn))).await
-            }
+            Pools::Postgres(gates) => run(gates.of(lane), lane, move |conn| work(&mut Conn::Postgres(conn))).await,
         }
+    }
+
+    /// Finds a row by its key. On SQLite this is done on the thread that asks, if the connection for
+    /// it is free: it takes some microseconds, fewer than handing it to another thread, and in WAL
+    /// mode it waits for no writer. In all other cases it is a [`Store::read`].
+    ///
+    /// # Errors
+    /// What the use case says, or why it could not be run.
+    pub async fn look_up<T, E, F>(&self, lane: Lane, mut work: F) -> Result<T, E>
+    where
+        F: FnMut(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        if let Pools::Sqlite(gates) = &self.inner.pools
+            && let Ok(mut conn) = gates.at_hand.try_lock()
+            // An error, such as a lock that is held, is not the last word: the other way can wait.
+            && let Ok(found) = work(&mut Conn::Sqlite(&mut conn))
+        {
+            return Ok(found);
+        }
+        self.read(lane, move |conn| work(conn)).await
     }
 
     /// Runs a use case as one transaction: all of it happens, on disk, or none.
@@ -160,18 +215,17 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         match &self.inner.pools {
-            Pools::Sqlite { writer, .. } => {
+            Pools::Sqlite(gates) => {
                 // Immediate: a deferred one that reads first fails at once when it comes to write.
-                run(writer, lane, move |conn| {
+                run(&gates.writer, lane, move |conn| {
                     let _afterwards = Afterwards(Some(afterwards));
                     conn.immediate_transaction(|conn| work(&mut Conn::Sqlite(conn)).map_err(Abort::UseCase))
                         .map_err(Abort::into_error)
                 })
                 .await
             }
-            Pools::Postgres { all, urgent } => {
-                let gate = if lane == Lane::Urgent { urgent } else { all };
-                run(gate, lane, move |conn| {
+            Pools::Postgres(gates) => {
+                run(gates.of(lane), lane, move |conn| {
                     let _afterwards = Afterwards(Some(afterwards));
                     conn.transaction(|conn| work(&mut Conn::Postgres(conn)).map_err(Abort::UseCase))
                         .map_err(Abort::into_error)
@@ -185,7 +239,7 @@ impl Store {
     /// what other programs change; [`Store::changed_from_outside`] tells of that.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
-        matches!(self.inner.pools, Pools::Sqlite { .. })
+        matches!(self.inner.pools, Pools::Sqlite(_))
     }
 
     /// Has another program changed the SQLite file since this was asked last? Never on PostgreSQL.
@@ -195,11 +249,11 @@ impl Store {
     /// # Errors
     /// When it cannot be told; then it may have.
     pub async fn changed_from_outside(&self) -> Result<bool, StoreError> {
-        let Pools::Sqlite { writer, watch, .. } = &self.inner.pools else { return Ok(false) };
-        let Some(mut look) = watch.look().await? else { return Ok(false) };
+        let Pools::Sqlite(gates) = &self.inner.pools else { return Ok(false) };
+        let Some(mut look) = gates.watch.look().await? else { return Ok(false) };
         // Something was committed. All that this process writes it writes on one connection, which
         // SQLite tells of everyone else's commits only.
-        let version = run(writer, Lane::Urgent, watch::data_version).await?;
+        let version = run(&gates.writer, Lane::Urgent, watch::data_version).await?;
         Ok(look.settle(version))
     }
 
@@ -222,8 +276,8 @@ impl Store {
     #[doc(hidden)]
     pub async fn execute_raw(&self, sql: String) -> Result<(), StoreError> {
         match &self.inner.pools {
-            Pools::Sqlite { writer, .. } => run(writer, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
-            Pools::Postgres { all, .. } => run(all, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
+            Pools::Sqlite(gates) => run(&gates.writer, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
+            Pools::Postgres(gates) => run(&gates.all, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
         }
     }
 }
@@ -260,7 +314,7 @@ impl<E: From<StoreError>> Abort<E> {
     }
 }
 
-async fn run<C, T, E, F>(gate: &Gate<Pool<ConnectionManager<C>>>, lane: Lane, work: F) -> Result<T, E>
+async fn run<C, T, E, F>(gate: &Gate<Pool<Manager<C>>>, lane: Lane, work: F) -> Result<T, E>
 where
     C: R2D2Connection + 'static,
     F: FnOnce(&mut C) -> Result<T, E> + Send + 'static,
@@ -270,13 +324,17 @@ where
     let (pool, place) = gate.enter(lane).await?;
     let job = tokio::task::spawn_blocking(move || {
         let _place = place;
-        work(&mut *checkout(&pool)?)
+        let mut conn = checkout(&pool)?;
+        let done = work(&mut **conn);
+        if done.is_err() {
+            // Most errors are not the connection's fault, but some are.
+            conn.suspect();
+        }
+        done
     });
     job.await.map_err(StoreError::Stopped)?
 }
 
-fn checkout<C: R2D2Connection + 'static>(
-    pool: &Pool<ConnectionManager<C>>,
-) -> Result<PooledConnection<ConnectionManager<C>>, StoreError> {
+fn checkout<C: R2D2Connection + 'static>(pool: &Pool<Manager<C>>) -> Result<PooledConnection<Manager<C>>, StoreError> {
     pool.get().map_err(|error| StoreError::Connect(Box::new(error)))
 }

@@ -5,6 +5,7 @@
 //! when there was one is the writer's connection asked, whose answer leaves out our own.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
@@ -21,6 +22,9 @@ const HOLDS: Duration = Duration::from_millis(1);
 /// The connection that looks, and what it saw.
 pub(crate) struct Watch {
     seen: Mutex<Seen>,
+    began: Instant,
+    /// Until when the last answer holds, in nanoseconds since `began`: most requests need no lock.
+    holds_until: AtomicU64,
 }
 
 struct Seen {
@@ -29,13 +33,14 @@ struct Seen {
     any: Option<i64>,
     /// By the writer's connection.
     others: Option<i64>,
-    at: Option<Instant>,
 }
 
 /// A look that found a commit, to be settled by the writer's answer.
 pub(crate) struct Look<'a> {
+    watch: &'a Watch,
     seen: MutexGuard<'a, Seen>,
     any: i64,
+    began: Duration,
 }
 
 #[derive(QueryableByName)]
@@ -56,24 +61,41 @@ impl Watch {
             .map_err(|error| StoreError::Connect(Box::new(error)))?;
         // It never waits: it looks on the threads that answer requests.
         conn.batch_execute("PRAGMA busy_timeout = 0; PRAGMA cache_size = -64;")?;
-        Ok(Self { seen: Mutex::new(Seen { conn, any: None, others: None, at: None }) })
+        let seen = Mutex::new(Seen { conn, any: None, others: None });
+        Ok(Self { seen, began: Instant::now(), holds_until: AtomicU64::new(0) })
     }
 
     /// Looks whether there was any commit; none if there was not, or it was looked a moment ago.
     pub(crate) async fn look(&self) -> Result<Option<Look<'_>>, StoreError> {
+        if self.holds() {
+            return Ok(None);
+        }
         let mut seen = self.seen.lock().await;
-        if seen.at.is_some_and(|at| at.elapsed() < HOLDS) {
+        // Somebody else may have looked meanwhile.
+        if self.holds() {
             return Ok(None);
         }
         // Taken before the look: what is committed after it is for the next one.
-        let now = Instant::now();
+        let now = self.began.elapsed();
         let any = data_version(&mut seen.conn)?;
         if seen.any == Some(any) {
-            seen.at = Some(now);
+            self.hold(now);
             return Ok(None);
         }
-        Ok(Some(Look { seen, any }))
+        Ok(Some(Look { watch: self, seen, any, began: now }))
     }
+
+    fn holds(&self) -> bool {
+        nanos(self.began.elapsed()) < self.holds_until.load(Ordering::Acquire)
+    }
+
+    fn hold(&self, from: Duration) {
+        self.holds_until.store(nanos(from + HOLDS), Ordering::Release);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Look<'_> {
@@ -82,7 +104,7 @@ impl Look<'_> {
         let changed = self.seen.others != Some(others);
         self.seen.any = Some(self.any);
         self.seen.others = Some(others);
-        self.seen.at = Some(Instant::now());
+        self.watch.hold(self.began);
         changed
     }
 }

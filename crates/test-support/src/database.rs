@@ -1,5 +1,7 @@
 //! A database of a test's own, gone when the test is over.
 
+use std::sync::Arc;
+
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -17,11 +19,17 @@ pub enum Backend {
     Postgres,
 }
 
-/// A new, empty database.
-#[derive(Debug)]
+/// A new, empty database. The last clone to go takes it away.
+#[derive(Clone, Debug)]
 pub struct TestDatabase {
     /// Which kind.
     pub backend: Backend,
+    place: Arc<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    backend: Backend,
     url: String,
     directory: TempDir,
 }
@@ -47,25 +55,25 @@ impl TestDatabase {
             Backend::Sqlite => format!("sqlite://{}", directory.path().join("keyward.db").display()),
             Backend::Postgres => postgres::create_database()?,
         };
-        Some(Self { backend, url, directory })
+        Some(Self { backend, place: Arc::new(Place { backend, url, directory }) })
     }
 
     /// Its URL, as the server takes it.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        &self.place.url
     }
 
     /// The same, read.
     #[must_use]
     pub fn parsed(&self) -> DatabaseUrl {
-        self.url.parse().expect("our own URL")
+        self.place.url.parse().expect("our own URL")
     }
 
     /// A directory that lives as long as the database.
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {
-        self.directory.path()
+        self.place.directory.path()
     }
 
     /// Runs SQL by hand, as an operator would, on a connection of its own.
@@ -104,18 +112,18 @@ impl TestDatabase {
     }
 
     pub(crate) fn sqlite(&self) -> SqliteConnection {
-        let path = self.url.trim_start_matches("sqlite://");
+        let path = self.place.url.trim_start_matches("sqlite://");
         let mut conn = SqliteConnection::establish(path).expect("the test's own file");
         conn.batch_execute("PRAGMA busy_timeout = 5000").expect("a pragma");
         conn
     }
 
     pub(crate) fn postgres(&self) -> PgConnection {
-        PgConnection::establish(&self.url).expect("the test's own database")
+        PgConnection::establish(&self.place.url).expect("the test's own database")
     }
 }
 
-impl Drop for TestDatabase {
+impl Drop for Place {
     fn drop(&mut self) {
         if self.backend == Backend::Postgres {
             postgres::drop_database(&self.url);

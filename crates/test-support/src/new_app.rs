@@ -32,7 +32,20 @@ impl NewApp {
 
     /// Starts it; the word of these proxies (as in `127.0.0.0/8`) is believed.
     pub async fn start_with(database: TestDatabase, settings: Settings, trusted_proxies: &[&str]) -> Self {
-        let clock = Arc::new(ManualClock::default());
+        Self::start_by(database, settings, trusted_proxies, Arc::default()).await
+    }
+
+    /// Starts one more server on this database, with the same clock. Only PostgreSQL takes several.
+    pub async fn start_beside(&self) -> Self {
+        Self::start_by(self.database.clone(), Settings::default(), &[], Arc::clone(&self.clock)).await
+    }
+
+    async fn start_by(
+        database: TestDatabase,
+        settings: Settings,
+        trusted_proxies: &[&str],
+        clock: Arc<ManualClock>,
+    ) -> Self {
         let service = Service::open(&database.parsed(), Arc::clone(&clock) as _, Catalogue::built_in(), settings)
             .await
             .expect("a service");

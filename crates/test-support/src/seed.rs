@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use diesel::QueryResult;
+use keyward_domain::PlainKey;
 
 use crate::database::{Backend, TestDatabase};
 
@@ -11,6 +12,33 @@ const COPIED: &str = "user_id, login_type, digest_version, scopes, allow_list, l
                       updated_at, last_used, last_used_ip, slides_until, slid_at";
 
 impl TestDatabase {
+    /// Copies a live key for each of these new ones, which work as the model does.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn copy_live_key(&self, id: &str, copies: &[PlainKey]) -> QueryResult<()> {
+        for copies in copies.chunks(500) {
+            let rows: Vec<String> = copies
+                .iter()
+                .map(|copy| {
+                    let digest: String = copy.digest().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                    match self.backend {
+                        Backend::Sqlite => format!("('{}', X'{digest}')", copy.id()),
+                        Backend::Postgres => format!("('{}', '\\x{digest}'::bytea)", copy.id()),
+                    }
+                })
+                .collect();
+            self.execute(&format!(
+                "WITH copy (copy_id, copy_digest) AS (VALUES {})
+                 INSERT INTO api_keys (id, token_name, digest, expires_at, {COPIED})
+                 SELECT copy_id, copy_id, copy_digest, expires_at, {COPIED}
+                 FROM copy CROSS JOIN api_keys WHERE id = '{id}'",
+                rows.join(", ")
+            ))?;
+        }
+        Ok(())
+    }
+
     /// Copies an expired key once for each number: with an id and a name made of the model's and the
     /// number, another digest, and an end so many seconds before the model's.
     ///

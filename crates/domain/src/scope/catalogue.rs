@@ -193,6 +193,17 @@ impl Catalogue {
         })
     }
 
+    /// The same for a scope that is plain, by its name: `resource:action`.
+    #[must_use]
+    pub fn grants_named(&self, held: &Scopes, needed: &str) -> bool {
+        needed.split_once(':').is_some_and(|(resource, action)| {
+            held.iter().any(|scope| match self.composites.get(scope) {
+                Some(composite) => composite.parts.iter().any(|part| part.covers_words(resource, action)),
+                None => scope.covers_words(resource, action),
+            })
+        })
+    }
+
     /// The scopes as plain ones, each once: what composites stand for in their place.
     #[must_use]
     pub fn expand(&self, held: &Scopes) -> Vec<String> {

@@ -32,8 +32,11 @@ impl Scope {
     /// Does holding this scope include `needed`? Composites are the catalogue's to resolve.
     #[must_use]
     pub fn covers(&self, needed: &Self) -> bool {
-        (self.resource == "*" || self.resource == needed.resource)
-            && (self.action == "*" || self.action == needed.action)
+        self.covers_words(&needed.resource, &needed.action)
+    }
+
+    fn covers_words(&self, resource: &str, action: &str) -> bool {
+        (self.resource == "*" || self.resource == resource) && (self.action == "*" || self.action == action)
     }
 
     pub(crate) fn resource(&self) -> &str {

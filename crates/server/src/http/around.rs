@@ -13,8 +13,13 @@ use keyward_api::{ErrorCode, headers};
 
 use super::problem::Problem;
 use super::request::RequestContext;
-use crate::VERSION;
 use crate::app::App;
+use crate::metrics::Counters;
+use crate::{LINEAGE_VERSION, VERSION, routes};
+
+const VERSION_HEADER: HeaderName = HeaderName::from_static(headers::VERSION);
+const LINEAGE_VERSION_HEADER: HeaderName = HeaderName::from_static(headers::LINEAGE_VERSION);
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
 
 /// Wraps every request.
 pub(crate) async fn around(
@@ -31,10 +36,13 @@ pub(crate) async fn around(
     let answer = next.call(request).await?.map_into_boxed_body();
     let mut answer = shaped(answer, &context);
     add_headers(&mut answer, &context);
-    let route = answer.request().match_pattern().unwrap_or_else(|| "none".to_owned());
-    app.metrics.count(answer.request().method().as_str(), &route, answer.status().as_u16(), began.elapsed());
+    // Looked up only where no handler was reached: it walks the whole table again.
+    let route = context.route().unwrap_or_else(|| routes::pattern_of(answer.request()));
+    if let Some(counters) = answer.request().app_data::<Counters>() {
+        counters.count(answer.request().method(), route, answer.status().as_u16(), began.elapsed());
+    }
     tracing::debug!(
-        request_id = %context.id,
+        request_id = %context.id(),
         method = %answer.request().method(),
         // Not the path: a client that errs may have put a whole key where its id belongs.
         route,
@@ -49,9 +57,9 @@ pub(crate) async fn around(
 fn shaped(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> ServiceResponse<BoxBody> {
     if let Some(problem) = answer.response().error().and_then(|error| error.as_error::<Problem>()) {
         if let Some(cause) = std::error::Error::source(problem) {
-            tracing::error!(request_id = %context.id, code = %problem.code, chain = chain(cause), "a request failed");
+            tracing::error!(request_id = %context.id(), code = %problem.code, chain = chain(cause), "a request failed");
         }
-        let shaped = problem.answer(context.id);
+        let shaped = problem.answer(context.id());
         return answer.into_response(shaped);
     }
     let ours = answer.headers().contains_key(header::CONTENT_TYPE);
@@ -65,7 +73,7 @@ fn shaped(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> Service
     if let Some(allow) = answer.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()) {
         problem = problem.header(header::ALLOW, allow).hint(format!("This path takes {allow}."));
     }
-    let shaped = problem.answer(context.id);
+    let shaped = problem.answer(context.id());
     answer.into_response(shaped)
 }
 
@@ -84,18 +92,13 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 fn add_headers(answer: &mut ServiceResponse<BoxBody>, context: &RequestContext) {
     let private = ["/api", "/oauth2", "/authz"].iter().any(|prefix| answer.request().path().starts_with(prefix));
     let headers = answer.headers_mut();
-    let id = context.id.to_string();
-    let lineage_version = format!("v{VERSION}");
-    for (name, value) in [
-        (headers::VERSION, VERSION),
-        (headers::LINEAGE_VERSION, lineage_version.as_str()),
-        (headers::REQUEST_ID, id.as_str()),
-        ("X-Content-Type-Options", "nosniff"),
-    ] {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-            headers.insert(name, value);
-        }
+    headers.insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
+    headers.insert(LINEAGE_VERSION_HEADER, HeaderValue::from_static(LINEAGE_VERSION));
+    let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
+    if let Ok(id) = HeaderValue::from_str(context.id().hyphenated().encode_lower(&mut id)) {
+        headers.insert(REQUEST_ID_HEADER, id);
     }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if private {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

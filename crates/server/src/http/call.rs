@@ -53,6 +53,7 @@ impl<E: Endpoint + 'static> FromRequest for Call<E> {
                 .cloned()
                 .ok_or_else(|| Problem::new(ErrorCode::Internal, "The server is not set up."))?;
             let context = super::context(&request)?;
+            context.set_route(E::PATH);
             let presented = credential::presented(&request, E::BODY == BodyForm::Form);
             let caller = match E::ACCESS {
                 // Whatever else is wrong with a credential is no matter where none is needed, but a
@@ -105,6 +106,11 @@ impl<E: Endpoint> Call<E> {
 
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Is the client on this machine, and nobody in between?
+    pub fn is_local(&self) -> bool {
+        super::request::is_local(&self.request)
     }
 
     pub fn context(&self) -> &RequestContext {
@@ -195,6 +201,12 @@ impl<E: Endpoint> Call<E> {
         let text = serde_json::to_vec(body)
             .map_err(|error| Problem::new(ErrorCode::Internal, "The answer cannot be written.").cause(error))?;
         Ok(HttpResponse::build(status).content_type("application/json").body(text))
+    }
+
+    /// A success whose body is JSON already.
+    pub fn answer_text(&self, body: String) -> HttpResponse {
+        let status = StatusCode::from_u16(E::STATUS).unwrap_or(StatusCode::OK);
+        HttpResponse::build(status).content_type("application/json").body(body)
     }
 
     /// Is a secret that the server knows in this header? Compared in constant time.

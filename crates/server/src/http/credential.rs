@@ -1,12 +1,15 @@
 //! The key that a request presents.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use keyward_api::headers::{LINEAGE_SESSION_TOKEN, SESSION_TOKEN};
 
 use super::problem::Problem;
+
+const SESSION_TOKEN_HEADER: HeaderName = HeaderName::from_static(SESSION_TOKEN);
+const LINEAGE_SESSION_TOKEN_HEADER: HeaderName = HeaderName::from_static(LINEAGE_SESSION_TOKEN);
 
 /// Names under which clients of other systems put a token into the query.
 const IN_QUERY: [&str; 3] = ["access_token", "coder_session_token", "token"];
@@ -18,15 +21,15 @@ const IN_QUERY: [&str; 3] = ["access_token", "coder_session_token", "token"];
 /// 400 for a key in the query, where every log on the way would keep it, and for headers that
 /// disagree or are sent twice; 401 for another scheme than Bearer, and Basic where it is taken.
 pub(super) fn presented(request: &HttpRequest, basic_too: bool) -> Result<Option<String>, Problem> {
-    if let Some(name) = IN_QUERY.into_iter().find(|name| query_has(request.query_string(), name)) {
+    if let Some(name) = key_in(request.query_string()) {
         return Err(Problem::bad_request(format!("A key must not be sent in the query, as \"{name}\"."))
             .hint("Send it as \"Authorization: Bearer <key>\", and consider it known to others: expire it."));
     }
     let headers = request.headers();
-    let authorization = single(headers, AUTHORIZATION.as_str())?;
+    let authorization = single(headers, AUTHORIZATION)?;
     let authorization = authorization.map(|value| credential(value, basic_too)).transpose()?;
-    let own = single(headers, SESSION_TOKEN)?.map(str::to_owned);
-    let lineage = single(headers, LINEAGE_SESSION_TOKEN)?.map(str::to_owned);
+    let own = single(headers, SESSION_TOKEN_HEADER)?.map(str::to_owned);
+    let lineage = single(headers, LINEAGE_SESSION_TOKEN_HEADER)?.map(str::to_owned);
     let mut sent = [authorization, own, lineage].into_iter().flatten();
     let Some(first) = sent.next() else { return Ok(None) };
     if sent.any(|other| other != first) {
@@ -35,16 +38,18 @@ pub(super) fn presented(request: &HttpRequest, basic_too: bool) -> Result<Option
     Ok(Some(first))
 }
 
-fn query_has(query: &str, name: &str) -> bool {
-    query.split('&').any(|pair| {
+/// The name under which a query holds a key, if it does.
+fn key_in(query: &str) -> Option<&'static str> {
+    query.split('&').filter(|pair| !pair.is_empty()).find_map(|pair| {
         let key = pair.split_once('=').map_or(pair, |(key, _)| key);
-        percent_encoding::percent_decode_str(key).decode_utf8_lossy() == name
+        let key = percent_encoding::percent_decode_str(key).decode_utf8_lossy();
+        IN_QUERY.into_iter().find(|name| key == *name)
     })
 }
 
 /// The value of a header that may stand once; an empty one counts as not sent.
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
-    let mut values = headers.get_all(name);
+fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(&name);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(Problem::bad_request(format!("The header {name} is sent twice.")).hint("Send it once."));

@@ -1,6 +1,9 @@
 //! What is known of a request before anything in it is believed.
 
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::SystemTime;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -12,42 +15,108 @@ use crate::app::App;
 /// The longest user agent that is kept, in bytes.
 const LONGEST_AGENT: usize = 256;
 
+/// How many bytes of an id are random.
+const PART: usize = 10;
+
 /// Headers that proxies add. Any of them means that the peer is not the client.
 const SIGNS_OF_A_PROXY: [&str; 7] =
     ["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"];
 
-/// A request's id and where it came from.
+/// A request's id and where it came from. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestContext {
-    pub id: Uuid,
-    /// The client's address: the peer's, or what proxies that we trust say.
-    pub ip: Option<IpAddr>,
-    /// The peer is this machine, and nobody stands between.
-    pub local: bool,
-    pub user_agent: String,
+    inner: Rc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    id: Uuid,
+    ip: Option<IpAddr>,
+    user_agent: String,
+    route: Cell<Option<&'static str>>,
 }
 
 impl RequestContext {
     pub fn of(request: &HttpRequest, app: &App) -> Self {
         let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
-        let forwarded = SIGNS_OF_A_PROXY.iter().any(|name| request.headers().contains_key(*name));
         let agent = request.headers().get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        Self {
-            id: Uuid::now_v7(),
+        let inner = Inner {
+            id: random_id(),
             ip: peer.map(|peer| client_of(request, app, peer)),
-            local: peer.is_some_and(|peer| peer.is_loopback()) && !forwarded,
-            user_agent: cut(&agent.unwrap_or_default()),
-        }
+            user_agent: agent.map(|agent| cut(&agent)).unwrap_or_default(),
+            route: Cell::new(None),
+        };
+        Self { inner: Rc::new(inner) }
+    }
+
+    /// The request's id.
+    pub fn id(&self) -> Uuid {
+        self.inner.id
+    }
+
+    /// The client's address: the peer's, or what proxies that we trust say.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.inner.ip
+    }
+
+    /// The pattern of the route that was taken, once it is known.
+    pub fn route(&self) -> Option<&'static str> {
+        self.inner.route.get()
+    }
+
+    /// Takes in which route was taken.
+    pub fn set_route(&self, route: &'static str) {
+        self.inner.route.set(Some(route));
     }
 
     /// What the audit log keeps of it.
     pub fn info(&self) -> RequestInfo {
-        RequestInfo { id: self.id, ip: self.ip, user_agent: self.user_agent.clone() }
+        RequestInfo { id: self.inner.id, ip: self.inner.ip, user_agent: self.inner.user_agent.clone() }
+    }
+}
+
+/// Is the peer this machine, and nobody in between?
+pub(super) fn is_local(request: &HttpRequest) -> bool {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    peer.is_some_and(|peer| peer.is_loopback())
+        && !SIGNS_OF_A_PROXY.iter().any(|name| request.headers().contains_key(*name))
+}
+
+/// A UUID of version 7 (RFC 9562). It need not be a secret, only unlike any other, so the operating
+/// system is asked for randomness once for many.
+fn random_id() -> Uuid {
+    thread_local! {
+        static RANDOM: RefCell<(Vec<u8>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+    }
+    let random = RANDOM.with_borrow_mut(|(bytes, used)| {
+        if *used + PART > bytes.len() {
+            bytes.resize(PART * 256, 0);
+            *used = 0;
+            if getrandom::fill(bytes).is_err() {
+                bytes.clear();
+                return None;
+            }
+        }
+        let part = bytes.get(*used..*used + PART)?.try_into().ok();
+        *used += PART;
+        part
+    });
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    match random {
+        Some(random) => {
+            let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+            uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+        }
+        // The crate's own way, which has its own randomness.
+        None => Uuid::now_v7(),
     }
 }
 
 /// Goes back through `X-Forwarded-For`, last first, as long as those who wrote it are trusted.
 fn client_of(request: &HttpRequest, app: &App, peer: IpAddr) -> IpAddr {
+    if !app.trusts(peer) {
+        return peer;
+    }
     let values: Vec<&str> = request
         .headers()
         .get_all(header::X_FORWARDED_FOR)

@@ -23,12 +23,12 @@ pub(crate) async fn view(call: Call<ViewFirstUser>) -> Result<HttpResponse, Prob
 
 /// `POST /api/v2/users/first`: from this machine, or with the code that the server printed.
 pub(crate) async fn create(call: Call<CreateFirstUser>) -> Result<HttpResponse, Problem> {
-    if !call.context().local && !call.has_header(SETUP_CODE, &call.app().setup_code) {
+    if !call.is_local() && !call.has_header(SETUP_CODE, &call.app().setup_code) {
         return Err(Problem::new(
             ErrorCode::SetupCodeRequired,
             "Creating the first user from another machine needs the setup code.",
         )
-        .hint(format!("Send the code that the server printed at its start, in the header {SETUP_CODE}.")));
+        .hint("Send the code that the server printed at its start, in the header Keyward-Setup-Code."));
     }
     let body = call.json()?;
     let password = Some(Zeroizing::new(body.password));

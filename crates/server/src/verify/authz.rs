@@ -4,7 +4,9 @@
 //! proxy's operator: `scope` and `resource`, each as often as wanted. All of them are needed, so
 //! that whatever a client manages to add to the query can only ask for more.
 
-use actix_web::http::header;
+use std::borrow::Cow;
+
+use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use keyward_api::headers::{KEY_ID, SCOPES, USER, USER_ID};
 use keyward_domain::key::Verdict;
@@ -15,6 +17,11 @@ use super::need;
 use crate::app::App;
 use crate::http::{self, Problem};
 
+const USER_HEADER: HeaderName = HeaderName::from_static(USER);
+const USER_ID_HEADER: HeaderName = HeaderName::from_static(USER_ID);
+const KEY_ID_HEADER: HeaderName = HeaderName::from_static(KEY_ID);
+const SCOPES_HEADER: HeaderName = HeaderName::from_static(SCOPES);
+
 /// Any method: proxies ask with the method of the client's request.
 pub(crate) async fn authz(
     request: HttpRequest,
@@ -23,21 +30,22 @@ pub(crate) async fn authz(
 ) -> Result<HttpResponse, Problem> {
     http::discard_body(payload).await?;
     let context = http::context(&request)?;
+    context.set_route("/authz");
     let text = http::presented(&request)?.ok_or_else(Problem::unauthenticated)?;
     let caller = app.service.authenticate(&text, Lane::Normal, context.info()).await?;
-    let pairs: Vec<(String, String)> = request.query_string().split('&').map(decoded).collect();
+    let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = request.query_string().split('&').map(decoded).collect();
     let all = |name: &'static str| {
         let values = pairs.iter().filter(move |(key, _)| key == name);
         values.flat_map(|(_, value)| value.split([' ', ','])).filter(|value| !value.is_empty())
     };
     let catalogue = app.service.catalogue();
     let need = need(catalogue, all("scope"), all("resource"))?;
-    match caller.key.judge(caller.user.is_active(), &need, catalogue, caller.now) {
+    match caller.key().judge(caller.user().is_active(), &need, catalogue, caller.now) {
         Verdict::Valid => Ok(HttpResponse::Ok()
-            .insert_header((USER, caller.user.username.as_str()))
-            .insert_header((USER_ID, caller.user.id.to_string()))
-            .insert_header((KEY_ID, caller.key.id.as_str()))
-            .insert_header((SCOPES, caller.key.scopes.to_strings().join(" ")))
+            .insert_header((USER_HEADER, caller.user().username.as_str()))
+            .insert_header((USER_ID_HEADER, caller.user().id.to_string()))
+            .insert_header((KEY_ID_HEADER, caller.key().id.as_str()))
+            .insert_header((SCOPES_HEADER, caller.key().scopes.to_strings().join(" ")))
             .finish()),
         Verdict::InsufficientScope(_) => Err(lacking(&need.scopes.iter().map(ToString::to_string).collect::<Vec<_>>())),
         Verdict::ResourceNotAllowed(resource) => {
@@ -57,8 +65,15 @@ fn lacking(scopes: &[String]) -> Problem {
         .header(header::WWW_AUTHENTICATE, value)
 }
 
-fn decoded(pair: &str) -> (String, String) {
+fn decoded(pair: &str) -> (Cow<'_, str>, Cow<'_, str>) {
     let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-    let text = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
     (text(key), text(value))
+}
+
+/// As forms write it: a space is a plus.
+fn text(part: &str) -> Cow<'_, str> {
+    if part.contains('+') {
+        return Cow::Owned(percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned());
+    }
+    percent_decode_str(part).decode_utf8_lossy()
 }

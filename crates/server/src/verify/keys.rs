@@ -1,10 +1,12 @@
 //! `POST /api/v2/keys/verify` and `…/batch`.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
-use keyward_api::verify::{MOST_KEYS, VerifyBatchResponse, VerifyKey, VerifyKeys, VerifyRequest, VerifyResponse};
+use keyward_api::verify::{MOST_KEYS, VerifyKey, VerifyKeys, VerifyRequest, VerifyResponse};
 use keyward_api::{Endpoint, ErrorCode};
 use keyward_domain::key::{Need, Verdict};
-use keyward_service::Checked;
+use keyward_service::{Checked, Facts};
 
 use super::need;
 use crate::http::{Call, Problem};
@@ -13,10 +15,9 @@ use crate::{keys, users};
 /// `POST /api/v2/keys/verify`
 pub(crate) async fn one(call: Call<VerifyKey>) -> Result<HttpResponse, Problem> {
     call.service().may_verify(call.caller()?)?;
-    let asked = vec![asked(&call, call.json()?)?];
-    let checked = call.service().check_keys(asked).await?;
-    let first = checked.into_iter().next();
-    call.answer(&show(first.unwrap_or(Checked::Invalid)))
+    let (key, need) = asked(&call, call.json()?)?;
+    let checked = call.service().check_key(&key, &need).await?;
+    Ok(call.answer_text(show(checked)?))
 }
 
 /// `POST /api/v2/keys/verify/batch`
@@ -29,7 +30,8 @@ pub(crate) async fn batch(call: Call<VerifyKeys>) -> Result<HttpResponse, Proble
     }
     let asked = body.keys.into_iter().map(|one| asked(&call, one)).collect::<Result<_, _>>()?;
     let checked = call.service().check_keys(asked).await?;
-    call.answer(&VerifyBatchResponse { results: checked.into_iter().map(show).collect() })
+    let results = checked.into_iter().map(show).collect::<Result<Vec<_>, _>>()?;
+    Ok(call.answer_text(format!("{{\"results\":[{}]}}", results.join(","))))
 }
 
 fn asked<E: Endpoint>(call: &Call<E>, request: VerifyRequest) -> Result<(String, Need), Problem> {
@@ -38,12 +40,10 @@ fn asked<E: Endpoint>(call: &Call<E>, request: VerifyRequest) -> Result<(String,
     Ok((request.key, need))
 }
 
-fn show(checked: Checked) -> VerifyResponse {
+/// A judgement as JSON: a [`VerifyResponse`].
+fn show(checked: Checked) -> Result<String, Problem> {
     let (verdict, facts) = match checked {
-        Checked::Invalid => {
-            let message = Some("API key is invalid.".to_owned());
-            return VerifyResponse::new(ErrorCode::InvalidKey.as_str(), message, None);
-        }
+        Checked::Invalid => return judgement(ErrorCode::InvalidKey.as_str(), Some("API key is invalid.".to_owned())),
         Checked::Known { verdict, facts } => (verdict, facts),
     };
     let (code, message) = match verdict {
@@ -58,5 +58,27 @@ fn show(checked: Checked) -> VerifyResponse {
             Some(format!("The API key's allow list does not cover \"{resource}\".")),
         ),
     };
-    VerifyResponse::new(code, message, Some((keys::show::key(facts.key()), users::show::user(facts.user()))))
+    // The key and its user are the larger part, and the same each time: they are written once. What
+    // is joined here are two objects, `{…}` and `{…}`, to one.
+    let known = facts.shown(known).map_err(unwritable)?;
+    let mut text = judgement(code, message)?;
+    text.truncate(text.len().saturating_sub(1));
+    text.push(',');
+    text.push_str(known.get(1..).unwrap_or_default());
+    Ok(text)
+}
+
+fn judgement(code: &str, message: Option<String>) -> Result<String, Problem> {
+    serde_json::to_string(&VerifyResponse::new(code, message, None)).map_err(unwritable)
+}
+
+/// `{"key":…,"user":…}`
+fn known(facts: &Facts) -> Result<Arc<str>, serde_json::Error> {
+    let key = serde_json::to_string(&keys::show::key(facts.key()))?;
+    let user = serde_json::to_string(&users::show::user(facts.user()))?;
+    Ok(format!("{{\"key\":{key},\"user\":{user}}}").into())
+}
+
+fn unwritable(error: serde_json::Error) -> Problem {
+    Problem::new(ErrorCode::Internal, "The answer cannot be written.").cause(error)
 }

@@ -37,7 +37,7 @@ fn active(key: &ApiKey, user: &User) -> Introspection {
 
 /// Holding a key is enough to end it. Who guesses is slowed down by address.
 pub(crate) async fn revoke(call: Call<Revoke>) -> Result<HttpResponse, Problem> {
-    call.app().revocations.admit(call.context().ip)?;
+    call.app().revocations.admit(call.context().ip())?;
     let form = call.form()?;
     call.service().revoke_by_holder(call.context().info(), &form.token).await?;
     call.answer(&NoContent {})

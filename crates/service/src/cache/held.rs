@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use keyward_domain::key::Digest;
 use keyward_domain::{KeyId, Timestamp};
@@ -19,7 +19,7 @@ use keyward_storage::keys::OwnedKey;
 
 use super::sync::{AtomicI64, Ordering, PoisonError, RwLock};
 
-/// How many keys are kept. A key takes about a kibibyte.
+/// How many keys are kept. A key takes about two kibibytes.
 const MOST_KEYS: usize = 50_000;
 
 /// A key's facts.
@@ -28,11 +28,13 @@ pub(crate) struct Kept {
     pub owned: OwnedKey,
     /// When a use was last passed on to be written, in microseconds.
     noted: AtomicI64,
+    /// The facts in words, once somebody has shown them.
+    pub shown: OnceLock<Arc<str>>,
 }
 
 impl Kept {
     pub(crate) fn new(owned: OwnedKey) -> Self {
-        Self { owned, noted: AtomicI64::new(i64::MIN) }
+        Self { owned, noted: AtomicI64::new(i64::MIN), shown: OnceLock::new() }
     }
 
     /// Is a use at `now` worth passing on? Then it is taken as passed on.

@@ -57,13 +57,13 @@ impl Service {
         };
         let allow_list = AllowList::parse(new.allow_list.iter().flatten().map(String::as_str), catalogue);
         // What cannot be read asks for nothing yet; it is refused below, in its turn.
-        let asked_allow_list = allow_list.as_ref().map_or_else(|_| caller.key.allow_list.clone(), Clone::clone);
+        let asked_allow_list = allow_list.as_ref().map_or_else(|_| caller.key().allow_list.clone(), Clone::clone);
         let asked = new.lifetime.filter(|nanos| *nanos != 0);
         let asked_end = asked
             .and_then(Lifetime::from_nanos)
             .map(|lifetime| caller.now.checked_add(lifetime).unwrap_or(Timestamp::MAX));
         let request = MintRequest { scopes: &scopes, allow_list: &asked_allow_list, expires_at: asked_end };
-        let latest_end = within_caller(&caller.key, request, catalogue)?;
+        let latest_end = within_caller(caller.key(), request, catalogue)?;
 
         let name = new.name.as_deref().filter(|name| !name.is_empty()).map(str::parse::<TokenName>).transpose()?;
         let allow_list = allow_list?;
@@ -112,7 +112,7 @@ impl Service {
     pub async fn create_session_key(&self, caller: &Caller, owner: &User) -> Result<PlainKey, Error> {
         let (scopes, allow_list) = (Scopes::all(), AllowList::all());
         let request = MintRequest { scopes: &scopes, allow_list: &allow_list, expires_at: None };
-        let slides_until = within_caller(&caller.key, request, &self.inner.catalogue)?;
+        let slides_until = within_caller(caller.key(), request, &self.inner.catalogue)?;
         let lifetime = self.token_lifetime(owner, None)?;
         let end = caller.now.checked_add(lifetime).ok_or_else(|| self.too_long(owner))?;
         let plain = PlainKey::generate(LoginType::Password)?;

@@ -15,15 +15,15 @@ impl Service {
     #[must_use]
     pub fn token_list(&self, caller: &Caller, owner: &User, include_all: bool, include_expired: bool) -> ListFilter {
         let login_type = LoginType::Token;
-        let roles = &caller.user.roles;
+        let roles = &caller.user().roles;
         let owners = if !include_all {
             Owners::One(owner.id, Some(login_type))
         } else if access::everywhere(roles, Act::ReadKeys) {
             Owners::All { login_type, hide_owners_except: None }
         } else if access::decide(roles, Act::ReadKeys, Relation::Other) == Decision::Allowed {
-            Owners::All { login_type, hide_owners_except: Some(caller.user.id) }
+            Owners::All { login_type, hide_owners_except: Some(caller.user().id) }
         } else {
-            Owners::One(caller.user.id, Some(login_type))
+            Owners::One(caller.user().id, Some(login_type))
         };
         ListFilter { owners, include_expired, now: caller.now }
     }

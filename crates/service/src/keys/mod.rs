@@ -23,7 +23,7 @@ impl Service {
     pub(crate) async fn user_in_path(&self, caller: &Caller, text: &str, lane: Lane) -> Result<User, Error> {
         let user: UserRef = text.parse().map_err(|_malformed| Error::NotFound)?;
         if caller.is_self(&user) {
-            return Ok(caller.user.clone());
+            return Ok(caller.user().clone());
         }
         let found = self.inner.store.read(lane, move |conn| users::find(conn, &user)).await?;
         let known =

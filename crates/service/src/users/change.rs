@@ -19,10 +19,10 @@ impl Service {
     /// # Errors
     /// When it is the caller, the roles are not theirs to give, or no active owner would be left.
     pub async fn edit_roles(&self, caller: &Caller, target: &User, roles: Roles) -> Result<User, Error> {
-        if target.id == caller.user.id {
+        if target.id == caller.user().id {
             return Err(Error::OnOneself("nobody changes their own roles; ask another owner"));
         }
-        if !access::may_give(&caller.user.roles, &roles) {
+        if !access::may_give(&caller.user().roles, &roles) {
             return Err(Error::Forbidden("only an owner may make owners"));
         }
         self.change_user(caller, target.id, Act::EditRoles, move |conn, caller, old| {
@@ -46,7 +46,7 @@ impl Service {
     /// # Errors
     /// When it is the caller, or no active owner would be left.
     pub async fn set_status(&self, caller: &Caller, target: &User, status: UserStatus) -> Result<User, Error> {
-        if target.id == caller.user.id {
+        if target.id == caller.user().id {
             return Err(Error::OnOneself("nobody suspends or activates themselves; ask another owner"));
         }
         self.change_user(caller, target.id, Act::SetStatus, move |conn, caller, old| {
@@ -69,7 +69,7 @@ impl Service {
     /// # Errors
     /// When it is the caller, or no active owner would be left.
     pub async fn delete_user(&self, caller: &Caller, target: &User) -> Result<(), Error> {
-        if target.id == caller.user.id {
+        if target.id == caller.user().id {
             return Err(Error::OnOneself("nobody deletes themselves; ask another owner"));
         }
         self.change_user(caller, target.id, Act::DeleteUser, move |conn, caller, old| {
@@ -98,7 +98,7 @@ impl Service {
             return Err(Error::field("password", "a service account has no password"));
         }
         let password = Password::new(password).map_err(|error| Error::field("password", error))?;
-        if target.id == caller.user.id {
+        if target.id == caller.user().id {
             self.check_old_password(target.id, old_password).await?;
         }
         let hash = self.inner.passwords.hash(Zeroizing::new(password.expose().to_vec())).await?;

@@ -82,7 +82,7 @@ impl Service {
     /// When they may not.
     pub fn may_create_user(&self, caller: &Caller) -> Result<(), Error> {
         caller.require_all_of(Act::CreateUser.resource())?;
-        caller.require(Act::CreateUser, &caller.user)
+        caller.require(Act::CreateUser, caller.user())
     }
 
     /// Makes a user, active.
@@ -90,7 +90,7 @@ impl Service {
     /// # Errors
     /// When the caller may not give such roles, or the username or address is taken.
     pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<User, Error> {
-        if !access::may_give(&caller.user.roles, &new.roles) {
+        if !access::may_give(&caller.user().roles, &new.roles) {
             return Err(Error::Forbidden("only an owner may make owners"));
         }
         let hash = match &new.password {

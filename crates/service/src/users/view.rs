@@ -18,7 +18,7 @@ impl Service {
     /// absent or hidden.
     pub async fn view_user(&self, caller: &Caller, user: &str) -> Result<User, Error> {
         if user.parse::<UserRef>().is_ok_and(|user| caller.is_self(&user)) {
-            return Ok(caller.user.clone());
+            return Ok(caller.user().clone());
         }
         caller.require_scope(Act::ReadUsers, &self.inner.catalogue)?;
         self.user_for(caller, Act::ReadUsers, user).await
@@ -32,7 +32,7 @@ impl Service {
     pub async fn user_for(&self, caller: &Caller, act: Act, user: &str) -> Result<User, Error> {
         let reference: UserRef = user.parse().map_err(|_malformed| Error::NotFound)?;
         let found = if caller.is_self(&reference) {
-            caller.user.clone()
+            caller.user().clone()
         } else {
             let work = move |conn: &mut Conn<'_>| users::find(conn, &reference);
             self.inner.store.read(Lane::Normal, work).await?.ok_or(Error::NotFound)?
@@ -59,8 +59,8 @@ impl Service {
         if search.as_ref().is_some_and(|text| text.chars().any(char::is_control)) {
             return Err(Error::field("q", "q must not hold control characters"));
         }
-        let all = access::everywhere(&caller.user.roles, Act::ReadUsers);
-        Ok(UserFilter { only: (!all).then_some(caller.user.id), search: search.filter(|text| !text.is_empty()) })
+        let all = access::everywhere(&caller.user().roles, Act::ReadUsers);
+        Ok(UserFilter { only: (!all).then_some(caller.user().id), search: search.filter(|text| !text.is_empty()) })
     }
 
     /// A page of such a list, behind the username `after`.

@@ -2,13 +2,17 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints what it measured")]
 
+mod bare;
+mod load;
 mod report;
 mod seed;
 mod server;
 
+pub use bare::{Bare, be_bare_if_asked};
+pub use load::{Answer, Load, load};
 pub use report::{Goal, Report, median};
 pub use seed::{LIVE, Seeded};
-pub use server::{Memory, mebibytes, release_server};
+pub use server::{Memory, cpu_time, mebibytes, pin, release_server};
 
 use crate::{Backend, TestDatabase};
 

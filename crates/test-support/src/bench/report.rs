@@ -7,6 +7,8 @@ use std::time::Duration;
 pub enum Goal {
     /// The largest time by the smallest, at most.
     Ratio(f64),
+    /// One figure by another, at least.
+    AtLeast(f64),
     /// MiB, less than.
     Mebibytes(f64),
     /// Seconds, at most.
@@ -33,6 +35,7 @@ impl Report {
     pub fn figure(&mut self, database: &str, what: &str, figures: &str, value: f64, goal: Goal) {
         let (shown, wanted, met) = match goal {
             Goal::Ratio(limit) => (format!("{value:.2} times"), format!("at most {limit} times"), value <= limit),
+            Goal::AtLeast(limit) => (format!("{value:.2} times"), format!("at least {limit} times"), value >= limit),
             Goal::Mebibytes(limit) => (format!("{value:.1} MiB"), format!("under {limit} MiB"), value < limit),
             Goal::Seconds(limit) => (format!("{value:.3} s"), format!("at most {limit} s"), value <= limit),
         };

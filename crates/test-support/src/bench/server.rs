@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::ServerProcess;
 
@@ -59,4 +60,27 @@ impl Memory {
 #[must_use]
 pub fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+/// The processor time that a process has taken so far.
+#[must_use]
+pub fn cpu_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("Linux's /proc");
+    // The name, in brackets, may hold spaces. The times are in hundredths of a second, on Linux always.
+    let (_, rest) = stat.rsplit_once(") ").expect("a name");
+    let ticks: u64 = rest.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("a time")).sum();
+    Duration::from_millis(ticks * 10)
+}
+
+/// Keeps this process, and those that it starts from now on, to one processor, so that a server and
+/// its load do not take each other's. Does nothing where there is only one.
+pub fn pin(processor: usize) {
+    if std::thread::available_parallelism().is_ok_and(|there_are| there_are.get() == 1) && processor > 0 {
+        return;
+    }
+    let pinned = Command::new("taskset")
+        .args(["--all-tasks", "--cpu-list", "--pid", &processor.to_string(), &std::process::id().to_string()])
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert!(pinned.is_ok_and(|status| status.success()), "taskset of util-linux does not work");
 }

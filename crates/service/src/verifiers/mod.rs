@@ -9,6 +9,11 @@
 //! **Invariant:** a change is numbered, and an answer is made up and its lease begun, under one
 //! lock. An answer given after a change was numbered tells it; one given before is waited for.
 
+mod peers;
+
+pub use peers::KEEP_UP_EVERY;
+pub(crate) use peers::Peers;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -69,7 +74,6 @@ pub struct Connected {
 #[derive(Debug)]
 pub(crate) struct Verifiers {
     start: Uuid,
-    /// Zero where verifiers must not remember anything.
     lease: Duration,
     /// Until when leases may run that a server before this one gave.
     blind_until: Option<Instant>,
@@ -86,6 +90,13 @@ struct State {
     changes: VecDeque<Touched>,
     known: HashMap<Uuid, Known>,
     closing: bool,
+}
+
+impl State {
+    /// Who has let its lease run out long ago is gone; who comes back begins anew.
+    fn forget_gone(&mut self, lease: Duration) {
+        self.known.retain(|_, known| known.answered.elapsed() < lease * 10);
+    }
 }
 
 #[derive(Debug)]
@@ -118,6 +129,18 @@ impl Verifiers {
         self.lease
     }
 
+    /// In whole milliseconds, as it is stored.
+    pub(crate) fn lease_millis(&self) -> i64 {
+        i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Does something while no lease of this server's runs, and none is given; none if one may run.
+    pub(crate) fn if_there_are_none<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let mut state = self.state();
+        state.forget_gone(self.lease);
+        state.known.is_empty().then(work)
+    }
+
     /// The number of the last change, taken before facts are read.
     pub(crate) fn latest(&self) -> u64 {
         self.state().latest
@@ -142,7 +165,8 @@ impl Verifiers {
     }
 
     /// Answers a verifier: at once if there is something to tell, else when there is, or when it is
-    /// time to renew the lease.
+    /// time to renew the lease. `may_grant` is asked when the answer is given: without it, the
+    /// verifier must not remember anything.
     pub(crate) async fn poll(
         &self,
         id: Uuid,
@@ -150,6 +174,7 @@ impl Verifiers {
         start: Option<Uuid>,
         acknowledged: u64,
         now: Timestamp,
+        may_grant: impl FnOnce() -> bool,
     ) -> News {
         let mut latest = self.latest.subscribe();
         let up_to_date = {
@@ -172,31 +197,33 @@ impl Verifiers {
         } else {
             self.acknowledged.notify_waiters();
         }
-        self.answer(id, name, start, acknowledged, now)
+        self.answer(id, name, start, acknowledged, now, may_grant)
     }
 
-    fn answer(&self, id: Uuid, name: &str, start: Option<Uuid>, acknowledged: u64, now: Timestamp) -> News {
+    fn answer(
+        &self,
+        id: Uuid,
+        name: &str,
+        start: Option<Uuid>,
+        acknowledged: u64,
+        now: Timestamp,
+        may_grant: impl FnOnce() -> bool,
+    ) -> News {
         let mut state = self.state();
         let given = Instant::now();
         let lease = self.lease;
-        // Who has let its lease run out long ago is gone; who comes back begins anew.
-        state.known.retain(|_, known| given.duration_since(known.answered) < lease * 10);
+        state.forget_gone(lease);
         let latest = state.latest;
         let missed = usize::try_from(latest.saturating_sub(acknowledged)).unwrap_or(usize::MAX);
         let continues = start == Some(self.start) && acknowledged <= latest && missed <= state.changes.len();
         let full = state.known.len() >= MOST_VERIFIERS;
         let new = !state.known.contains_key(&id);
+        if lease.is_zero() || (new && full) || !may_grant() {
+            // A lease that it was given before runs on, and is waited for.
+            return News { start: self.start, lease: Duration::ZERO, change: latest, reset: true, keys: Vec::new() };
+        }
         let known = match state.known.get_mut(&id) {
             Some(known) => known,
-            None if full || lease.is_zero() => {
-                return News {
-                    start: self.start,
-                    lease: Duration::ZERO,
-                    change: latest,
-                    reset: true,
-                    keys: Vec::new(),
-                };
-            }
             None => state.known.entry(id).or_insert_with(|| Known {
                 name: name.to_owned(),
                 since: now,
@@ -220,13 +247,14 @@ impl Verifiers {
         news
     }
 
-    /// Waits until no verifier can still act on what was before the change of this number.
-    pub(crate) async fn barrier(&self, number: u64) -> Barrier {
+    /// Waits until no verifier can still act on what was before the change of this number: none of
+    /// this server, and until `others` none of another.
+    pub(crate) async fn barrier(&self, number: u64, others: Option<Instant>) -> Barrier {
         let began = Instant::now();
         loop {
             // Before the state is looked at, so that nothing said meanwhile is missed.
             let acknowledged = self.acknowledged.notified();
-            let (next, confirmed, lapsed) = self.pending(number);
+            let (next, confirmed, lapsed) = self.pending(number, others);
             let Some(deadline) = next else {
                 return Barrier { confirmed, lapsed, waited: began.elapsed() };
             };
@@ -237,10 +265,10 @@ impl Verifiers {
 
     /// When next to look, if somebody may still act on what was before; how many have confirmed, and
     /// how many have let their lease run out.
-    fn pending(&self, number: u64) -> (Option<Instant>, usize, usize) {
+    fn pending(&self, number: u64, others: Option<Instant>) -> (Option<Instant>, usize, usize) {
         let state = self.state();
         let now = Instant::now();
-        let mut next = self.blind_until.filter(|until| *until > now);
+        let mut next = self.blind_until.max(others).filter(|until| *until > now);
         let (mut confirmed, mut lapsed) = (0, 0);
         for known in state.known.values() {
             let ends = known.answered + self.lease;
@@ -295,14 +323,14 @@ mod tests {
     }
 
     async fn join(verifiers: &Verifiers, id: Uuid) -> News {
-        verifiers.poll(id, "v", None, 0, Timestamp::EPOCH).await
+        verifiers.poll(id, "v", None, 0, Timestamp::EPOCH, || true).await
     }
 
     #[tokio::test]
     async fn without_verifiers_nothing_is_waited_for() {
         let verifiers = Verifiers::new(LEASE, None);
         let number = verifiers.record(&Touched::Key(key()));
-        let barrier = verifiers.barrier(number).await;
+        let barrier = verifiers.barrier(number, None).await;
         assert_eq!((barrier.confirmed, barrier.lapsed), (0, 0));
     }
 
@@ -312,15 +340,15 @@ mod tests {
         let id = Uuid::new_v4();
         let first = join(&verifiers, id).await;
         assert!(first.reset);
-        let polling = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH);
+        let polling = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH, || true);
         let change = async {
             let number = verifiers.record(&Touched::Key(key()));
-            verifiers.barrier(number).await
+            verifiers.barrier(number, None).await
         };
         let acknowledging = async {
             let news = polling.await;
             assert_eq!((news.reset, news.keys.as_slice()), (false, &[key()][..]));
-            let next = verifiers.poll(id, "v", Some(news.start), news.change, Timestamp::EPOCH);
+            let next = verifiers.poll(id, "v", Some(news.start), news.change, Timestamp::EPOCH, || true);
             // It is held; the acknowledgement counts as soon as it has come in.
             let _held = tokio::time::timeout(Duration::from_millis(20), next).await;
         };
@@ -334,10 +362,10 @@ mod tests {
         let given = Instant::now();
         join(&verifiers, Uuid::new_v4()).await;
         let number = verifiers.record(&Touched::Key(key()));
-        let barrier = verifiers.barrier(number).await;
+        let barrier = verifiers.barrier(number, None).await;
         assert_eq!((barrier.confirmed, barrier.lapsed), (0, 1));
         assert!(given.elapsed() >= LEASE, "the lease, counted from the answer");
-        let barrier = verifiers.barrier(number).await;
+        let barrier = verifiers.barrier(number, None).await;
         assert!(barrier.waited < LEASE / 2, "it has lapsed already");
     }
 
@@ -346,7 +374,7 @@ mod tests {
         let began = Instant::now();
         let verifiers = Verifiers::new(LEASE, Some(LEASE));
         let number = verifiers.record(&Touched::Everything);
-        verifiers.barrier(number).await;
+        verifiers.barrier(number, None).await;
         assert!(began.elapsed() >= LEASE);
     }
 
@@ -358,9 +386,9 @@ mod tests {
         for _ in 0..=MOST_CHANGES {
             verifiers.record(&Touched::Key(key()));
         }
-        let news = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH).await;
+        let news = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH, || true).await;
         assert!(news.reset);
-        assert!(verifiers.pending(news.change).0.is_some(), "told is not applied");
+        assert!(verifiers.pending(news.change, None).0.is_some(), "told is not applied");
         assert_eq!(verifiers.connected().first().unwrap().lag, news.change);
     }
 
@@ -369,8 +397,8 @@ mod tests {
         let verifiers = Verifiers::new(LEASE, None);
         let id = Uuid::new_v4();
         let first = join(&verifiers, id).await;
-        assert!(verifiers.poll(id, "v", Some(Uuid::new_v4()), first.change, Timestamp::EPOCH).await.reset);
-        assert!(verifiers.answer(id, "v", Some(first.start), 99, Timestamp::EPOCH).reset);
+        assert!(verifiers.poll(id, "v", Some(Uuid::new_v4()), first.change, Timestamp::EPOCH, || true).await.reset);
+        assert!(verifiers.answer(id, "v", Some(first.start), 99, Timestamp::EPOCH, || true).reset);
     }
 
     #[tokio::test]
@@ -378,7 +406,7 @@ mod tests {
         let verifiers = Verifiers::new(Duration::from_secs(600), None);
         let id = Uuid::new_v4();
         let first = join(&verifiers, id).await;
-        let polling = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH);
+        let polling = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH, || true);
         let ((), news) = tokio::join!(async { verifiers.close() }, polling);
         assert!(!news.reset);
     }

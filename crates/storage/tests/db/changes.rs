@@ -1,0 +1,130 @@
+//! The log of changes on PostgreSQL: what has been committed since one looked last, exactly.
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection};
+use keyward_domain::Lifetime;
+use keyward_storage::verifiers::{self, Heard, Snapshot};
+use keyward_storage::{Conn, Lane, StoreError};
+use keyward_test_support::{Backend, TestApp};
+use serde_json::json;
+use uuid::Uuid;
+
+fn on_postgres<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
+    keyward_test_support::run(Backend::Postgres, body);
+}
+
+async fn hear(app: &TestApp, last: Option<&Snapshot>) -> Heard {
+    let last = last.cloned();
+    let work = move |conn: &mut Conn<'_>| verifiers::hear(conn, last.as_ref());
+    app.service.store().read::<_, StoreError, _>(Lane::News, work).await.unwrap().unwrap()
+}
+
+/// The ids that changed since, in order; and the moment of the look.
+async fn since(app: &TestApp, last: &Snapshot) -> (Vec<String>, Snapshot) {
+    let heard = hear(app, Some(last)).await;
+    let mut ids: Vec<String> = heard.keys.unwrap().iter().map(ToString::to_string).collect();
+    ids.sort();
+    (ids, heard.snapshot)
+}
+
+async fn token(app: &TestApp) -> String {
+    app.owner.token(&json!({})).await["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_takes_something_away_is_logged_whoever_does_it_and_use_is_not() {
+    on_postgres(async |app| {
+        let start = hear(&app, None).await;
+        assert_eq!(start.keys, None, "what was before is not known");
+        let (one, two) = (token(&app).await, token(&app).await);
+        let (ids, last) = since(&app, &start.snapshot).await;
+        assert!(ids.is_empty(), "a new key takes nothing away: {ids:?}");
+
+        app.owner.http.send("PUT", &format!("/api/v2/users/me/keys/{one}/expire")).await.expect(204);
+        let (ids, last) = since(&app, &last).await;
+        assert_eq!(ids, [one.as_str()]);
+        app.database.execute(&format!("UPDATE api_keys SET expires_at = created_at WHERE id = '{two}'")).unwrap();
+        app.database.execute(&format!("DELETE FROM api_keys WHERE id = '{one}'")).unwrap();
+        let (ids, last) = since(&app, &last).await;
+        let mut both = [one, two];
+        both.sort();
+        assert_eq!(ids, both);
+
+        // The session slides, and its use is written.
+        app.advance(Lifetime::hours(2));
+        app.owner.http.get("/api/v2/users/me").await.expect(200);
+        app.service.flush_usage().await.unwrap();
+        let (ids, last) = since(&app, &last).await;
+        assert!(ids.is_empty(), "{ids:?}");
+
+        app.person("alice", &[]).await;
+        let (_, last) = since(&app, &last).await;
+        app.owner.http.send("PUT", "/api/v2/users/alice/status/suspend").await.expect(200);
+        assert_eq!(hear(&app, Some(&last)).await.keys, None, "all keys of a user");
+        let last = hear(&app, None).await.snapshot;
+        app.database.execute("TRUNCATE api_keys").unwrap();
+        assert_eq!(hear(&app, Some(&last)).await.keys, None);
+    });
+}
+
+#[test]
+fn a_change_that_commits_out_of_its_turn_is_not_lost() {
+    on_postgres(async |app| {
+        let (early, late) = (token(&app).await, token(&app).await);
+        let last = hear(&app, None).await.snapshot;
+        let end = |id: &str| format!("UPDATE api_keys SET expires_at = created_at WHERE id = '{id}'");
+        let mut slow = PgConnection::establish(app.database.url()).unwrap();
+        slow.batch_execute(&format!("BEGIN; {}", end(&early))).unwrap();
+        app.database.execute(&end(&late)).unwrap();
+        let (ids, last) = since(&app, &last).await;
+        assert_eq!(ids, [late.as_str()], "the other is not committed");
+        slow.batch_execute("COMMIT").unwrap();
+        let (ids, last) = since(&app, &last).await;
+        assert_eq!(ids, [early.as_str()]);
+        assert!(since(&app, &last).await.0.is_empty());
+    });
+}
+
+#[test]
+fn who_looks_after_a_trim_knows_that_something_was_missed() {
+    on_postgres(async |app| {
+        let (before, id) = (hear(&app, None).await.snapshot, token(&app).await);
+        app.owner.http.send("PUT", &format!("/api/v2/users/me/keys/{id}/expire")).await.expect(204);
+        let after = hear(&app, Some(&before)).await.snapshot;
+        let upto = after.clone();
+        let trim = move |conn: &mut Conn<'_>| verifiers::trim(conn, &upto);
+        app.service.store().write::<_, StoreError, _, _>(Lane::News, trim, || {}).await.unwrap();
+        assert_eq!(app.database.count("SELECT count(*) AS count FROM verifier_changes"), 0);
+        assert_eq!(hear(&app, Some(&before)).await.keys, None);
+        assert_eq!(hear(&app, Some(&after)).await.keys, Some(Vec::new()), "nothing that it had not seen");
+    });
+}
+
+#[test]
+fn more_changes_than_are_worth_naming_are_everything() {
+    on_postgres(async |app| {
+        let id = token(&app).await;
+        app.owner.http.send("PUT", &format!("/api/v2/users/me/keys/{id}/expire")).await.expect(204);
+        app.database.copy_expired_key(&id, 1..=4_096).unwrap();
+        let last = hear(&app, None).await.snapshot;
+        app.database.execute("DELETE FROM api_keys WHERE login_type = 'token'").unwrap();
+        assert_eq!(hear(&app, Some(&last)).await.keys, None);
+    });
+}
+
+#[test]
+fn a_server_is_listed_with_its_latest_beat_until_it_is_forgotten_by_that_beat() {
+    on_postgres(async |app| {
+        let id = Uuid::from_u128(7);
+        let write = async |work: fn(&mut Conn<'_>) -> Result<(), StoreError>| {
+            app.service.store().write::<_, StoreError, _, _>(Lane::News, work, || {}).await.unwrap();
+        };
+        write(|conn| verifiers::beat(conn, Uuid::from_u128(7), 1)).await;
+        write(|conn| verifiers::beat(conn, Uuid::from_u128(7), 2)).await;
+        assert_eq!(hear(&app, None).await.servers, [(id, 2)]);
+        write(|conn| verifiers::forget_server(conn, Uuid::from_u128(7), 1)).await;
+        assert_eq!(hear(&app, None).await.servers, [(id, 2)], "its beat has moved");
+        write(|conn| verifiers::forget_server(conn, Uuid::from_u128(7), 2)).await;
+        assert_eq!(hear(&app, None).await.servers, []);
+    });
+}
