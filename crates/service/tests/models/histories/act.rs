@@ -236,7 +236,7 @@ impl<'w> History<'w> {
                 // A session may have slid by this very use.
                 let end = world.stored(key.expose()).await.map(|owned| owned.key.expires_at);
                 let slid = end.map(|expires_at| ApiKey { expires_at, ..stored.clone() });
-                Some(without_use(&caller.key)) == slid && unseen(&caller.user) == *user
+                Some(without_use(caller.key())) == slid && unseen(caller.user()) == *user
             }
             _ => false,
         };
