@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails loudly")]
 
 mod cache;
+mod given_up;
 mod histories;
 mod lease;
+mod peers;
 mod world;

@@ -1,0 +1,115 @@
+//! A request that is given up, wherever it stands: actix drops a handler's future when the client
+//! resets the connection. Whatever the change had come to by then, what is dead in the database is
+//! not live in the cache, and verifiers are told.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use keyward_domain::key::Need;
+use keyward_domain::user::UserStatus;
+use keyward_domain::{KeyId, User};
+use keyward_service::keys::NewToken;
+use keyward_service::{Error, Lane, News, StoreError};
+use uuid::Uuid;
+
+use crate::world::{World, request};
+
+/// What ends a key, or stops it.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Expire,
+    Delete,
+    Revoke,
+    Suspend,
+}
+
+/// More often than any of them has to be looked after.
+const MOST_POLLS: usize = 64;
+
+/// How often each is tried: the thread that writes is not always as fast.
+const TRIALS: usize = 25;
+
+#[tokio::test]
+async fn a_change_given_up_at_any_point_leaves_no_live_entry_behind() {
+    for ending in [Ending::Expire, Ending::Delete, Ending::Revoke, Ending::Suspend] {
+        let world = World::new().await;
+        let (mut undone, mut done) = (0, 0);
+        let mut polls = 0;
+        while give_up_after(&world, ending, polls, &mut undone, &mut done).await {
+            polls += 1;
+            assert!(polls < MOST_POLLS, "{ending:?} never comes to its end");
+        }
+        assert!(undone > 0 && done > 0, "{ending:?}: given up {undone} times before the change, {done} times after");
+    }
+}
+
+/// Answers whether it was given up each time; else it had come to its end.
+async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut usize, done: &mut usize) -> bool {
+    let mut given_up = true;
+    for _ in 0..TRIALS {
+        let owner = world.owner();
+        let user = world.user().await;
+        let (plain, key) = world.service.create_token(&owner, &user, NewToken::default()).await.unwrap();
+        // In the cache, and a verifier holds a lease, which the change waits for.
+        assert!(is_good(world.with_cache(plain.expose(), &Need::default()).await));
+        let verifier = Uuid::new_v4();
+        let before = world.service.poll_verifier(verifier, "v", None, 0).await.unwrap();
+
+        let change = end(world, ending, &user, &key.id, plain.expose());
+        let ended = poll_times(change, polls).await;
+        given_up &= ended.is_none();
+        // Whoever asks meanwhile may fill the cache.
+        let _meanwhile = world.with_cache(plain.expose(), &Need::default()).await;
+        // One writes at a time: this has its turn once the change, if it has begun, is over.
+        world.service.store().write(Lane::Normal, |_| Ok::<_, StoreError>(()), || {}).await.unwrap();
+
+        let stored = world.without_cache(plain.expose(), &Need::default()).await;
+        assert_eq!(world.with_cache(plain.expose(), &Need::default()).await, stored, "{ending:?} after {polls} polls");
+        if is_good(stored) {
+            *undone += 1;
+        } else {
+            *done += 1;
+            let News { reset, keys, .. } =
+                world.service.poll_verifier(verifier, "v", Some(before.start), before.change).await.unwrap();
+            assert!(reset || keys.contains(&key.id), "{ending:?} after {polls} polls is not told");
+        }
+        if !given_up {
+            return false;
+        }
+    }
+    true
+}
+
+async fn end(world: &World, ending: Ending, user: &User, id: &KeyId, text: &str) -> Result<(), Error> {
+    let (service, owner) = (&world.service, world.owner());
+    match ending {
+        Ending::Expire => service.expire_key(&owner, "me", id.as_str()).await.map(|_barrier| ()),
+        Ending::Delete => service.delete_key(&owner, "me", id.as_str()).await,
+        Ending::Revoke => service.revoke_by_holder(request(), text).await,
+        Ending::Suspend => service.set_status(&owner, user, UserStatus::Suspended).await.map(|_user| ()),
+    }
+}
+
+fn is_good(judged: crate::world::Judged) -> bool {
+    judged.is_some_and(|(verdict, ..)| verdict == keyward_domain::key::Verdict::Valid)
+}
+
+/// Polls so many times, each time when there is something new, and then drops it. None if it had
+/// not come to its end.
+async fn poll_times<T>(future: impl Future<Output = T>, times: usize) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = times;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
