@@ -1,5 +1,7 @@
 //! The body of a request: bounded in size and in time, and read before any work is done for it.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -26,20 +28,36 @@ const MOST_DRAINED: usize = 32 * 1024 * 1024;
 
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
-    // Most bodies have arrived with their heads, whole. Those need no clock and no copy.
-    let first = match payload.next().now_or_never() {
-        None => Bytes::new(),
-        Some(None) => return Ok(Bytes::new()),
-        Some(Some(Err(error))) => return Err(unreadable(error)),
-        Some(Some(Ok(first))) => match payload.next().now_or_never() {
-            Some(None) if first.len() <= limit => return Ok(first),
-            Some(None) => return Err(too_large(limit)),
+    // Most bodies have arrived with their heads, whole. Those need no timer and no copy.
+    let mut arrived = [Bytes::new(), Bytes::new()];
+    for place in &mut arrived {
+        match soon(payload.next()).await {
+            Some(Some(Ok(chunk))) => *place = chunk,
             Some(Some(Err(error))) => return Err(unreadable(error)),
-            Some(Some(Ok(second))) => return read_on(payload, limit, [first, second]).await,
-            None => first,
-        },
-    };
-    read_on(payload, limit, [first, Bytes::new()]).await
+            Some(None) => {
+                let [whole, _] = arrived;
+                return if whole.len() <= limit { Ok(whole) } else { Err(too_large(limit)) };
+            }
+            None => break,
+        }
+    }
+    read_on(payload, limit, arrived).await
+}
+
+/// What is ready now, or after everyone else had a turn: the framework takes a body apart only after
+/// the handler has begun.
+async fn soon<T>(mut future: impl Future<Output = T> + Unpin) -> Option<T> {
+    let mut waited = false;
+    poll_fn(|context| match future.poll_unpin(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if waited => Poll::Ready(None),
+        Poll::Pending => {
+            waited = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 /// Reads what is still to come.
