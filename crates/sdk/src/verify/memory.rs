@@ -24,9 +24,9 @@ use keyward_domain::key::{Digest, PresentedKey};
 use uuid::Uuid;
 
 use super::clock::Moment;
-use super::facts::{self, Access, Facts, Id, Owner};
+use super::facts::{self, Access, Facts, Holder, Id};
 use super::interned::Interned;
-use super::shard::{Shard, Table};
+use super::shard::{Entry, Shard, Table};
 
 /// Enough that threads seldom meet.
 const MOST_SHARDS: usize = 96;
@@ -42,8 +42,7 @@ pub(super) struct Memory {
     applied: RwLock<Option<(Uuid, u64)>>,
     /// The moment at which the lease ends.
     lease: AtomicU64,
-    owners: Mutex<Interned<Owner>>,
-    accesses: Mutex<Interned<Access>>,
+    interned: Mutex<(Interned<Holder>, Interned<Access>)>,
 }
 
 /// What is remembered of a key that was presented.
@@ -55,7 +54,7 @@ pub(super) enum Found {
     /// wrong stays wrong.
     WrongSecret,
     /// All that is needed.
-    Facts(Arc<Facts>),
+    Facts(Facts),
 }
 
 impl Memory {
@@ -67,8 +66,7 @@ impl Memory {
             kept: AtomicUsize::new(0),
             applied: RwLock::default(),
             lease: AtomicU64::new(0),
-            owners: Mutex::default(),
-            accesses: Mutex::default(),
+            interned: Mutex::default(),
         }
     }
 
@@ -88,7 +86,10 @@ impl Memory {
         match table.get(hash, id) {
             None => Found::Nothing,
             // In constant time: how long it takes says nothing of the digest that is remembered.
-            Some(facts) if facts.digest.matches(&Digest::of(text)) => Found::Facts(Arc::clone(facts)),
+            Some(entry) if entry.digest.matches(&Digest::of(text)) => {
+                entry.mark_used();
+                Found::Facts(entry.facts.clone())
+            }
             Some(_) => Found::WrongSecret,
         }
     }
@@ -132,17 +133,13 @@ impl Memory {
         forgotten
     }
 
-    /// Keeps facts, unless a change was applied since they were read.
-    pub(super) fn keep(&self, answer: &LookUpResponse, mut facts: Facts) -> Arc<Facts> {
+    /// Keeps facts of the key of this digest, unless a change was applied since they were read.
+    pub(super) fn keep(&self, answer: &LookUpResponse, digest: Digest, mut facts: Facts) {
         let applied = self.applied.read().unwrap_or_else(PoisonError::into_inner);
         let current = applied.is_some_and(|(start, applied)| start == answer.start && applied <= answer.change);
         let hash = self.hash(&facts.id);
-        let Some(shard) = self.shard(hash).filter(|_| current && self.most_keys > 0) else {
-            return Arc::new(facts);
-        };
-        facts.owner = self.owners.lock().unwrap_or_else(PoisonError::into_inner).share(facts.owner);
-        facts.access = self.accesses.lock().unwrap_or_else(PoisonError::into_inner).share(facts.access);
-        let facts = Arc::new(facts);
+        let Some(shard) = self.shard(hash).filter(|_| current && self.most_keys > 0) else { return };
+        facts.holder = self.share(&facts.holder);
         let mut table = shard.write();
         // Facts of the same key were just brought by someone else: these are as good, and maybe newer.
         let known = table.remove(hash, &facts.id).is_some();
@@ -150,11 +147,18 @@ impl Memory {
         // than wanted is kept.
         let full = !known && self.kept.load(Ordering::Relaxed) >= self.most_keys;
         let victim = full.then(|| table.forget_one()).flatten();
-        table.insert(hash, Arc::clone(&facts), |facts| self.hash(&facts.id));
+        table.insert(hash, Entry::new(facts, digest), |id| self.hash(id));
         if !known && victim.is_none() {
             self.kept.fetch_add(1, Ordering::Relaxed);
         }
-        facts
+    }
+
+    /// The same holder, with as much of it shared as others have too.
+    fn share(&self, holder: &Holder) -> Arc<Holder> {
+        let mut interned = self.interned.lock().unwrap_or_else(PoisonError::into_inner);
+        let (holders, accesses) = &mut *interned;
+        let access = accesses.share(Arc::clone(&holder.access));
+        holders.share(Arc::new(Holder { user_id: holder.user_id, username: holder.username.clone(), access }))
     }
 
     fn forget(&self, id: &str) {
@@ -238,13 +242,20 @@ mod tests {
         Facts::of(answer, answer.facts.as_ref().unwrap(), &presented, Moment::now())
     }
 
-    fn keep(memory: &Memory, plain: &PlainKey, user: u128, change: u64) -> Arc<Facts> {
+    fn keep(memory: &Memory, plain: &PlainKey, user: u128, change: u64) {
         let answer = answer(plain, user, change);
-        memory.keep(&answer, facts_of(plain, &answer).unwrap())
+        memory.keep(&answer, plain.digest(), facts_of(plain, &answer).unwrap());
+    }
+
+    fn found(memory: &Memory, plain: &PlainKey) -> Option<Facts> {
+        match memory.get(plain.expose()) {
+            Found::Facts(facts) => Some(facts),
+            Found::Nothing | Found::WrongSecret => None,
+        }
     }
 
     fn knows(memory: &Memory, plain: &PlainKey) -> bool {
-        matches!(memory.get(plain.expose()), Found::Facts(_))
+        found(memory, plain).is_some()
     }
 
     #[test]
@@ -288,8 +299,7 @@ mod tests {
         memory.apply(&news(0, true, &[]), Moment::now());
         let plain = key();
         let mut answer = answer(&plain, 1, 0);
-        let other = Facts { digest: key().digest(), ..facts_of(&plain, &answer).unwrap() };
-        memory.keep(&answer, other);
+        memory.keep(&answer, key().digest(), facts_of(&plain, &answer).unwrap());
         assert!(matches!(memory.get(plain.expose()), Found::WrongSecret));
         answer.facts.as_mut().unwrap().key.id = key().id().to_string();
         assert!(facts_of(&plain, &answer).is_none());
@@ -305,9 +315,7 @@ mod tests {
         }
         for round in 0..20_u128 {
             for plain in &used {
-                if let Found::Facts(facts) = memory.get(plain.expose()) {
-                    facts.mark_used();
-                }
+                found(&memory, plain);
             }
             for _ in 0..500 {
                 keep(&memory, &key(), round, 0);
@@ -340,8 +348,12 @@ mod tests {
     fn keys_of_one_user_share_what_is_the_same() {
         let memory = Memory::new(10);
         memory.apply(&news(0, true, &[]), Moment::now());
-        let [one, two, other] = [1, 1, 2].map(|user| keep(&memory, &key(), user, 0));
-        assert!(Arc::ptr_eq(&one.owner, &two.owner) && Arc::ptr_eq(&one.access, &other.access));
-        assert!(!Arc::ptr_eq(&one.owner, &other.owner));
+        let [one, two, other] = [1, 1, 2].map(|user| {
+            let plain = key();
+            keep(&memory, &plain, user, 0);
+            found(&memory, &plain).unwrap().holder
+        });
+        assert!(Arc::ptr_eq(&one, &two) && Arc::ptr_eq(&one.access, &other.access));
+        assert!(!Arc::ptr_eq(&one, &other));
     }
 }
