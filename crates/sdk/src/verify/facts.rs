@@ -2,47 +2,45 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keyward_api::verifiers::{KeyFacts, LookUpResponse};
-use keyward_domain::key::{Digest, PresentedKey};
-use keyward_domain::{AllowList, KeyId, LoginType, Scope, Timestamp};
+use keyward_domain::key::PresentedKey;
+use keyward_domain::{AllowList, KeyId, Scope, Timestamp};
 use uuid::Uuid;
 
 use super::denied::Denied;
 use super::need::Need;
 use keyward_domain::Moment;
 
-/// What is remembered of a key. Small, and all that differs from key to key and is needed to judge
-/// lies in one piece: with a million keys each use finds it outside the processor's caches, and
-/// every further place would cost another wait.
-#[derive(Debug)]
+/// What is known of a key. Small, and all that differs from key to key and is needed to judge lies
+/// in one piece: with a million keys each use finds it in main memory, and every further place would
+/// cost another wait.
+#[derive(Clone, Debug)]
 pub(super) struct Facts {
     pub(super) id: Id,
-    pub(super) digest: Digest,
+    pub(super) user_is_active: bool,
     /// When the key is over, by this machine's clock: what was left of it when the request was
     /// sent. The server read its own clock later, so this is never too late.
     pub(super) ends: Moment,
     pub(super) expires_at: Timestamp,
-    pub(super) token_name: Box<str>,
-    pub(super) owner: Arc<Owner>,
-    pub(super) access: Arc<Access>,
-    pub(super) is_session: bool,
-    /// The owner's, kept here too: see above.
-    pub(super) owner_is_active: bool,
-    /// Was it used since the memory last looked for something to forget?
-    pub(super) used: AtomicBool,
+    pub(super) holder: Arc<Holder>,
 }
+
+/// How the id of a session begins.
+const SESSION: &[u8] = b"kws_";
 
 /// A key's id, in place: comparing two needs no look elsewhere.
 pub(super) type Id = [u8; KeyId::LENGTH];
 
-/// The user of a key, shared by all keys of theirs that are remembered.
+/// Whose a key is and what it may do, shared by all keys of one user that may do the same. A key
+/// that was accepted is handed out with a reference to this, and to count it is no wait if other
+/// keys have been in use. Shared by more, all threads would write to one line of memory.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Owner {
-    pub(super) id: Uuid,
-    pub(super) username: String,
+pub(super) struct Holder {
+    pub(super) user_id: Uuid,
+    pub(super) username: Box<str>,
+    pub(super) access: Arc<Access>,
 }
 
 /// What a key may do, shared by all keys that are remembered and may do the same.
@@ -56,23 +54,19 @@ pub(super) struct Access {
 }
 
 impl Facts {
-    /// Takes the facts out of an answer; none if they are not of a form that is known.
+    /// Takes the facts out of an answer; none if they are not of a form that is known, or of
+    /// another key.
     pub(super) fn of(answer: &LookUpResponse, told: &KeyFacts, presented: &PresentedKey, sent: Moment) -> Option<Self> {
         let left = told.key.expires_at.as_micros().saturating_sub(answer.now.as_micros());
         let grants = told.grants.iter().map(|scope| scope.parse().ok()).collect::<Option<Vec<Scope>>>()?;
         let allow_list = AllowList::from_stored(told.key.allow_list.iter().map(String::as_str)).ok()?;
+        let access = Arc::new(Access { scopes: told.key.scopes.clone(), grants, allow_list });
         Some(Self {
-            // A fact of another key is no answer to what was asked.
             id: id(&told.key.id).filter(|_| presented.id.as_str() == told.key.id)?,
-            digest: presented.digest,
+            user_is_active: told.user.status == "active",
             ends: sent.after(Duration::from_micros(u64::try_from(left).unwrap_or(0))),
             expires_at: told.key.expires_at,
-            token_name: told.key.token_name.as_str().into(),
-            owner: Arc::new(Owner { id: told.user.id, username: told.user.username.clone() }),
-            access: Arc::new(Access { scopes: told.key.scopes.clone(), grants, allow_list }),
-            is_session: presented.id.login_type() == Some(LoginType::Password),
-            owner_is_active: told.user.status == "active",
-            used: AtomicBool::new(false),
+            holder: Arc::new(Holder { user_id: told.user.id, username: told.user.username.as_str().into(), access }),
         })
     }
 
@@ -82,22 +76,15 @@ impl Facts {
         if self.ends <= now {
             return Err(Denied::Expired(self.expires_at));
         }
-        if !self.owner_is_active {
+        if !self.user_is_active {
             return Err(Denied::UserSuspended);
         }
-        self.access.judge(need)
+        self.holder.access.judge(need)
     }
 
     /// May a session that is over by these facts have slid since?
     pub(super) fn may_have_slid(&self, judged: &Result<(), Denied>) -> bool {
-        matches!(judged, Err(Denied::Expired(_))) && self.is_session
-    }
-
-    /// Notes a use. Mostly it is noted already, and the line of memory is not written to.
-    pub(super) fn mark_used(&self) {
-        if !self.used.load(Ordering::Relaxed) {
-            self.used.store(true, Ordering::Relaxed);
-        }
+        matches!(judged, Err(Denied::Expired(_))) && self.id.starts_with(SESSION)
     }
 }
 

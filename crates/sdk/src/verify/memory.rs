@@ -23,9 +23,9 @@ use keyward_api::verifiers::{LookUpResponse, PollResponse};
 use keyward_domain::key::{Digest, PresentedKey};
 use uuid::Uuid;
 
-use super::facts::{self, Access, Facts, Id, Owner};
+use super::facts::{self, Access, Facts, Holder, Id};
 use super::interned::Interned;
-use super::shard::{Shard, Table};
+use super::shard::{Entry, Shard, Table};
 use keyward_domain::Moment;
 
 /// Enough that threads seldom meet.
@@ -42,8 +42,7 @@ pub(super) struct Memory {
     applied: RwLock<Option<(Uuid, u64)>>,
     /// The moment at which the lease ends.
     lease: AtomicU64,
-    owners: Mutex<Interned<Owner>>,
-    accesses: Mutex<Interned<Access>>,
+    interned: Mutex<(Interned<Holder>, Interned<Access>)>,
 }
 
 /// What is remembered of a key that was presented.
@@ -55,7 +54,7 @@ pub(super) enum Found {
     /// wrong stays wrong.
     WrongSecret,
     /// All that is needed.
-    Facts(Arc<Facts>),
+    Facts(Facts),
 }
 
 impl Memory {
@@ -67,8 +66,7 @@ impl Memory {
             kept: AtomicUsize::new(0),
             applied: RwLock::default(),
             lease: AtomicU64::new(0),
-            owners: Mutex::default(),
-            accesses: Mutex::default(),
+            interned: Mutex::default(),
         }
     }
 
@@ -88,7 +86,10 @@ impl Memory {
         match table.get(hash, id) {
             None => Found::Nothing,
             // In constant time: how long it takes says nothing of the digest that is remembered.
-            Some(facts) if facts.digest.matches(&Digest::of(text)) => Found::Facts(Arc::clone(facts)),
+            Some(entry) if entry.digest.matches(&Digest::of(text)) => {
+                entry.mark_used();
+                Found::Facts(entry.facts.clone())
+            }
             Some(_) => Found::WrongSecret,
         }
     }
@@ -132,17 +133,13 @@ impl Memory {
         forgotten
     }
 
-    /// Keeps facts, unless a change was applied since they were read.
-    pub(super) fn keep(&self, answer: &LookUpResponse, mut facts: Facts) -> Arc<Facts> {
+    /// Keeps facts of the key of this digest, unless a change was applied since they were read.
+    pub(super) fn keep(&self, answer: &LookUpResponse, digest: Digest, mut facts: Facts) {
         let applied = self.applied.read().unwrap_or_else(PoisonError::into_inner);
         let current = applied.is_some_and(|(start, applied)| start == answer.start && applied <= answer.change);
         let hash = self.hash(&facts.id);
-        let Some(shard) = self.shard(hash).filter(|_| current && self.most_keys > 0) else {
-            return Arc::new(facts);
-        };
-        facts.owner = self.owners.lock().unwrap_or_else(PoisonError::into_inner).share(facts.owner);
-        facts.access = self.accesses.lock().unwrap_or_else(PoisonError::into_inner).share(facts.access);
-        let facts = Arc::new(facts);
+        let Some(shard) = self.shard(hash).filter(|_| current && self.most_keys > 0) else { return };
+        facts.holder = self.share(&facts.holder);
         let mut table = shard.write();
         // Facts of the same key were just brought by someone else: these are as good, and maybe newer.
         let known = table.remove(hash, &facts.id).is_some();
@@ -150,11 +147,18 @@ impl Memory {
         // than wanted is kept.
         let full = !known && self.kept.load(Ordering::Relaxed) >= self.most_keys;
         let victim = full.then(|| table.forget_one()).flatten();
-        table.insert(hash, Arc::clone(&facts), |facts| self.hash(&facts.id));
+        table.insert(hash, Entry::new(facts, digest), |id| self.hash(id));
         if !known && victim.is_none() {
             self.kept.fetch_add(1, Ordering::Relaxed);
         }
-        facts
+    }
+
+    /// The same holder, with as much of it shared as others have too.
+    fn share(&self, holder: &Holder) -> Arc<Holder> {
+        let mut interned = self.interned.lock().unwrap_or_else(PoisonError::into_inner);
+        let (holders, accesses) = &mut *interned;
+        let access = accesses.share(Arc::clone(&holder.access));
+        holders.share(Arc::new(Holder { user_id: holder.user_id, username: holder.username.clone(), access }))
     }
 
     fn forget(&self, id: &str) {
@@ -195,153 +199,4 @@ fn shards_for(most_keys: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use keyward_api::verifiers::KeyFacts;
-    use keyward_domain::{LoginType, PlainKey, Timestamp};
-    use serde_json::json;
-
-    use super::*;
-
-    const START: Uuid = Uuid::from_u128(1);
-
-    /// The server's answer about a key of the user of this number, read after change `change`.
-    fn answer(plain: &PlainKey, user: u128, change: u64) -> LookUpResponse {
-        let (now, id) = (Timestamp::EPOCH, Uuid::from_u128(user));
-        let facts: KeyFacts = serde_json::from_value(json!({
-            "key": {
-                "id": plain.id().as_str(), "user_id": id, "last_used": now, "expires_at": Timestamp::MAX,
-                "created_at": now, "updated_at": now, "login_type": "token", "scope": "all", "scopes": ["*:*"],
-                "token_name": "ci", "lifetime_seconds": 3600, "allow_list": ["*:*"],
-            },
-            "user": {
-                "id": id, "username": format!("u{user}"), "name": "", "email": "u@example.com", "created_at": now,
-                "updated_at": now, "last_seen_at": now, "status": "active", "login_type": "password", "roles": [],
-                "organization_ids": [],
-            },
-            "grants": ["*:*"],
-        }))
-        .unwrap();
-        LookUpResponse { start: START, change, now, facts: Some(facts) }
-    }
-
-    fn news(change: u64, reset: bool, keys: &[&PlainKey]) -> PollResponse {
-        let keys = keys.iter().map(|plain| plain.id().to_string()).collect();
-        PollResponse { start: START, lease_ms: 1_000, change, reset, keys }
-    }
-
-    fn key() -> PlainKey {
-        PlainKey::generate(LoginType::Token).unwrap()
-    }
-
-    fn facts_of(plain: &PlainKey, answer: &LookUpResponse) -> Option<Facts> {
-        let presented = PresentedKey::parse(plain.expose()).unwrap();
-        Facts::of(answer, answer.facts.as_ref().unwrap(), &presented, Moment::now())
-    }
-
-    fn keep(memory: &Memory, plain: &PlainKey, user: u128, change: u64) -> Arc<Facts> {
-        let answer = answer(plain, user, change);
-        memory.keep(&answer, facts_of(plain, &answer).unwrap())
-    }
-
-    fn knows(memory: &Memory, plain: &PlainKey) -> bool {
-        matches!(memory.get(plain.expose()), Found::Facts(_))
-    }
-
-    #[test]
-    fn facts_are_kept_only_if_no_change_was_applied_since_they_were_read() {
-        let memory = Memory::new(10);
-        let plain = key();
-        keep(&memory, &plain, 1, 0);
-        assert!(!knows(&memory, &plain), "nothing was applied yet");
-        memory.apply(&news(3, true, &[]), Moment::now());
-        keep(&memory, &plain, 1, 2);
-        assert!(!knows(&memory, &plain), "a change is not in them");
-        keep(&memory, &plain, 1, 3);
-        assert!(knows(&memory, &plain));
-        keep(&memory, &key(), 1, 4);
-        assert_eq!(memory.len(), 2);
-    }
-
-    #[test]
-    fn what_a_change_names_goes_and_a_gap_empties_every_shard() {
-        let memory = Memory::new(1_000);
-        memory.apply(&news(0, true, &[]), Moment::now());
-        let keys: Vec<PlainKey> = (0..500).map(|_| key()).collect();
-        for plain in &keys {
-            keep(&memory, plain, 1, 0);
-        }
-        memory.apply(&news(1, false, &[&keys[7], &keys[8], &key()]), Moment::now());
-        assert_eq!((memory.len(), knows(&memory, &keys[7]), knows(&memory, &keys[9])), (498, false, true));
-        assert!(Moment::now() < memory.lease());
-        let forgotten = memory.apply(&PollResponse { lease_ms: 0, ..news(2, true, &[]) }, Moment::now());
-        assert!(!forgotten.is_empty());
-        assert_eq!((memory.len(), memory.lease()), (0, Moment::BEGINNING));
-        assert!(!keys.iter().any(|plain| knows(&memory, plain)));
-        keep(&memory, &keys[0], 1, 2);
-        memory.apply(&PollResponse { start: Uuid::from_u128(2), ..news(3, false, &[]) }, Moment::now());
-        assert_eq!(memory.len(), 0, "another start");
-    }
-
-    #[test]
-    fn another_secret_of_a_known_id_is_wrong_and_facts_of_another_key_are_no_answer() {
-        let memory = Memory::new(10);
-        memory.apply(&news(0, true, &[]), Moment::now());
-        let plain = key();
-        let mut answer = answer(&plain, 1, 0);
-        let other = Facts { digest: key().digest(), ..facts_of(&plain, &answer).unwrap() };
-        memory.keep(&answer, other);
-        assert!(matches!(memory.get(plain.expose()), Found::WrongSecret));
-        answer.facts.as_mut().unwrap().key.id = key().id().to_string();
-        assert!(facts_of(&plain, &answer).is_none());
-    }
-
-    #[test]
-    fn at_most_so_many_keys_are_kept_and_those_in_use_stay() {
-        let memory = Memory::new(2_000);
-        memory.apply(&news(0, true, &[]), Moment::now());
-        let used: Vec<PlainKey> = (0..200).map(|_| key()).collect();
-        for plain in &used {
-            keep(&memory, plain, 1, 0);
-        }
-        for round in 0..20_u128 {
-            for plain in &used {
-                if let Found::Facts(facts) = memory.get(plain.expose()) {
-                    facts.mark_used();
-                }
-            }
-            for _ in 0..500 {
-                keep(&memory, &key(), round, 0);
-            }
-        }
-        assert_eq!(memory.len(), 2_000);
-        let held = memory.shards.iter().map(|shard| shard.read().len()).sum::<usize>();
-        assert_eq!(held, 2_000);
-        let left = used.iter().filter(|plain| knows(&memory, plain)).count();
-        assert!(left > 190, "{left} of 200 in use are left");
-        let none = Memory::new(0);
-        none.apply(&news(0, true, &[]), Moment::now());
-        keep(&none, &used[0], 1, 0);
-        assert_eq!(none.len(), 0);
-    }
-
-    #[test]
-    fn tables_are_well_filled_when_all_keys_are_there() {
-        for most_keys in [50_000, 100_000, 131_072, 250_000, 1_000_000, 1_100_000, 5_000_000] {
-            let shards = shards_for(most_keys);
-            let each = most_keys / shards;
-            let filled = each as f64 / each.next_power_of_two() as f64;
-            assert!((MOST_SHARDS / 2 - 2..MOST_SHARDS).contains(&shards), "{most_keys}: {shards}");
-            assert!((0.75..0.85).contains(&filled), "{most_keys}: {filled}");
-        }
-        assert_eq!([0, 1, 10].map(shards_for), [1, 1, 1]);
-    }
-
-    #[test]
-    fn keys_of_one_user_share_what_is_the_same() {
-        let memory = Memory::new(10);
-        memory.apply(&news(0, true, &[]), Moment::now());
-        let [one, two, other] = [1, 1, 2].map(|user| keep(&memory, &key(), user, 0));
-        assert!(Arc::ptr_eq(&one.owner, &two.owner) && Arc::ptr_eq(&one.access, &other.access));
-        assert!(!Arc::ptr_eq(&one.owner, &other.owner));
-    }
-}
+mod tests;

@@ -3,16 +3,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use keyward_domain::key::Digest;
 use keyward_domain::{AllowList, Catalogue, Clock as _, Scope, Scopes, SystemClock, Timestamp};
 use uuid::Uuid;
 
 use super::denied::Denied;
-use super::facts::{self, Access, Facts, Id, Owner};
+use super::facts::{self, Access, Facts, Holder, Id};
 use super::need::Need;
 use super::verified::Verified;
 use crate::error::{ApiError, Error};
@@ -53,9 +51,7 @@ impl fmt::Debug for SecretText {
 #[derive(Debug)]
 struct Known {
     id: Id,
-    token_name: String,
-    owner: Arc<Owner>,
-    access: Arc<Access>,
+    holder: Arc<Holder>,
     ends: Moment,
     expires_at: Timestamp,
 }
@@ -65,7 +61,6 @@ struct Known {
 #[must_use]
 pub struct MockKey {
     text: String,
-    token_name: String,
     user: String,
     scopes: Vec<String>,
     allow_list: Vec<String>,
@@ -79,12 +74,11 @@ pub struct InvalidMockKey(String, &'static str);
 
 impl MockKey {
     /// A key of this text, which need not look like a real one. Unless it is said, it is the user
-    /// `user`'s, is called `test`, may do everything (`*:*`) to everything (`*:*`), and lives for
+    /// `user`'s, may do everything (`*:*`) to everything (`*:*`), and lives for
     /// an hour.
     pub fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            token_name: "test".to_owned(),
             user: "user".to_owned(),
             scopes: Vec::new(),
             allow_list: Vec::new(),
@@ -95,12 +89,6 @@ impl MockKey {
     /// Whose it is. The same name is the same user, with the same id.
     pub fn user(mut self, name: impl Into<String>) -> Self {
         self.user = name.into();
-        self
-    }
-
-    /// What the token is called.
-    pub fn token_name(mut self, name: impl Into<String>) -> Self {
-        self.token_name = name.into();
         self
     }
 
@@ -142,10 +130,7 @@ impl MockKey {
 
 impl fmt::Debug for MockKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MockKey")
-            .field("token_name", &self.token_name)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
+        f.debug_struct("MockKey").field("user", &self.user).finish_non_exhaustive()
     }
 }
 
@@ -159,16 +144,12 @@ impl MockVerifier {
         let now = SystemClock::default().now();
         let lifetime = i64::try_from(key.lifetime.as_micros()).unwrap_or(i64::MAX);
         let mut state = self.write();
-        let owner = match state.keys.values().find(|known| known.owner.username == key.user) {
-            Some(known) => Arc::clone(&known.owner),
-            None => Arc::new(Owner { id: Uuid::new_v4(), username: key.user }),
-        };
+        let same = state.keys.values().find(|known| *known.holder.username == *key.user);
+        let user_id = same.map_or_else(Uuid::new_v4, |known| known.holder.user_id);
         state.added = (state.added + 1) % 1_000_000;
         let known = Known {
             id: facts::id(&format!("kwd_mock{:06}", state.added)).unwrap_or_default(),
-            token_name: key.token_name,
-            owner,
-            access,
+            holder: Arc::new(Holder { user_id, username: key.user.into(), access }),
             ends: Moment::now().after(key.lifetime),
             expires_at: Timestamp::from_micros(now.as_micros().saturating_add(lifetime)).unwrap_or(Timestamp::MAX),
         };
@@ -217,18 +198,13 @@ impl MockVerifier {
         let known = state.keys.get(&SecretText(token.to_owned())).ok_or(Denied::Invalid)?;
         let facts = Facts {
             id: known.id,
-            digest: Digest::from_bytes([0; 32]),
+            user_is_active: !state.suspended.contains(&*known.holder.username),
             ends: known.ends,
             expires_at: known.expires_at,
-            token_name: known.token_name.as_str().into(),
-            owner: Arc::clone(&known.owner),
-            access: Arc::clone(&known.access),
-            is_session: false,
-            owner_is_active: !state.suspended.contains(&known.owner.username),
-            used: AtomicBool::new(false),
+            holder: Arc::clone(&known.holder),
         };
         facts.judge(need, Moment::now())?;
-        Ok(Verified::new(Arc::new(facts)))
+        Ok(Verified::new(facts))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -264,11 +240,11 @@ mod tests {
         let judge = |text: &str, need: Need| mock.judge(text, &need);
         let limited = MockKey::new("limited").user("ada").scope("coder:workspaces.access").allow("workspace:w1");
         mock.add(limited).unwrap();
-        mock.add(MockKey::new("free").user("ada").token_name("ci")).unwrap();
+        mock.add(MockKey::new("free").user("ada")).unwrap();
         mock.add(MockKey::new("over").expired()).unwrap();
 
         let free = judge("free", Need::scope("workspace:delete").on("workspace:w9")).unwrap();
-        assert_eq!((free.username(), free.token_name(), free.scopes()), ("ada", "ci", &["*:*".to_owned()][..]));
+        assert_eq!((free.username(), free.scopes()), ("ada", &["*:*".to_owned()][..]));
         let limited = judge("limited", Need::scope("workspace:ssh").on("workspace:w1")).unwrap();
         assert_eq!(limited.user_id(), free.user_id());
         assert!(!limited.allows(&Need::scope("workspace:delete")) && limited.allows(&Need::scope("workspace:ssh")));

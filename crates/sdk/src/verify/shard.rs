@@ -1,8 +1,10 @@
 //! A part of what a verifier remembers, behind a lock of its own.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use hashbrown::HashTable;
+use keyward_domain::key::Digest;
 
 use super::facts::{Facts, Id};
 
@@ -26,49 +28,71 @@ impl Shard {
     }
 }
 
-/// Facts by the key's id. Holds pointers only, so that a million keys take few megabytes here and
-/// one look-up touches few lines of memory.
+/// What is remembered of a key.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) facts: Facts,
+    pub(super) digest: Digest,
+    /// Was it used since the hand last came by?
+    used: AtomicBool,
+}
+
+impl Entry {
+    pub(super) fn new(facts: Facts, digest: Digest) -> Self {
+        Self { facts, digest, used: AtomicBool::new(false) }
+    }
+
+    /// Notes a use. Mostly it is noted already, and the line of memory is not written to.
+    pub(super) fn mark_used(&self) {
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Entries by the key's id. They lie in the table itself, so that a look-up finds in one place what
+/// it compares and what is judged.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    facts: HashTable<Arc<Facts>>,
+    entries: HashTable<Entry>,
     /// Where the last search for a key to forget stopped.
     hand: usize,
 }
 
 impl Table {
     pub(super) fn is_empty(&self) -> bool {
-        self.facts.is_empty()
+        self.entries.is_empty()
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.facts.len()
+        self.entries.len()
     }
 
     #[inline]
-    pub(super) fn get(&self, hash: u64, id: &Id) -> Option<&Arc<Facts>> {
-        self.facts.find(hash, |facts| facts.id == *id)
+    pub(super) fn get(&self, hash: u64, id: &Id) -> Option<&Entry> {
+        self.entries.find(hash, |entry| entry.facts.id == *id)
     }
 
-    /// Puts facts in whose key is not there.
-    pub(super) fn insert(&mut self, hash: u64, facts: Arc<Facts>, hasher: impl Fn(&Arc<Facts>) -> u64) {
-        self.facts.insert_unique(hash, facts, hasher);
+    /// Puts in an entry whose key is not there.
+    pub(super) fn insert(&mut self, hash: u64, entry: Entry, hasher: impl Fn(&Id) -> u64) {
+        self.entries.insert_unique(hash, entry, |entry| hasher(&entry.facts.id));
     }
 
-    pub(super) fn remove(&mut self, hash: u64, id: &Id) -> Option<Arc<Facts>> {
-        self.facts.find_entry(hash, |facts| facts.id == *id).ok().map(|entry| entry.remove().0)
+    pub(super) fn remove(&mut self, hash: u64, id: &Id) -> Option<Entry> {
+        self.entries.find_entry(hash, |entry| entry.facts.id == *id).ok().map(|entry| entry.remove().0)
     }
 
     /// Forgets a key that was not used since the hand last came by (the "clock" of page
     /// replacement); after some that were, the next at hand.
-    pub(super) fn forget_one(&mut self) -> Option<Arc<Facts>> {
-        let buckets = self.facts.num_buckets();
+    pub(super) fn forget_one(&mut self) -> Option<Entry> {
+        let buckets = self.entries.num_buckets();
         let mut chances = CHANCES;
         // Twice around: the first time may find every key used.
         for _ in 0..buckets.saturating_mul(2) {
             self.hand = (self.hand + 1) % buckets;
-            let Ok(entry) = self.facts.get_bucket_entry(self.hand) else { continue };
-            let used = entry.get().used.swap(false, std::sync::atomic::Ordering::Relaxed);
+            let Ok(entry) = self.entries.get_bucket_entry(self.hand) else { continue };
+            let used = entry.get().used.swap(false, Ordering::Relaxed);
             if used && chances > 0 {
                 chances -= 1;
                 continue;

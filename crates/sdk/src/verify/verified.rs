@@ -1,7 +1,6 @@
 //! A key that was accepted, as the service gets it into its hands.
 
 use std::fmt;
-use std::sync::Arc;
 
 use keyward_domain::Timestamp;
 use uuid::Uuid;
@@ -12,15 +11,15 @@ use super::need::Need;
 
 /// A key that is good for what it was needed for: whose it is, and what else it may do.
 ///
-/// A handle, as cheap to clone as an `Arc`. It says how the key was found; for a later request ask
+/// A handle of a few words, as cheap to clone as an `Arc`. It says how the key was found; for a later request ask
 /// the verifier again.
 #[derive(Clone)]
 pub struct Verified {
-    facts: Arc<Facts>,
+    facts: Facts,
 }
 
 impl Verified {
-    pub(super) fn new(facts: Arc<Facts>) -> Self {
+    pub(super) fn new(facts: Facts) -> Self {
         Self { facts }
     }
 
@@ -31,29 +30,23 @@ impl Verified {
         std::str::from_utf8(&self.facts.id).unwrap_or_default()
     }
 
-    /// The token's name; empty for a session.
-    #[must_use]
-    pub fn token_name(&self) -> &str {
-        &self.facts.token_name
-    }
-
     /// Its user's id, which stays the same when they are renamed.
     #[must_use]
     pub fn user_id(&self) -> Uuid {
-        self.facts.owner.id
+        self.facts.holder.user_id
     }
 
     /// Its user's name.
     #[must_use]
     pub fn username(&self) -> &str {
-        &self.facts.owner.username
+        &self.facts.holder.username
     }
 
     /// Its scopes, as it was given them. To ask whether it may do something, use
     /// [`allows`](Self::allows): a scope can stand for others.
     #[must_use]
     pub fn scopes(&self) -> &[String] {
-        &self.facts.access.scopes
+        &self.facts.holder.access.scopes
     }
 
     /// When it is over.
@@ -66,7 +59,7 @@ impl Verified {
     /// a list to show, what a body asks for.
     #[must_use]
     pub fn allows(&self, need: &Need) -> bool {
-        self.facts.access.judge(need).is_ok()
+        self.facts.holder.access.judge(need).is_ok()
     }
 
     /// The same, with the reason.
@@ -74,7 +67,7 @@ impl Verified {
     /// # Errors
     /// [`Denied::InsufficientScope`], [`Denied::ResourceNotAllowed`], or [`Denied::UnreadableNeed`].
     pub fn require(&self, need: &Need) -> Result<(), Denied> {
-        self.facts.access.judge(need)
+        self.facts.holder.access.judge(need)
     }
 }
 

@@ -65,10 +65,10 @@ pub struct VerifierBuilder {
 }
 
 impl VerifierBuilder {
-    /// How many keys are remembered; 100 000 unless given. A key takes about 250 bytes, once it is
-    /// used: a million of them a quarter of a gibibyte. What several keys have in common (their
-    /// user, their scopes, their allow list) is kept once. When there are more, those go that have
-    /// not been used for the longest time, roughly.
+    /// How many keys are remembered; 100 000 unless given. A key takes about 100 bytes, once it is
+    /// used, so that a million take 100 MB. What the keys of a user have in common is kept once, and
+    /// takes 100 to 200 bytes more where every key is another user's. When there are more keys,
+    /// those go that have not been used for the longest time, roughly.
     pub fn most_keys(mut self, most_keys: usize) -> Self {
         self.most_keys = most_keys;
         self
@@ -188,7 +188,6 @@ impl Shared {
         if facts.may_have_slid(&judged) {
             return None;
         }
-        facts.mark_used();
         Some(judged.map(|()| Verified::new(facts)))
     }
 
@@ -207,10 +206,11 @@ impl Shared {
         Ok(Verified::new(facts))
     }
 
-    fn learn(&self, presented: &PresentedKey, answer: &LookUpResponse, sent: Moment) -> Result<Arc<Facts>, Denied> {
+    fn learn(&self, presented: &PresentedKey, answer: &LookUpResponse, sent: Moment) -> Result<Facts, Denied> {
         let told = answer.facts.as_ref().ok_or(Denied::Invalid)?;
         let facts = Facts::of(answer, told, presented, sent).ok_or(Denied::Invalid)?;
-        Ok(self.memory.keep(answer, facts))
+        self.memory.keep(answer, presented.digest, facts.clone());
+        Ok(facts)
     }
 
     /// Notes whether a poll was answered.
