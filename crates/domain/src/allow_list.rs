@@ -13,7 +13,7 @@ pub const MAX_ENTRIES: usize = 128;
 const MAX_ID: usize = 128;
 
 /// One entry of an allow list.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Entry {
     /// `*:*`
     Everything,
@@ -44,7 +44,7 @@ impl fmt::Display for Entry {
 }
 
 /// The allow list of a key: never empty, no entry that another covers, sorted by its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AllowList(Vec<Entry>);
 
 /// Why a list of texts is no allow list.

@@ -8,8 +8,12 @@ use std::time::Duration;
 pub struct Moment(u64);
 
 impl Moment {
+    /// Before every present.
+    pub const BEGINNING: Self = Self(0);
+
     /// The present.
     #[cfg(target_os = "linux")]
+    #[inline]
     #[must_use]
     pub fn now() -> Self {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
@@ -44,5 +48,11 @@ impl Moment {
     #[must_use]
     pub fn nanos(self) -> u64 {
         self.0
+    }
+
+    /// The moment of that number.
+    #[must_use]
+    pub fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
     }
 }

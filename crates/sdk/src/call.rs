@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use keyward_api::{Access, Endpoint, Method};
@@ -25,6 +26,7 @@ pub(crate) struct Call<E> {
     body: Option<Bytes>,
     header: Option<(&'static str, HeaderValue)>,
     secret_answer: bool,
+    timeout: Option<Duration>,
     endpoint: PhantomData<fn() -> E>,
 }
 
@@ -37,6 +39,7 @@ impl<E: Endpoint> Call<E> {
             body: None,
             header: None,
             secret_answer: false,
+            timeout: None,
             endpoint: PhantomData,
         })
     }
@@ -63,6 +66,12 @@ impl<E: Endpoint> Call<E> {
     ) -> Result<Self, InvalidInput> {
         self.header = Some((name, secret_header(what, "", value)?));
         Ok(self)
+    }
+
+    /// How long an attempt may take, in place of the client's own timeout.
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
     }
 
     /// Says that a success holds a secret, so that its body must not stand in an error.
@@ -103,6 +112,9 @@ impl Client {
         }
         if let Some((name, value)) = &call.header {
             request = request.header(*name, value.clone());
+        }
+        if let Some(timeout) = call.timeout {
+            request = request.timeout(timeout);
         }
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());

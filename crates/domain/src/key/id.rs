@@ -1,6 +1,8 @@
 //! The id of a key: `kwd_` (token) or `kws_` (session) and ten base62 digits.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use super::LoginType;
@@ -11,6 +13,12 @@ pub(super) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcde
 /// Random digits behind the prefix.
 pub(super) const ID_DIGITS: usize = 10;
 
+/// The length of both prefixes.
+const PREFIX: usize = 4;
+
+/// The length of an id.
+pub(super) const LENGTH: usize = PREFIX + ID_DIGITS;
+
 /// The prefix that says what kind of key a text is. Changing one kills every key of that kind.
 pub(super) fn prefix(login_type: LoginType) -> &'static str {
     match login_type {
@@ -20,8 +28,18 @@ pub(super) fn prefix(login_type: LoginType) -> &'static str {
 }
 
 /// The id of a key, 14 characters, safe to show and to log.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(String);
+#[derive(Clone)]
+pub struct KeyId(Text);
+
+/// Every id of ours lies in place: reading a presented key allocates nothing, and a map by id needs
+/// no look elsewhere to compare two.
+#[derive(Clone)]
+enum Text {
+    /// A prefix and digits: ASCII.
+    Ours([u8; LENGTH]),
+    /// What only a row can hold that somebody wrote by hand; never of the form of ours.
+    Other(Box<str>),
+}
 
 /// A text that is not the id of any key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,48 +47,121 @@ pub struct KeyId(String);
 pub struct InvalidKeyId;
 
 impl KeyId {
-    /// Joins a prefix and digits that are known to be right.
-    pub(super) fn from_parts(login_type: LoginType, digits: &str) -> Self {
-        Self(format!("{}{digits}", prefix(login_type)))
+    /// Reads the bytes of an id.
+    #[inline]
+    pub(super) fn from_bytes(bytes: [u8; LENGTH]) -> Result<Self, InvalidKeyId> {
+        let (head, digits) = bytes.split_at(PREFIX);
+        let known = LoginType::ALL.into_iter().any(|login_type| prefix(login_type).as_bytes() == head);
+        if known && count_base62(digits) == ID_DIGITS { Ok(Self(Text::Ours(bytes))) } else { Err(InvalidKeyId) }
     }
 
     /// An id as a row holds it. One that no key of ours has is shown as it is; no text form of a
     /// key leads to it.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
-        Self(text)
+        text.parse().unwrap_or_else(|InvalidKeyId| Self(Text::Other(text.into_boxed_str())))
     }
 
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            // ASCII, so that it is always a text.
+            Text::Ours(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
+            Text::Other(text) => text,
+        }
     }
+
+    /// The login type that it claims by its prefix; none for an id that is not of our form.
+    #[must_use]
+    pub fn login_type(&self) -> Option<LoginType> {
+        LoginType::ALL.into_iter().find(|&login_type| self.as_bytes().starts_with(prefix(login_type).as_bytes()))
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Text::Ours(bytes) => bytes,
+            Text::Other(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// How many of these are digits of base62. All are looked at, wherever the first wrong one is,
+/// which leaves the compiler free to look at many at once.
+#[inline]
+pub(super) fn count_base62(digits: &[u8]) -> usize {
+    digits.iter().map(|digit| usize::from(digit.is_ascii_alphanumeric())).sum()
 }
 
 impl FromStr for KeyId {
     type Err = InvalidKeyId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = LoginType::ALL
-            .into_iter()
-            .find_map(|login_type| text.strip_prefix(prefix(login_type)))
-            .ok_or(InvalidKeyId)?;
-        if digits.len() != ID_DIGITS || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(InvalidKeyId);
-        }
-        Ok(Self(text.to_owned()))
+        let bytes = text.as_bytes().try_into().map_err(|_wrong_length| InvalidKeyId)?;
+        Self::from_bytes(bytes)
+    }
+}
+
+// By the text alone, whichever way it is held.
+
+impl PartialEq for KeyId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for KeyId {}
+
+impl PartialOrd for KeyId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for KeyId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for KeyId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.as_bytes());
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_and_says_of_what_type_it_is() {
+        let id: KeyId = "kws_a1B2c3D4e5".parse().unwrap();
+        assert_eq!((id.as_str(), id.login_type()), ("kws_a1B2c3D4e5", Some(LoginType::Password)));
+        assert_eq!(KeyId::from_stored("kws_a1B2c3D4e5".to_owned()), id);
+        assert!(id > "kwd_zzzzzzzzzz".parse().unwrap());
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused_and_shown_as_it_is_where_a_row_holds_it() {
+        for text in
+            ["", "kwd_", "kwx_a1B2c3D4e5", "kwd_a1B2c3D4e", "kwd_a1B2c3D4e55", "kwd_a1B2c3D4é", "kwd_a1B2c3D4e-"]
+        {
+            assert_eq!(text.parse::<KeyId>(), Err(InvalidKeyId), "{text}");
+            assert_eq!(KeyId::from_stored(text.to_owned()).as_str(), text);
+        }
+        assert_eq!(KeyId::from_stored("by hand".to_owned()).login_type(), None);
     }
 }

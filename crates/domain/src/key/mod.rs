@@ -11,7 +11,7 @@ pub use id::{InvalidKeyId, KeyId};
 pub use mint::{ExceedsCaller, MintRequest, within_caller};
 pub use name::{InvalidTokenName, TokenName};
 pub use random_name::random_name;
-pub use secret::{DIGEST_VERSION, Digest, MalformedKey, PlainKey, PresentedKey};
+pub use secret::{DIGEST_VERSION, Digest, KeyText, MalformedKey, PlainKey, PresentedKey};
 pub use verdict::{Need, Resource, Verdict};
 
 use std::fmt;

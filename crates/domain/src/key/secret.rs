@@ -10,10 +10,13 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::LoginType;
-use super::id::{BASE62, ID_DIGITS, KeyId, prefix};
+use super::id::{self, BASE62, ID_DIGITS, KeyId};
 
 const SECRET_DIGITS: usize = 22;
 const CHECKSUM_DIGITS: usize = 6;
+
+/// The length of what the checksum is of: id, `-`, secret.
+const BODY: usize = id::LENGTH + 1 + SECRET_DIGITS;
 
 /// The scheme of the stored digests: 1 is SHA-256 of the whole text form. A new scheme gets a new
 /// number, and rows keep the one they were written with.
@@ -34,10 +37,11 @@ impl PlainKey {
     pub fn generate(login_type: LoginType) -> Result<Self, getrandom::Error> {
         let digits = Zeroizing::new(random_base62(ID_DIGITS + SECRET_DIGITS)?);
         let (id_digits, secret) = digits.split_at(ID_DIGITS);
-        let id = KeyId::from_parts(login_type, id_digits);
+        let id = format!("{}{id_digits}", id::prefix(login_type));
         let body = Zeroizing::new(format!("{id}-{secret}"));
-        let text = Zeroizing::new(format!("{}{}", *body, checksum(&body)));
-        Ok(Self { id, text })
+        let sum = checksum(body.as_bytes());
+        let text = Zeroizing::new(format!("{}{}", *body, sum.map(char::from).iter().collect::<String>()));
+        Ok(Self { id: KeyId::from_stored(id), text })
     }
 
     /// The part that may be shown.
@@ -99,6 +103,13 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// A text of the form of a key, as somebody presented it: not hashed yet, and not known to be right.
+#[derive(Clone)]
+pub struct KeyText<'a> {
+    id: KeyId,
+    text: &'a str,
+}
+
 /// A key that somebody presented, well formed but not yet known to be right.
 #[derive(Clone, Debug)]
 pub struct PresentedKey {
@@ -113,41 +124,94 @@ pub struct PresentedKey {
 #[error("not a key: wrong shape or checksum")]
 pub struct MalformedKey;
 
-impl PresentedKey {
+impl<'a> KeyText<'a> {
     /// Reads a key's text form.
     ///
     /// # Errors
     /// [`MalformedKey`] when prefix, length, alphabet or checksum is wrong.
-    pub fn parse(text: &str) -> Result<Self, MalformedKey> {
-        let (id, rest) = text.split_once('-').ok_or(MalformedKey)?;
-        let id: KeyId = id.parse().map_err(|_malformed| MalformedKey)?;
-        if rest.len() != SECRET_DIGITS + CHECKSUM_DIGITS || !rest.bytes().all(|b| b.is_ascii_alphanumeric()) {
+    #[inline]
+    pub fn parse(text: &'a str) -> Result<Self, MalformedKey> {
+        // On the way of every request that a verifier judges: nothing here allocates.
+        let bytes: &[u8; BODY + CHECKSUM_DIGITS] = text.as_bytes().try_into().map_err(|_wrong_length| MalformedKey)?;
+        let (body, sum) = bytes.split_at(BODY);
+        let (id, secret) = body.split_first_chunk().ok_or(MalformedKey)?;
+        let id = KeyId::from_bytes(*id).map_err(|_malformed| MalformedKey)?;
+        let secret = secret.strip_prefix(b"-").ok_or(MalformedKey)?;
+        if id::count_base62(secret) != SECRET_DIGITS || number(sum) != Some(u64::from(crc32fast::hash(body))) {
             return Err(MalformedKey);
         }
-        // All ASCII by now, so the cut falls between characters.
-        let (body, sum) = text.split_at(text.len() - CHECKSUM_DIGITS);
-        if checksum(body) != sum {
-            return Err(MalformedKey);
-        }
-        Ok(Self { id, digest: Digest::of(text) })
+        Ok(Self { id, text })
     }
 
-    /// Does the id claim to be that of a session?
+    /// The id it claims.
     #[must_use]
-    pub fn claims_session(&self) -> bool {
-        self.id.as_str().starts_with(prefix(LoginType::Password))
+    pub fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// The digest of the whole text.
+    #[must_use]
+    #[inline]
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.text)
+    }
+
+    /// The id and the digest; the text is let go.
+    #[must_use]
+    pub fn into_presented(self) -> PresentedKey {
+        PresentedKey { digest: self.digest(), id: self.id }
+    }
+}
+
+impl fmt::Debug for KeyText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-[redacted]", self.id)
+    }
+}
+
+impl PresentedKey {
+    /// Reads a key's text form, and hashes it.
+    ///
+    /// # Errors
+    /// [`MalformedKey`] when prefix, length, alphabet or checksum is wrong.
+    pub fn parse(text: &str) -> Result<Self, MalformedKey> {
+        KeyText::parse(text).map(KeyText::into_presented)
     }
 }
 
 /// CRC-32 of the body in six base62 digits, zero-padded; 62^6 is more than 2^32.
-fn checksum(body: &str) -> String {
-    let mut rest = crc32fast::hash(body.as_bytes());
+fn checksum(body: &[u8]) -> [u8; CHECKSUM_DIGITS] {
+    let mut rest = crc32fast::hash(body);
     let mut digits = [b'0'; CHECKSUM_DIGITS];
     for digit in digits.iter_mut().rev() {
         *digit = base62((rest % 62) as usize);
         rest /= 62;
     }
-    digits.iter().map(|&byte| char::from(byte)).collect()
+    digits
+}
+
+/// The number that digits of base62 write, at most ten of them; none if one is not a digit.
+///
+/// Reading the checksum that was presented is quicker than writing the right one: no division.
+fn number(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number: u64, &digit| {
+        let value = VALUES.get(usize::from(digit)).copied().filter(|&value| value < 62)?;
+        Some(number * 62 + u64::from(value))
+    })
+}
+
+/// What each byte is worth as a digit; 62 if it is none.
+const VALUES: [u8; 256] = values();
+
+#[expect(clippy::indexing_slicing, reason = "done by the compiler, which would not compile an index out of range")]
+const fn values() -> [u8; 256] {
+    let mut values = [62; 256];
+    let mut value = 0;
+    while value < 62 {
+        values[BASE62[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
 }
 
 /// Digits drawn without bias: bytes of 248 and more are thrown away, since 248 is 4 times 62.
@@ -182,13 +246,15 @@ mod tests {
         let presented = PresentedKey::parse(plain.expose()).unwrap();
         assert_eq!(&presented.id, plain.id());
         assert!(presented.digest.matches(&plain.digest()));
-        assert!(!presented.claims_session());
+        assert_eq!(format!("{:?}", KeyText::parse(plain.expose()).unwrap()), format!("{}-[redacted]", plain.id()));
     }
 
     #[test]
     fn the_checksum_is_crc_32_in_base62_with_zeros_in_front() {
         // CRC-32 of "123456789" is 0xCBF43926 = 3421780262, the check value of the standard.
-        assert_eq!(checksum("123456789"), "3jZRME");
+        assert_eq!(&checksum(b"123456789"), b"3jZRME");
+        assert_eq!(number(b"3jZRME"), Some(0xCBF4_3926));
+        assert_eq!([number(b"zzzzzz"), number(b"3jZRM-"), number(b"")], [Some(62_u64.pow(6) - 1), None, Some(0)]);
     }
 
     #[test]
@@ -197,7 +263,9 @@ mod tests {
         let good = plain.expose();
         let last = if good.ends_with('0') { "1" } else { "0" };
         let wrong_sum = format!("{}{last}", &good[..good.len() - 1]);
-        for text in ["", "-", "kwd_", &good[1..], &format!("{good}0"), &wrong_sum, "kwd_éééééé-0000"] {
+        for text in
+            ["", "-", "kwd_", &good[1..], &format!("{good}0"), &wrong_sum, "kwd_éééééé-0000", &good.replace('-', "_")]
+        {
             assert_eq!(PresentedKey::parse(text).unwrap_err(), MalformedKey, "{text}");
         }
     }

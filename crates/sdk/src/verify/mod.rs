@@ -15,19 +15,36 @@
 //! # async fn example(client: keyward_sdk::Client, presented: &str) {
 //! let verifier = Verifier::start(&client, "orders");
 //! match verifier.verify(presented, &Need::scope("workspace:read").on("workspace:w1")).await {
-//!     Ok(verified) => println!("welcome, {}", verified.username),
+//!     Ok(verified) => println!("welcome, {}", verified.username()),
 //!     Err(denied) => println!("no: {denied}"),
 //! }
 //! # }
 //! ```
 
+#[cfg(feature = "actix")]
+pub mod actix;
 mod ask;
-mod clock;
+mod denied;
 mod facts;
+mod handle;
+mod interned;
+mod lease;
 mod memory;
+mod mock;
 mod need;
+mod shard;
+#[cfg(feature = "tower")]
+pub mod tower;
+mod verified;
 mod verifier;
+#[cfg(any(feature = "actix", feature = "tower"))]
+mod web;
 
-pub use facts::Verified;
+pub use denied::Denied;
+pub use handle::VerifierHandle;
+pub use mock::{InvalidMockKey, MockKey, MockVerifier};
 pub use need::Need;
-pub use verifier::{Denied, Verifier};
+pub use verified::Verified;
+pub use verifier::{Verifier, VerifierBuilder};
+#[cfg(any(feature = "actix", feature = "tower"))]
+pub use web::Refusal;

@@ -1,66 +1,101 @@
-//! The verifier: judges, and keeps its lease.
+//! The verifier: judges by what it remembers, and asks the server about what it does not.
 
-use std::sync::{Arc, Weak};
+use keyward_domain::Moment;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use keyward_api::verifiers::{LookUpKey, LookUpRequest, PollRequest, PollResponse, PollVerifier};
-use keyward_domain::Timestamp;
-use keyward_domain::key::PresentedKey;
+use keyward_api::verifiers::{LookUpKey, LookUpRequest, LookUpResponse};
+use keyward_domain::key::KeyText;
+use tokio::task::AbortHandle;
 use uuid::Uuid;
 
-use super::clock::Moment;
-use super::facts::{Facts, Verified};
-use super::memory::Memory;
+use super::denied::Denied;
+use super::facts::Facts;
+use super::lease;
+use super::memory::{Found, Memory};
 use super::need::Need;
+use super::verified::Verified;
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Error;
 
-/// How many keys are remembered. A key takes about a kibibyte.
+/// How many keys are remembered, unless it is said.
 const MOST_KEYS: usize = 100_000;
 
-/// How long to wait after a poll that failed, or where there is no lease to be had.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// Why a key is not accepted.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Denied {
-    /// Malformed, unknown, or the secret is wrong: all alike.
-    #[error("the key is invalid")]
-    Invalid,
-    /// It is over since then.
-    #[error("the key expired at {0}")]
-    Expired(Timestamp),
-    /// Its user is suspended.
-    #[error("the key's user is suspended")]
-    UserSuspended,
-    /// It lacks this scope.
-    #[error("the key lacks the scope \"{0}\"")]
-    InsufficientScope(String),
-    /// Its allow list does not cover this.
-    #[error("the key's allow list does not cover \"{0}\"")]
-    ResourceNotAllowed(String),
-    /// What it is needed for is neither a scope nor a thing: a mistake of the program's.
-    #[error("\"{0}\" is neither a scope, such as workspace:read, nor a thing, such as workspace:w1")]
-    UnreadableNeed(String),
-    /// The server had to be asked and could not be. Not known to be good is not accepted.
-    #[error("the key could not be judged: {0}")]
-    Unavailable(#[source] Box<Error>),
-}
+/// How long a key may take that the server has to be asked about, unless it is said.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Judges keys in this process. Cheap to clone; the last clone to go ends its polling.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     shared: Arc<Shared>,
+    _polling: Arc<Polling>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    id: Uuid,
-    name: String,
+pub(super) struct Shared {
+    pub(super) id: Uuid,
+    pub(super) name: String,
+    pub(super) client: Client,
+    pub(super) memory: Memory,
+    timeout: Duration,
+    /// Was the last poll answered?
+    connected: AtomicBool,
+}
+
+/// Ends the task that polls.
+#[derive(Debug)]
+struct Polling(AbortHandle);
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What a [`Verifier`] is started with. Begins at [`Verifier::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct VerifierBuilder {
     client: Client,
-    memory: Memory,
+    name: String,
+    most_keys: usize,
+    timeout: Duration,
+}
+
+impl VerifierBuilder {
+    /// How many keys are remembered; 100 000 unless given. A key takes about 250 bytes, once it is
+    /// used: a million of them a quarter of a gibibyte. What several keys have in common (their
+    /// user, their scopes, their allow list) is kept once. When there are more, those go that have
+    /// not been used for the longest time, roughly.
+    pub fn most_keys(mut self, most_keys: usize) -> Self {
+        self.most_keys = most_keys;
+        self
+    }
+
+    /// How long [`verify`](Verifier::verify) may take where the server has to be asked; 5 s unless
+    /// given. The client's own timeout does not apply.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Starts it. Must be called on a tokio runtime, which it polls on: a runtime that is kept busy
+    /// for long without a pause loses the lease, and delays whoever expires a key.
+    #[must_use]
+    pub fn start(self) -> Verifier {
+        let shared = Arc::new(Shared {
+            id: Uuid::new_v4(),
+            name: self.name,
+            client: self.client,
+            memory: Memory::new(self.most_keys),
+            timeout: self.timeout,
+            connected: AtomicBool::new(false),
+        });
+        let polling = tokio::spawn(lease::keep(Arc::downgrade(&shared))).abort_handle();
+        Verifier { shared, _polling: Arc::new(Polling(polling)) }
+    }
 }
 
 impl Verifier {
@@ -69,78 +104,116 @@ impl Verifier {
     /// operators see of it. Must be called on a tokio runtime, which it polls on.
     #[must_use]
     pub fn start(client: &Client, name: &str) -> Self {
-        let memory = Memory::new(MOST_KEYS);
-        let shared = Arc::new(Shared { id: Uuid::new_v4(), name: name.to_owned(), client: client.clone(), memory });
-        tokio::spawn(keep_lease(Arc::downgrade(&shared)));
-        Self { shared }
+        Self::builder(client, name).start()
     }
 
-    /// Judges a presented key by what it is needed for.
+    /// The same, with something to say about it first.
+    pub fn builder(client: &Client, name: &str) -> VerifierBuilder {
+        let client = client.clone();
+        VerifierBuilder { client, name: name.to_owned(), most_keys: MOST_KEYS, timeout: TIMEOUT }
+    }
+
+    /// Judges a presented key by what it is needed for. After the first use of a key this is done
+    /// in less than a microsecond, and the future is ready at once.
     ///
     /// # Errors
     /// [`Denied`] says why it is not accepted.
     pub async fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
-        if let Some(text) = &need.unreadable {
-            return Err(Denied::UnreadableNeed(text.clone()));
+        let key = KeyText::parse(token).map_err(|_malformed| Denied::Invalid)?;
+        match self.shared.recall(&key, need) {
+            Some(judged) => judged,
+            // Apart, since a request is large, and the room for it would be part of every future.
+            None => Box::pin(self.shared.ask(token, &key, need)).await,
         }
-        let presented = PresentedKey::parse(token).map_err(|_malformed| Denied::Invalid)?;
-        // The lease must hold before the look-up: were it only asked for afterwards, it might have been
-        // renewed meanwhile, together with a change that drops what was just found. And it must hold
-        // still when the answer is given, in case this thread was stopped in between.
-        let memory = &self.shared.memory;
-        let found = if memory.lease_holds(Moment::now()) { memory.get(&presented.digest) } else { None };
-        if let Some(facts) = found {
-            let now = Moment::now();
-            let judged = facts.judge(need, now);
-            // A session that is over by what is remembered may have slid since.
-            let slid = matches!(judged, Err(Denied::Expired(_))) && presented.claims_session();
-            if memory.lease_holds(now) && !slid {
-                return judged;
-            }
+    }
+
+    /// Does it hold a lease now? Then keys that it remembers are judged here, without the network.
+    /// A server that gives no leases, as one of several on PostgreSQL, never lets it.
+    #[must_use]
+    pub fn holds_lease(&self) -> bool {
+        Moment::now() < self.shared.memory.lease()
+    }
+
+    /// Is it connected, for a readiness probe? It is when the server answered the last poll, and so
+    /// allows this client to verify keys, or when it still holds a lease.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.shared.connected.load(Ordering::Relaxed) || self.holds_lease()
+    }
+
+    /// How many keys it remembers.
+    #[must_use]
+    pub fn remembered_keys(&self) -> usize {
+        self.shared.memory.len()
+    }
+
+    /// Takes up an answer of the server's about this key, as [`verify`](Self::verify) does with one
+    /// it asked for. For benchmarks, which want many keys at once.
+    ///
+    /// # Errors
+    /// [`Denied::Invalid`] when the answer knows no such key.
+    #[doc(hidden)]
+    pub fn learn(&self, token: &str, answer: &LookUpResponse) -> Result<(), Denied> {
+        let key = KeyText::parse(token).map_err(|_malformed| Denied::Invalid)?;
+        self.shared.learn(&key, answer, Moment::now()).map(drop)
+    }
+}
+
+impl Shared {
+    /// Judges by what is remembered; none if that is not possible, or not allowed.
+    ///
+    /// The order is what makes it safe: the end of the lease first, then the look-up, then the
+    /// clock, which must not have reached that end. Say a change has been acknowledged to whoever
+    /// made it before this began. Either this verifier has said that it applied the change: then
+    /// what it ends was dropped before the look-up. Or every lease given before the change was over
+    /// by then: so is the one read here, if it is one of those, and the clock shows it. If it is a
+    /// later one, the answer that gave it told of the change, which was applied before the lease
+    /// was written, and the look-up comes after it was read.
+    ///
+    /// A lease that is read after the look-up could be a newer one than what was found. A clock
+    /// that is read before the look-up would not see that this thread was stopped in between. So
+    /// one reading of each is enough, in this order and no other.
+    fn recall(&self, key: &KeyText<'_>, need: &Need) -> Option<Result<Verified, Denied>> {
+        let lease = self.memory.lease();
+        let found = self.memory.get(key);
+        let now = Moment::now();
+        if now >= lease {
+            return None;
         }
-        self.ask(token, &presented, need).await
+        let facts = match found {
+            Found::Nothing => return None,
+            Found::WrongSecret => return Some(Err(Denied::Invalid)),
+            Found::Facts(facts) => facts,
+        };
+        let judged = facts.judge(need, now);
+        if facts.may_have_slid(&judged) {
+            return None;
+        }
+        facts.mark_used();
+        Some(judged.map(|()| Verified::new(facts)))
     }
 
     /// Asks the server for the facts, and remembers them.
-    async fn ask(&self, token: &str, presented: &PresentedKey, need: &Need) -> Result<Verified, Denied> {
+    async fn ask(&self, token: &str, key: &KeyText<'_>, need: &Need) -> Result<Verified, Denied> {
         let unavailable = |error: Error| Denied::Unavailable(Box::new(error));
         let sent = Moment::now();
         let request = LookUpRequest { key: token.to_owned() };
         let call = Call::<LookUpKey>::new(&[]).and_then(|call| call.body(&request));
-        let call = call.map_err(|error| unavailable(error.into()))?;
-        let answer = self.shared.client.call(call).await.map_err(unavailable)?.value;
+        let call = call.map_err(|error| unavailable(error.into()))?.timeout(self.timeout);
+        let answer = self.client.call(call).await.map_err(unavailable)?.value;
+        let facts = self.learn(key, &answer, sent)?;
+        facts.judge(need, Moment::now())?;
+        Ok(Verified::new(facts))
+    }
+
+    fn learn(&self, key: &KeyText<'_>, answer: &LookUpResponse, sent: Moment) -> Result<Arc<Facts>, Denied> {
         let told = answer.facts.as_ref().ok_or(Denied::Invalid)?;
-        let facts = Facts::of(&answer, told, sent).ok_or(Denied::Invalid)?;
-        self.shared.memory.keep(&answer, &presented.digest, facts).judge(need, Moment::now())
+        let facts = Facts::of(answer, told, key, sent).ok_or(Denied::Invalid)?;
+        Ok(self.memory.keep(answer, facts))
     }
-}
 
-/// Polls until the verifier is gone.
-async fn keep_lease(shared: Weak<Shared>) {
-    while let Some(shared) = shared.upgrade() {
-        let sent = Moment::now();
-        let renewed = match poll(&shared).await {
-            Ok(news) => {
-                shared.memory.apply(&news, sent);
-                news.lease_ms > 0
-            }
-            // The lease runs out by itself; until then what is remembered is right.
-            Err(_) => false,
-        };
-        drop(shared);
-        if !renewed {
-            tokio::time::sleep(PAUSE).await;
-        }
+    /// Notes whether a poll was answered.
+    pub(super) fn answered(&self, answered: bool) {
+        self.connected.store(answered, Ordering::Relaxed);
     }
-}
-
-async fn poll(shared: &Shared) -> Result<PollResponse, Error> {
-    let applied = shared.memory.applied();
-    let request = PollRequest {
-        id: shared.id,
-        name: shared.name.clone(),
-        start: applied.map(|(start, _)| start),
-        acknowledged: applied.map_or(0, |(_, change)| change),
-    };
-    Ok(shared.client.call(Call::<PollVerifier>::new(&[])?.body(&request)?).await?.value)
 }

@@ -38,7 +38,7 @@ on_both! {
         // Twice: by the server's facts, and by what is remembered.
         for _ in 0..2 {
             let good = verifier.verify(key, &Need::scope("workspace:ssh").on("workspace:w1")).await.unwrap();
-            assert_eq!((good.key_id.as_str(), good.username.as_str()), (token["id"].as_str().unwrap(), "owner"));
+            assert_eq!((good.key_id(), good.username()), (token["id"].as_str().unwrap(), "owner"));
             let less = verifier.verify(key, &Need::scope("workspace:delete")).await;
             assert!(matches!(less, Err(Denied::InsufficientScope(scope)) if scope == "workspace:delete"));
             let outside = verifier.verify(key, &Need::nothing().on("workspace:w2")).await;

@@ -1,0 +1,98 @@
+//! What a service holds to judge keys by: a verifier, or in its tests a stand-in.
+
+use super::denied::Denied;
+use super::mock::MockVerifier;
+use super::need::Need;
+use super::verified::Verified;
+use super::verifier::Verifier;
+
+/// Judges keys: by a [`Verifier`], or in a test by a [`MockVerifier`]. Cheap to clone.
+///
+/// ```
+/// use keyward_sdk::verify::{Denied, MockKey, Need, VerifierHandle};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// /// The code under test.
+/// async fn may_read(keys: &VerifierHandle, presented: &str) -> bool {
+///     keys.verify(presented, &Need::scope("workspace:read").on("workspace:w1")).await.is_ok()
+/// }
+///
+/// let mock = VerifierHandle::mock();
+/// mock.add(MockKey::new("test-key").user("ada").scope("workspace:read").allow("workspace:w1"))?;
+/// let keys = VerifierHandle::from(&mock);
+/// assert!(may_read(&keys, "test-key").await);
+/// assert!(!may_read(&keys, "another").await);
+///
+/// mock.expire("test-key");
+/// let ended = keys.verify("test-key", &Need::nothing()).await;
+/// assert!(matches!(ended, Err(Denied::Expired(_))));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct VerifierHandle(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Real(Verifier),
+    Mock(MockVerifier),
+}
+
+impl VerifierHandle {
+    /// A stand-in for tests, which needs no server: the keys that it knows are put in by hand.
+    #[must_use]
+    pub fn mock() -> MockVerifier {
+        MockVerifier::default()
+    }
+
+    /// Judges a presented key by what it is needed for.
+    ///
+    /// # Errors
+    /// [`Denied`] says why it is not accepted.
+    pub async fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
+        match &self.0 {
+            Kind::Real(verifier) => verifier.verify(token, need).await,
+            Kind::Mock(mock) => mock.judge(token, need),
+        }
+    }
+
+    /// Is it connected, for a readiness probe? See [`Verifier::is_connected`].
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        match &self.0 {
+            Kind::Real(verifier) => verifier.is_connected(),
+            Kind::Mock(mock) => mock.is_available(),
+        }
+    }
+}
+
+impl From<Verifier> for VerifierHandle {
+    fn from(verifier: Verifier) -> Self {
+        Self(Kind::Real(verifier))
+    }
+}
+
+impl From<&Verifier> for VerifierHandle {
+    fn from(verifier: &Verifier) -> Self {
+        verifier.clone().into()
+    }
+}
+
+impl From<MockVerifier> for VerifierHandle {
+    fn from(mock: MockVerifier) -> Self {
+        Self(Kind::Mock(mock))
+    }
+}
+
+impl From<&MockVerifier> for VerifierHandle {
+    fn from(mock: &MockVerifier) -> Self {
+        mock.clone().into()
+    }
+}
+
+impl From<&VerifierHandle> for VerifierHandle {
+    fn from(handle: &VerifierHandle) -> Self {
+        handle.clone()
+    }
+}

@@ -1,0 +1,302 @@
+//! A stand-in for a verifier in the tests of services: keys are put in by hand, and judged by the
+//! code that judges real ones.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use keyward_domain::key::Digest;
+use keyward_domain::{AllowList, Catalogue, Clock as _, KeyId, Moment, Scope, Scopes, SystemClock, Timestamp};
+use uuid::Uuid;
+
+use super::denied::Denied;
+use super::facts::{Access, Facts, Owner};
+use super::need::Need;
+use super::verified::Verified;
+use crate::error::{ApiError, Error};
+
+/// How long a key lives unless it is said.
+const LIFETIME: Duration = Duration::from_secs(3600);
+
+/// A stand-in for a [`Verifier`](super::Verifier), made by [`VerifierHandle::mock`]. Clones are the
+/// same stand-in: keep one to change its keys in the middle of a test.
+///
+/// [`VerifierHandle::mock`]: super::VerifierHandle::mock
+#[derive(Clone, Debug, Default)]
+pub struct MockVerifier {
+    state: Arc<RwLock<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    keys: HashMap<SecretText, Known>,
+    suspended: HashSet<String>,
+    unavailable: bool,
+}
+
+/// A text that may be a real key after all.
+#[derive(PartialEq, Eq, Hash)]
+struct SecretText(String);
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// What the facts of a key are made of, at each use.
+#[derive(Debug)]
+struct Known {
+    id: KeyId,
+    token_name: String,
+    owner: Arc<Owner>,
+    access: Arc<Access>,
+    ends: Moment,
+    expires_at: Timestamp,
+}
+
+/// A key for a [`MockVerifier`].
+#[derive(Clone)]
+#[must_use]
+pub struct MockKey {
+    text: String,
+    token_name: String,
+    user: String,
+    scopes: Vec<String>,
+    allow_list: Vec<String>,
+    lifetime: Duration,
+}
+
+/// What a [`MockKey`] was given, and no key can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no {1}")]
+pub struct InvalidMockKey(String, &'static str);
+
+impl MockKey {
+    /// A key of this text, which need not look like a real one. Unless it is said, it is the user
+    /// `user`'s, is called `test`, may do everything (`*:*`) to everything (`*:*`), and lives for
+    /// an hour.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            token_name: "test".to_owned(),
+            user: "user".to_owned(),
+            scopes: Vec::new(),
+            allow_list: Vec::new(),
+            lifetime: LIFETIME,
+        }
+    }
+
+    /// Whose it is. The same name is the same user, with the same id.
+    pub fn user(mut self, name: impl Into<String>) -> Self {
+        self.user = name.into();
+        self
+    }
+
+    /// What the token is called.
+    pub fn token_name(mut self, name: impl Into<String>) -> Self {
+        self.token_name = name.into();
+        self
+    }
+
+    /// It has this scope, and of others only those that are named too.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scopes.push(scope.into());
+        self
+    }
+
+    /// It may be used on this, as `workspace:w1` or `workspace:*`, and of other things only on those
+    /// that are named too.
+    pub fn allow(mut self, entry: impl Into<String>) -> Self {
+        self.allow_list.push(entry.into());
+        self
+    }
+
+    /// How long it lives, from when it is added. Nothing at all is a key that is over.
+    pub fn expires_in(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// It is over.
+    pub fn expired(self) -> Self {
+        self.expires_in(Duration::ZERO)
+    }
+
+    fn access(&self) -> Result<Access, InvalidMockKey> {
+        let parse = |text: &String| text.parse().map_err(|_not_a_scope| InvalidMockKey(text.clone(), "scope"));
+        let scopes = self.scopes.iter().map(parse).collect::<Result<Vec<Scope>, _>>()?;
+        let scopes = Scopes::new(scopes).unwrap_or_else(Scopes::all);
+        let grants = Catalogue::built_in().expand(&scopes);
+        let allow_list = AllowList::from_stored(self.allow_list.iter().map(String::as_str))
+            .map_err(|error| InvalidMockKey(error.to_string(), "allow list"))?;
+        let grants = grants.iter().map(parse).collect::<Result<Vec<Scope>, _>>()?;
+        Ok(Access { scopes: scopes.to_strings(), grants, allow_list })
+    }
+}
+
+impl fmt::Debug for MockKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockKey")
+            .field("token_name", &self.token_name)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MockVerifier {
+    /// Adds a key; one of the same text is replaced.
+    ///
+    /// # Errors
+    /// [`InvalidMockKey`] for a scope or an entry of the allow list that cannot be one.
+    pub fn add(&self, key: MockKey) -> Result<(), InvalidMockKey> {
+        let access = Arc::new(key.access()?);
+        let now = SystemClock::default().now();
+        let lifetime = i64::try_from(key.lifetime.as_micros()).unwrap_or(i64::MAX);
+        let mut state = self.write();
+        let owner = match state.keys.values().find(|known| known.owner.username == key.user) {
+            Some(known) => Arc::clone(&known.owner),
+            None => Arc::new(Owner { id: Uuid::new_v4(), username: key.user }),
+        };
+        let known = Known {
+            id: KeyId::from_stored(format!("kwd_mock{:06}", state.keys.len() % 1_000_000)),
+            token_name: key.token_name,
+            owner,
+            access,
+            ends: Moment::now().after(key.lifetime),
+            expires_at: Timestamp::from_micros(now.as_micros().saturating_add(lifetime)).unwrap_or(Timestamp::MAX),
+        };
+        state.keys.insert(SecretText(key.text), known);
+        Ok(())
+    }
+
+    /// Ends a key now, as an expire does.
+    pub fn expire(&self, text: &str) {
+        if let Some(known) = self.write().keys.get_mut(&SecretText(text.to_owned())) {
+            known.ends = Moment::BEGINNING;
+            known.expires_at = known.expires_at.min(SystemClock::default().now());
+        }
+    }
+
+    /// Removes a key, as a delete does: from now on it is unknown.
+    pub fn remove(&self, text: &str) {
+        self.write().keys.remove(&SecretText(text.to_owned()));
+    }
+
+    /// Suspends a user: none of their keys is good.
+    pub fn suspend_user(&self, name: &str) {
+        self.write().suspended.insert(name.to_owned());
+    }
+
+    /// Ends a user's suspension.
+    pub fn activate_user(&self, name: &str) {
+        self.write().suspended.remove(name);
+    }
+
+    /// Whether the server is out of reach, so that no key can be judged
+    /// ([`Denied::Unavailable`]).
+    pub fn set_unavailable(&self, unavailable: bool) {
+        self.write().unavailable = unavailable;
+    }
+
+    pub(super) fn is_available(&self) -> bool {
+        !self.read().unavailable
+    }
+
+    pub(super) fn judge(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
+        let state = self.read();
+        if state.unavailable {
+            return Err(Denied::Unavailable(Box::new(unavailable())));
+        }
+        let known = state.keys.get(&SecretText(token.to_owned())).ok_or(Denied::Invalid)?;
+        let facts = Facts {
+            id: known.id.clone(),
+            digest: Digest::from_bytes([0; 32]),
+            ends: known.ends,
+            expires_at: known.expires_at,
+            token_name: known.token_name.as_str().into(),
+            owner: Arc::clone(&known.owner),
+            access: Arc::clone(&known.access),
+            owner_is_active: !state.suspended.contains(&known.owner.username),
+            used: AtomicBool::new(false),
+        };
+        facts.judge(need, Moment::now())?;
+        Ok(Verified::new(Arc::new(facts)))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a server says that cannot answer.
+fn unavailable() -> Error {
+    Error::Api(ApiError {
+        status: 503,
+        code: keyward_api::ErrorCode::Unavailable.as_str().to_owned(),
+        message: "The server cannot answer now: the test says so.".to_owned(),
+        detail: None,
+        hint: None,
+        validations: Vec::new(),
+        request_id: String::new(),
+        retry_after: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_judged_in_every_state() {
+        let mock = MockVerifier::default();
+        let judge = |text: &str, need: Need| mock.judge(text, &need);
+        let limited = MockKey::new("limited").user("ada").scope("coder:workspaces.access").allow("workspace:w1");
+        mock.add(limited).unwrap();
+        mock.add(MockKey::new("free").user("ada").token_name("ci")).unwrap();
+        mock.add(MockKey::new("over").expired()).unwrap();
+
+        let free = judge("free", Need::scope("workspace:delete").on("workspace:w9")).unwrap();
+        assert_eq!((free.username(), free.token_name(), free.scopes()), ("ada", "ci", &["*:*".to_owned()][..]));
+        let limited = judge("limited", Need::scope("workspace:ssh").on("workspace:w1")).unwrap();
+        assert_eq!(limited.user_id(), free.user_id());
+        assert!(!limited.allows(&Need::scope("workspace:delete")) && limited.allows(&Need::scope("workspace:ssh")));
+        assert!(matches!(limited.require(&Need::nothing().on("workspace:w2")), Err(Denied::ResourceNotAllowed(_))));
+        assert!(matches!(judge("over", Need::nothing()), Err(Denied::Expired(_))));
+        assert!(matches!(judge("unknown", Need::nothing()), Err(Denied::Invalid)));
+
+        mock.suspend_user("ada");
+        assert!(matches!(judge("free", Need::nothing()), Err(Denied::UserSuspended)));
+        mock.activate_user("ada");
+        mock.expire("free");
+        assert!(matches!(judge("free", Need::nothing()), Err(Denied::Expired(_))));
+        mock.remove("free");
+        assert!(matches!(judge("free", Need::nothing()), Err(Denied::Invalid)));
+        mock.set_unavailable(true);
+        assert!(matches!(judge("limited", Need::nothing()), Err(Denied::Unavailable(_))) && !mock.is_available());
+    }
+
+    #[test]
+    fn what_cannot_be_a_key_is_refused_and_no_text_is_shown() {
+        let mock = MockVerifier::default();
+        assert_eq!(mock.add(MockKey::new("x").scope("Read")).unwrap_err().to_string(), "\"Read\" is no scope");
+        assert!(mock.add(MockKey::new("x").allow("w1")).is_err());
+        mock.add(MockKey::new("hush")).unwrap();
+        assert!(!format!("{mock:?} {:?}", MockKey::new("hush")).contains("hush"));
+    }
+
+    #[test]
+    fn a_thing_that_no_allow_list_can_name_is_covered_by_none() {
+        let mock = MockVerifier::default();
+        mock.add(MockKey::new("all")).unwrap();
+        let strange = mock.judge("all", &Need::nothing().on("workspace:a b"));
+        assert!(matches!(strange, Err(Denied::ResourceNotAllowed(thing)) if thing == "workspace:a b"));
+        assert!(matches!(mock.judge("all", &Need::scope("Read")), Err(Denied::UnreadableNeed(_))));
+    }
+}
