@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// How long a session lives, so that the caller's outlives the histories.
+/// A year of sessions, so that the caller's outlives the histories.
 const CENTURY: Lifetime = Lifetime::days(36_500);
 
 pub(crate) struct World {
@@ -77,9 +77,9 @@ impl World {
 
     /// The owner, who may do everything, as of now.
     pub(crate) fn owner(&self) -> Caller {
-        let mut owner = self.owner.clone();
-        owner.now = self.service.now();
-        owner
+        let mut caller = self.owner.clone();
+        caller.now = self.service.now();
+        caller
     }
 
     /// A new user with a password that nobody knows.

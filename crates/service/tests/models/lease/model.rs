@@ -16,10 +16,11 @@ pub(super) enum Fault {
     KeptThoughApplied,
     /// A verifier keeps facts that a server before this one told.
     KeptFromAnotherStart,
-    /// A verifier looks at the clock only after it has looked into its memory.
-    ClockOnlyAfter,
-    /// A verifier looks at the clock only before it looks into its memory. The promise needs no more.
-    ClockOnlyBefore,
+    /// A verifier looks into its memory, and then reads when its lease ends.
+    LeaseReadAfterLookUp,
+    /// A verifier looks at the clock before it looks into its memory, and not again. The promise
+    /// needs no more.
+    ClockReadBeforeLookUp,
     /// A verifier does not mind that it has missed changes.
     GapPassedOver,
     /// The server counts a lease from the first answer, and not anew from those that renew it.

@@ -61,7 +61,7 @@ fn every_fault_of_the_verifier_is_found() {
         Fault::LeaseBeforeApplying,
         Fault::AcknowledgedBeforeApplying,
         Fault::KeptThoughApplied,
-        Fault::ClockOnlyAfter,
+        Fault::LeaseReadAfterLookUp,
         Fault::GapPassedOver,
     ] {
         assert!(breaks(Lease { fault, ..ONE }), "{fault:?}");
@@ -93,8 +93,8 @@ fn every_fault_of_the_server_is_found() {
 
 /// What the program does beyond what the promise needs, so that nobody takes it for what holds.
 #[test]
-fn the_second_look_at_the_clock_and_counting_from_the_answer_are_more_than_the_promise_needs() {
-    assert!(!breaks(Lease { fault: Fault::ClockOnlyBefore, ..ONE }));
+fn the_clock_after_the_look_up_and_counting_from_the_answer_are_more_than_the_promise_needs() {
+    assert!(!breaks(Lease { fault: Fault::ClockReadBeforeLookUp, ..ONE }));
     let fault = Fault::CountedFromLatestArrival;
     assert!(!breaks(Lease { fault, changes: 1, strays: true, ..ONE }));
 }

@@ -128,10 +128,10 @@ pub(super) enum LookUp {
 pub(super) enum Use {
     #[default]
     None,
-    /// The lease held before the look into the memory.
-    Leased,
+    /// The end of the lease was read. `left` is how far off it is.
+    Leased { left: u8 },
     /// The key was in the memory.
-    Found,
+    Found { left: u8 },
     /// It was accepted: what must not be.
     Accepted,
 }
@@ -157,6 +157,9 @@ impl State {
         self.server.blind = self.server.blind.saturating_sub(1);
         for slot in &mut self.slots {
             slot.lease = slot.lease.saturating_sub(1);
+            if let Use::Leased { left } | Use::Found { left } = &mut slot.use_after {
+                *left = left.saturating_sub(1);
+            }
             if let Some(known) = &mut slot.known {
                 known.left = known.left.saturating_sub(1);
             }

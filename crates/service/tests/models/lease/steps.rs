@@ -45,7 +45,7 @@ pub(super) enum Step {
     Read(usize),
     LoseLookUp(usize),
     Keep(usize),
-    LookAtClock(usize),
+    ReadLease(usize),
     LookIntoMemory(usize),
     Judge(usize),
 }
@@ -87,12 +87,13 @@ impl Lease {
             LookUp::Live(_) => steps.extend([Step::Keep(v), Step::LoseLookUp(v)]),
         }
         if state.success.is_some() {
+            let (late, early) = (self.fault == Fault::LeaseReadAfterLookUp, self.fault == Fault::ClockReadBeforeLookUp);
             match slot.use_after {
-                Use::None if slot.lease > 0 || self.fault == Fault::ClockOnlyAfter => steps.push(Step::LookAtClock(v)),
-                Use::Leased if slot.remembers => steps.push(Step::LookIntoMemory(v)),
-                Use::Found if slot.lease > 0 || self.fault == Fault::ClockOnlyBefore => steps.push(Step::Judge(v)),
+                Use::None if slot.lease > 0 || late => steps.push(Step::ReadLease(v)),
+                Use::Leased { .. } if slot.remembers => steps.push(Step::LookIntoMemory(v)),
+                Use::Found { left } if left > 0 || early || late && slot.lease > 0 => steps.push(Step::Judge(v)),
                 // A use that comes to nothing may as well have begun later.
-                Use::None | Use::Leased | Use::Found | Use::Accepted => {}
+                Use::None | Use::Leased { .. } | Use::Found { .. } | Use::Accepted => {}
             }
         }
         if slot.known.is_some_and(|known| known.left == 0) {
@@ -294,8 +295,12 @@ impl Lease {
                     slot.remembers |= self.keeps(slot, mark);
                 }
             }
-            Step::LookAtClock(v) => state.slots[v].use_after = Use::Leased,
-            Step::LookIntoMemory(v) => state.slots[v].use_after = Use::Found,
+            Step::ReadLease(v) => state.slots[v].use_after = Use::Leased { left: state.slots[v].lease },
+            Step::LookIntoMemory(v) => {
+                if let Use::Leased { left } = state.slots[v].use_after {
+                    state.slots[v].use_after = Use::Found { left };
+                }
+            }
             Step::Judge(v) => state.slots[v].use_after = Use::Accepted,
         }
     }

@@ -130,8 +130,14 @@ pub(super) enum LookUp {
 pub(super) enum Use {
     #[default]
     None,
-    Leased,
-    Found,
+    /// The end of the lease was read. `left` is how far off it is.
+    Leased {
+        left: u8,
+    },
+    /// The key was in the memory.
+    Found {
+        left: u8,
+    },
     Accepted,
 }
 
@@ -154,6 +160,9 @@ impl State {
             older(ago, lease);
         }
         self.verifier.lease = self.verifier.lease.saturating_sub(1);
+        if let Use::Leased { left } | Use::Found { left } = &mut self.verifier.use_after {
+            *left = left.saturating_sub(1);
+        }
         match &mut self.verifier.poll {
             Poll::None => {}
             Poll::Sent { age } | Poll::Listed { age, .. } | Poll::Heard { age, .. } | Poll::Answered { age, .. } => {

@@ -42,7 +42,7 @@ pub(super) enum Step {
     Read,
     Keep,
     LoseLookUp,
-    LookAtClock,
+    ReadLease,
     LookIntoMemory,
     Judge,
 }
@@ -102,11 +102,11 @@ impl Peers {
         }
         if matches!(state.changer.expire, Expire::Succeeded { .. }) {
             match verifier.use_after {
-                Use::None if verifier.lease > 0 => steps.push(Step::LookAtClock),
-                Use::Leased if verifier.remembers => steps.push(Step::LookIntoMemory),
-                Use::Found if verifier.lease > 0 => steps.push(Step::Judge),
+                Use::None if verifier.lease > 0 => steps.push(Step::ReadLease),
+                Use::Leased { .. } if verifier.remembers => steps.push(Step::LookIntoMemory),
+                Use::Found { left: 1.. } => steps.push(Step::Judge),
                 // A use that comes to nothing may as well have begun later.
-                Use::None | Use::Leased | Use::Found | Use::Accepted => {}
+                Use::None | Use::Leased { .. } | Use::Found { .. } | Use::Accepted => {}
             }
         }
         steps.push(Step::KillVerifier);
@@ -235,8 +235,12 @@ impl Peers {
                 }
             }
             Step::LoseLookUp => state.verifier.look_up = LookUp::None,
-            Step::LookAtClock => state.verifier.use_after = Use::Leased,
-            Step::LookIntoMemory => state.verifier.use_after = Use::Found,
+            Step::ReadLease => state.verifier.use_after = Use::Leased { left: state.verifier.lease },
+            Step::LookIntoMemory => {
+                if let Use::Leased { left } = state.verifier.use_after {
+                    state.verifier.use_after = Use::Found { left };
+                }
+            }
             Step::Judge => state.verifier.use_after = Use::Accepted,
         }
     }
