@@ -1,12 +1,15 @@
 //! Who uses the key: connections that do nothing else.
 //!
-//! One thread serves all the connections through a door. A thread for each would be twelve times as
-//! many as this machine may have processors, and an expire would wait for its turn among them.
+//! They take what the others leave of the machine: one thread serves all the connections through a
+//! door, and gives way. A thread for each connection, with a right of its own to a processor, would
+//! keep an expire waiting for its turn among them, again and again on its way through the processes.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
+
+use rustix::process::nice;
 
 use super::round::{Judged, Round};
 use crate::judge::{ACCEPTED, UNAVAILABLE};
@@ -17,6 +20,9 @@ pub const CONNECTIONS: usize = 8;
 
 /// How long to wait before connecting again to where nobody listens.
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// How much nicer than the servers and the verifiers they are.
+const GIVES_WAY: i32 = 10;
 
 /// Where a key is judged; the address changes when a server is started again.
 #[derive(Clone, Debug)]
@@ -138,6 +144,8 @@ struct Connection {
 
 /// Uses key after key, flat out: while one answer is read, the other calls are on their way.
 fn call(mut connections: Vec<Connection>, turn: &Turn) {
+    // On Linux, this thread alone.
+    nice(GIVES_WAY).expect("a lower priority");
     while let Some(round) = turn.round() {
         let mut sent: Vec<_> = connections.iter_mut().map(|connection| connection.send(&round.key)).collect();
         while turn.is(&round) {
