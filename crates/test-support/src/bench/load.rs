@@ -1,7 +1,7 @@
 //! A load of HTTP requests over kept connections, light enough that the server is what is measured.
 //!
-//! Each connection sends the same request again as soon as it is answered. The answers must be as
-//! long as the first, and of its status: only the bytes are looked at, not parsed.
+//! Each connection sends the same request again as soon as it is answered. Of the answers only the
+//! status and the length are looked at.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -83,11 +83,10 @@ async fn repeat(address: SocketAddr, request: Vec<u8>, expected: Answer, end: In
     while sent < end {
         answer.clear();
         send(&mut stream, &request).await;
-        while answer.len() < expected.bytes.len() {
+        while end_of(&answer).is_none_or(|end| answer.len() < end) {
             receive(&mut stream, &mut answer).await;
         }
         assert_eq!(&answer[..12], expected.status(), "{}", String::from_utf8_lossy(&answer));
-        assert_eq!(answer.len(), expected.bytes.len(), "{}", String::from_utf8_lossy(&answer));
         let now = Instant::now();
         times.push(u64::try_from(now.duration_since(sent).as_nanos()).expect("a short time"));
         sent = now;
