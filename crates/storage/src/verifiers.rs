@@ -22,7 +22,7 @@ const MOST_CHANGES: i32 = 4_096;
 /// When the database fails.
 pub fn longest_lease(conn: &mut Conn<'_>) -> Result<Option<i64>, StoreError> {
     let stored: Option<Option<i64>> =
-        on_backend!(conn, |db| verifier_lease::table.select(verifier_lease::longest_ms).first(db).optional())?;
+        on_backend!(conn, |db| verifier_lease::table.select(verifier_lease::longest_ms).get_result(db).optional())?;
     Ok(stored.flatten())
 }
 

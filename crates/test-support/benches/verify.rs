@@ -206,7 +206,7 @@ macro_rules! select {
         api_keys::table
             .find($id)
             .select((api_keys::digest, api_keys::scopes, api_keys::allow_list))
-            .first::<(Vec<u8>, String, String)>($conn)
+            .get_result::<(Vec<u8>, String, String)>($conn)
             .expect("a row")
     };
 }

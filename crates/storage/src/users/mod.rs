@@ -47,10 +47,10 @@ pub fn find(conn: &mut Conn<'_>, user: &UserRef) -> Result<Option<User>, StoreEr
     let found: Option<UserRow> = match user {
         UserRef::Me => None,
         UserRef::Id(id) => {
-            on_backend!(conn, |db| live!().filter(users::id.eq(DbId(id.as_uuid()))).first(db).optional())?
+            on_backend!(conn, |db| live!().filter(users::id.eq(DbId(id.as_uuid()))).get_result(db).optional())?
         }
         UserRef::Name(name) => {
-            on_backend!(conn, |db| live!().filter(users::username_key.eq(name.key())).first(db).optional())?
+            on_backend!(conn, |db| live!().filter(users::username_key.eq(name.key())).get_result(db).optional())?
         }
     };
     found.map(User::try_from).transpose()
@@ -93,10 +93,10 @@ pub fn find_login(conn: &mut Conn<'_>, login: &str) -> Result<Option<Credentials
     // what PostgreSQL takes in no text.
     let found: Option<UserRow> = match (login.parse::<Email>(), login.parse::<Username>()) {
         (Ok(email), _) => {
-            on_backend!(conn, |db| live!().filter(users::email_key.eq(email.key())).first(db).optional())?
+            on_backend!(conn, |db| live!().filter(users::email_key.eq(email.key())).get_result(db).optional())?
         }
         (Err(_), Ok(name)) => {
-            on_backend!(conn, |db| live!().filter(users::username_key.eq(name.key())).first(db).optional())?
+            on_backend!(conn, |db| live!().filter(users::username_key.eq(name.key())).get_result(db).optional())?
         }
         (Err(_), Err(_)) => None,
     };
@@ -113,7 +113,7 @@ pub fn password_hash(conn: &mut Conn<'_>, id: UserId) -> Result<Option<String>, 
     let found: Option<Option<String>> = on_backend!(conn, |db| users::table
         .filter(users::id.eq(DbId(id.as_uuid())))
         .select(users::password_hash)
-        .first(db)
+        .get_result(db)
         .optional())?;
     Ok(found.flatten())
 }
