@@ -121,13 +121,13 @@ pub(crate) fn sqlite(path: &Path, size: u32) -> Result<SqlitePool, StoreError> {
     build(ConnectionManager::new(path.as_ref()), Box::new(SqlitePragmas), size, false)
 }
 
-/// A connection to the file that never waits.
+/// A connection to the file outside the pools, which never waits for a lock: it is used on the threads
+/// that answer requests.
 pub(crate) fn sqlite_at_hand(path: &Path) -> Result<SqliteConnection, StoreError> {
     let mut conn =
         SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| StoreError::Connect(Box::new(error)))?;
     conn.batch_execute(SQLITE_PRAGMAS)?;
-    // Rows of keys that are new to this process lie anywhere in the file: mapped, they are not copied.
-    conn.batch_execute("PRAGMA busy_timeout = 0; PRAGMA mmap_size = 268435456")?;
+    conn.batch_execute("PRAGMA busy_timeout = 0")?;
     Ok(conn)
 }
 

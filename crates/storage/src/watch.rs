@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::BigInt;
-use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection};
+use diesel::{QueryableByName, RunQueryDsl as _, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::error::StoreError;
+use crate::pool;
 
 /// How long an answer holds. A second is promised; this is as good as at once, and keeps a busy
 /// server from looking more than a thousand times a second.
@@ -57,10 +58,8 @@ pub(crate) fn data_version(conn: &mut SqliteConnection) -> Result<i64, StoreErro
 
 impl Watch {
     pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
-        let mut conn = SqliteConnection::establish(&path.to_string_lossy())
-            .map_err(|error| StoreError::Connect(Box::new(error)))?;
-        // It never waits: it looks on the threads that answer requests.
-        conn.batch_execute("PRAGMA busy_timeout = 0; PRAGMA cache_size = -64;")?;
+        let mut conn = pool::sqlite_at_hand(path)?;
+        conn.batch_execute("PRAGMA cache_size = -64")?;
         let seen = Mutex::new(Seen { conn, any: None, others: None });
         Ok(Self { seen, began: Instant::now(), holds_until: AtomicU64::new(0) })
     }

@@ -19,14 +19,18 @@ CREATE TABLE verifier_servers (
     beat bigint NOT NULL
 );
 
-CREATE FUNCTION keyward_note_key_change() RETURNS trigger LANGUAGE plpgsql AS $$
+-- With the rights and the search path of whoever made them: who may change a key by hand need not be able to write to
+-- the log, nor know where it is.
+CREATE FUNCTION keyward_note_key_change() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO verifier_changes (key_id) VALUES (old.id);
     RETURN NULL;
 END
 $$;
 
-CREATE FUNCTION keyward_note_change_of_many() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION keyward_note_change_of_many() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO verifier_changes (key_id) VALUES (NULL);
     RETURN NULL;

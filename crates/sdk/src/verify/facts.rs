@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use keyward_api::verifiers::{KeyFacts, LookUpResponse};
 use keyward_domain::key::PresentedKey;
-use keyward_domain::{AllowList, KeyId, Scope, Timestamp};
+use keyward_domain::{AllowList, KeyId, Moment, Scope, Timestamp};
 use uuid::Uuid;
 
 use super::denied::Denied;
 use super::need::Need;
-use keyward_domain::Moment;
 
 /// What is known of a key. Small, and all that differs from key to key and is needed to judge lies
 /// in one piece: with a million keys each use finds it in main memory, and every further place would

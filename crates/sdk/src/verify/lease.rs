@@ -1,10 +1,10 @@
 //! Keeping the lease: polling, and what to do when a poll fails.
 
-use keyward_domain::Moment;
 use std::sync::Weak;
 use std::time::Duration;
 
 use keyward_api::verifiers::{PollRequest, PollResponse, PollVerifier};
+use keyward_domain::Moment;
 
 use super::verifier::Shared;
 use crate::call::Call;

@@ -20,13 +20,13 @@ use std::time::Duration;
 
 use hashbrown::DefaultHashBuilder;
 use keyward_api::verifiers::{LookUpResponse, PollResponse};
+use keyward_domain::Moment;
 use keyward_domain::key::{Digest, PresentedKey};
 use uuid::Uuid;
 
 use super::facts::{self, Access, Facts, Holder, Id};
 use super::interned::Interned;
 use super::shard::{Entry, Shard, Table};
-use keyward_domain::Moment;
 
 /// Enough that threads seldom meet.
 const MOST_SHARDS: usize = 96;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use keyward_domain::{AllowList, Catalogue, Clock as _, Scope, Scopes, SystemClock, Timestamp};
+use keyward_domain::{AllowList, Catalogue, Clock as _, Moment, Scope, Scopes, SystemClock, Timestamp};
 use uuid::Uuid;
 
 use super::denied::Denied;
@@ -14,7 +14,6 @@ use super::facts::{self, Access, Facts, Holder, Id};
 use super::need::Need;
 use super::verified::Verified;
 use crate::error::{ApiError, Error};
-use keyward_domain::Moment;
 
 /// How long a key lives unless it is said.
 const LIFETIME: Duration = Duration::from_secs(3600);

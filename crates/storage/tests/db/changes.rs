@@ -68,6 +68,24 @@ fn what_takes_something_away_is_logged_whoever_does_it_and_use_is_not() {
 }
 
 #[test]
+fn who_may_do_no_more_than_change_keys_by_hand_is_logged_too() {
+    on_postgres(async |app| {
+        let id = token(&app).await;
+        let last = hear(&app, None).await.snapshot;
+        // Roles are the whole server's, so that the name must be this test's own.
+        let role = format!("operator_{}", Uuid::new_v4().simple());
+        app.database
+            .execute(&format!(
+                "CREATE ROLE {role}; GRANT SELECT, UPDATE ON api_keys TO {role}; SET ROLE {role}; SET search_path = '';
+                 UPDATE public.api_keys SET expires_at = created_at WHERE id = '{id}';
+                 RESET search_path; RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}"
+            ))
+            .unwrap();
+        assert_eq!(since(&app, &last).await.0, [id.as_str()]);
+    });
+}
+
+#[test]
 fn a_change_that_commits_out_of_its_turn_is_not_lost() {
     on_postgres(async |app| {
         let (early, late) = (token(&app).await, token(&app).await);
