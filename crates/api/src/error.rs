@@ -1,31 +1,32 @@
 //! Errors on the wire: one shape, and the catalogue of codes.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The body of every error.
+/// The body of every error. Whoever writes it borrows its texts, whoever reads it owns them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
-pub struct ErrorBody {
+pub struct ErrorBody<'a> {
     /// What went wrong, for people.
-    pub message: String,
+    pub message: Cow<'a, str>,
     /// More about it, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    pub detail: Option<Cow<'a, str>>,
     /// Which fields of the request were wrong.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub validations: Vec<Validation>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub validations: Cow<'a, [Validation]>,
     /// What went wrong, for programs: snake_case, stable.
     #[serde(default)]
-    pub code: String,
+    pub code: Cow<'a, str>,
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hint: Option<String>,
+    pub hint: Option<Cow<'a, str>>,
     /// The request's id; also in the header `Keyward-Request-Id`.
     #[serde(default)]
-    pub request_id: String,
+    pub request_id: Cow<'a, str>,
 }
 
 /// A field of the request that was wrong.

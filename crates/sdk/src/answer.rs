@@ -93,39 +93,39 @@ impl Reader<'_> {
     }
 
     fn api_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ApiError {
-        let mut said = serde_json::from_slice(body).unwrap_or_else(|_| self.foreign(status, headers, body));
-        for wrong in &mut said.validations {
+        let said: ErrorBody<'_> = serde_json::from_slice(body).unwrap_or_else(|_| self.foreign(status, headers, body));
+        let mut validations = said.validations.into_owned();
+        for wrong in &mut validations {
             wrong.detail = self.clean(&wrong.detail);
         }
         ApiError {
             status: status.as_u16(),
-            code: said.code,
+            code: said.code.into_owned(),
             message: self.clean(&said.message),
             detail: said.detail.map(|detail| self.clean(&detail)),
             hint: said.hint.map(|hint| self.clean(&hint)),
-            validations: said.validations,
-            request_id: if said.request_id.is_empty() { request_id_of(headers) } else { said.request_id },
+            validations,
+            request_id: if said.request_id.is_empty() { request_id_of(headers) } else { said.request_id.into_owned() },
             retry_after: retry_after(headers),
         }
     }
 
     /// What to make of a refusal that is not of the server's shape.
-    fn foreign(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorBody {
+    fn foreign(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorBody<'static> {
         let mut said = ErrorBody::default();
         if status.is_redirection() {
             let place = text_of(headers, &LOCATION);
-            said.message = format!("The server points to \"{}\".", self.excerpt(place.as_bytes(), KEPT_MESSAGE));
+            said.message = format!("The server points to \"{}\".", self.excerpt(place.as_bytes(), KEPT_MESSAGE)).into();
             said.hint = Some(
-                "Redirects are not followed, lest a credential goes astray: use the URL of the server itself."
-                    .to_owned(),
+                "Redirects are not followed, lest a credential goes astray: use the URL of the server itself.".into(),
             );
             return said;
         }
         let excerpt = self.excerpt(body, KEPT_MESSAGE);
         said.message = if excerpt.is_empty() {
-            status.canonical_reason().unwrap_or("The server gave no reason.").to_owned()
+            status.canonical_reason().unwrap_or("The server gave no reason.").into()
         } else {
-            excerpt
+            excerpt.into()
         };
         said
     }

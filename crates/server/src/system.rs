@@ -15,7 +15,7 @@ pub(crate) async fn build_info(call: Call<ViewBuildInfo>) -> Result<HttpResponse
 
 /// `GET /api/v2/auth/scopes`
 pub(crate) async fn scopes(call: Call<ListScopes>) -> Result<HttpResponse, Problem> {
-    let scopes = call.service().catalogue().describe().into_iter();
+    let scopes = call.service().catalogue().describe().iter().cloned();
     let scopes = scopes.map(|scope| ScopeInfo { name: scope.name, description: scope.description });
     call.answer(&ScopeCatalogue::new(scopes.collect()))
 }

@@ -46,16 +46,17 @@ impl Service {
             Verdict::Valid | Verdict::InsufficientScope(_) | Verdict::ResourceNotAllowed(_) => {}
         }
         self.inner.usage.note(&kept, now, request.ip);
-        Ok(Caller { facts: self.slide(kept, now, lane).await?, request, now })
+        let settings = &self.inner.settings;
+        let facts = match key.slide(now, settings.session_max_lifetime).filter(|_| settings.sessions_slide) {
+            Some(end) => Box::pin(self.slide(kept, now, end, lane)).await?,
+            None => kept,
+        };
+        Ok(Caller { facts, request, now })
     }
 
-    /// Moves the end of a session that is in use, once an hour at most.
-    async fn slide(&self, kept: Arc<Kept>, now: Timestamp, lane: Lane) -> Result<Arc<Kept>, Error> {
-        let settings = &self.inner.settings;
+    /// Moves the end of a session that is in use: once an hour at most.
+    async fn slide(&self, kept: Arc<Kept>, now: Timestamp, end: Timestamp, lane: Lane) -> Result<Arc<Kept>, Error> {
         let keys::OwnedKey { key, owner } = &kept.owned;
-        let Some(end) = key.slide(now, settings.session_max_lifetime).filter(|_| settings.sessions_slide) else {
-            return Ok(kept);
-        };
         let id = key.id.clone();
         let touched = Touched::Use(id.clone());
         let moved = self.change(lane, touched, move |conn| Ok::<_, Error>(usage::slide(conn, &id, now, end)?)).await?;

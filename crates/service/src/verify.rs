@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use keyward_domain::access::Act;
 use keyward_domain::audit::{Action, Context, RequestInfo};
 use keyward_domain::key::{Digest, Need, PresentedKey, Verdict};
@@ -37,12 +38,12 @@ impl Facts {
     ///
     /// # Errors
     /// What `show` says; then nothing is kept.
-    pub fn shown<E>(&self, show: impl FnOnce(&Self) -> Result<Arc<str>, E>) -> Result<Arc<str>, E> {
+    pub fn shown<E>(&self, show: impl FnOnce(&Self) -> Result<Bytes, E>) -> Result<Bytes, E> {
         if let Some(shown) = self.0.shown.get() {
-            return Ok(Arc::clone(shown));
+            return Ok(shown.clone());
         }
         let shown = show(self)?;
-        Ok(Arc::clone(self.0.shown.get_or_init(|| shown)))
+        Ok(self.0.shown.get_or_init(|| shown).clone())
     }
 }
 
@@ -208,10 +209,20 @@ impl Service {
     pub(crate) async fn facts_of(&self, text: &str, lane: Lane) -> Result<Option<Arc<Kept>>, Error> {
         let Ok(presented) = PresentedKey::parse(text) else { return Ok(None) };
         self.heed_changes_from_outside().await;
-        let generation = match self.inner.cache.get(&presented.digest) {
-            Ok(kept) => return Ok(Some(kept)),
-            Err(generation) => generation,
-        };
+        match self.inner.cache.get(&presented.digest) {
+            Ok(kept) => Ok(Some(kept)),
+            // Apart, since every request would otherwise carry the room that only a reading one needs.
+            Err(generation) => Box::pin(self.read_facts(presented, generation, lane)).await,
+        }
+    }
+
+    /// The same from the database.
+    async fn read_facts(
+        &self,
+        presented: PresentedKey,
+        generation: Generation,
+        lane: Lane,
+    ) -> Result<Option<Arc<Kept>>, Error> {
         let digest = presented.digest;
         let found = self.inner.store.look_up(lane, move |conn| look_up(conn, &presented)).await?;
         Ok(found.map(|owned| self.keep(generation, &digest, owned)))

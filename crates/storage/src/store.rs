@@ -242,9 +242,18 @@ impl Store {
         matches!(self.inner.pools, Pools::Sqlite(_))
     }
 
+    /// Was [`Store::changed_from_outside`] answered a moment ago, so that it need not be asked again?
+    #[must_use]
+    pub fn is_known_unchanged(&self) -> bool {
+        match &self.inner.pools {
+            Pools::Sqlite(gates) => gates.watch.holds(),
+            Pools::Postgres(_) => true,
+        }
+    }
+
     /// Has another program changed the SQLite file since this was asked last? Never on PostgreSQL.
-    /// Cheap enough to be asked before each use of what is remembered: it looks at most once a
-    /// millisecond, and then for some microseconds.
+    /// Cheap enough to be asked before each use of what is remembered: it looks at most once in some
+    /// milliseconds, and then for some microseconds.
     ///
     /// # Errors
     /// When it cannot be told; then it may have.

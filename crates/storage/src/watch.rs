@@ -9,16 +9,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
-use diesel::{QueryableByName, RunQueryDsl as _, SqliteConnection};
+use diesel::sqlite::Sqlite;
+use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::error::StoreError;
 use crate::pool;
 
 /// How long an answer holds. A second is promised; this is as good as at once, and keeps a busy
-/// server from looking more than a thousand times a second.
-const HOLDS: Duration = Duration::from_millis(1);
+/// server from looking more than two hundred times a second.
+const HOLDS: Duration = Duration::from_millis(5);
 
 /// The connection that looks, and what it saw.
 pub(crate) struct Watch {
@@ -44,16 +46,27 @@ pub(crate) struct Look<'a> {
     began: Duration,
 }
 
-#[derive(QueryableByName)]
-struct DataVersion {
-    #[diesel(sql_type = BigInt)]
-    data_version: i64,
+/// `PRAGMA data_version`, as a query that each connection prepares once: `diesel::sql_query` would
+/// have it prepared anew each time.
+#[derive(Clone, Copy, QueryId)]
+struct DataVersion;
+
+impl Query for DataVersion {
+    type SqlType = BigInt;
 }
+
+impl QueryFragment<Sqlite> for DataVersion {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        pass.push_sql("PRAGMA data_version");
+        Ok(())
+    }
+}
+
+impl RunQueryDsl<SqliteConnection> for DataVersion {}
 
 /// A number that changes when another connection has committed.
 pub(crate) fn data_version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
-    let row: DataVersion = diesel::sql_query("PRAGMA data_version").get_result(conn)?;
-    Ok(row.data_version)
+    Ok(DataVersion.get_result(conn)?)
 }
 
 impl Watch {
@@ -84,7 +97,8 @@ impl Watch {
         Ok(Some(Look { watch: self, seen, any, began: now }))
     }
 
-    fn holds(&self) -> bool {
+    /// Was it looked a moment ago?
+    pub(crate) fn holds(&self) -> bool {
         nanos(self.began.elapsed()) < self.holds_until.load(Ordering::Acquire)
     }
 

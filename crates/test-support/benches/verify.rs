@@ -15,6 +15,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
+use futures_util::future::join_all;
 use keyward_api::verifiers::LookUpResponse;
 use keyward_domain::key::Verdict;
 use keyward_domain::{LoginType, Moment, PlainKey};
@@ -41,13 +42,12 @@ fn main() -> ExitCode {
     let Some(size) = Size::from_args() else { return ExitCode::from(2) };
     let program = release_server();
     println!("{}", machine());
-    let (rounds, length) = if size.many < 1_000_000 { (5, 1) } else { (7, 3) };
     let mut report = Report::default();
     for count in [1_000, size.many] {
-        actix_web::rt::System::new().block_on(embedded(&program, rounds, count as usize, &mut report));
+        actix_web::rt::System::new().block_on(embedded(&program, count as usize, &mut report));
     }
     for (name, database) in databases() {
-        actix_web::rt::System::new().block_on(cold(name, database, rounds, size.many / 250, &mut report));
+        actix_web::rt::System::new().block_on(cold(name, database, size.rounds, &mut report));
     }
     actix_web::rt::System::new().block_on(async {
         let database = TestDatabase::create(Backend::Sqlite).expect("SQLite");
@@ -78,11 +78,10 @@ fn main() -> ExitCode {
             pin(SERVER);
             let bare = Bare::start(&answer, database.directory());
             pin(LOAD);
-            let (mut bares, mut ours) = (Vec::new(), Vec::new());
-            for _ in 0..rounds {
-                let length = Duration::from_secs(length);
-                bares.push(measure(bare.address, &request, length, || bare.cpu_time()).await);
-                ours.push(measure(address, &request, length, || cpu_time(server.pid())).await);
+            let (mut bares, mut ours) = (Side::default(), Side::default());
+            for _ in 0..size.rounds {
+                bares.measure(bare.address, &request, || bare.cpu_time()).await;
+                ours.measure(address, &request, || cpu_time(server.pid())).await;
             }
             compare(what, &bares, &ours, goal, &mut report);
         }
@@ -122,7 +121,7 @@ impl Floor {
 }
 
 /// A verifier that knows all keys, used in a random order, beside its floor.
-async fn embedded(program: &Path, rounds: usize, count: usize, report: &mut Report) {
+async fn embedded(program: &Path, count: usize, report: &mut Report) {
     let database = TestDatabase::create(Backend::Sqlite).expect("SQLite");
     let app = TestApp::start(database).await;
     let gateway = app.person("gateway", &["verifier"]).await;
@@ -154,7 +153,7 @@ async fn embedded(program: &Path, rounds: usize, count: usize, report: &mut Repo
     let uses: Vec<&PlainKey> = keys.iter().cycle().take(USES).collect();
     let need = Need::scope("workspace:read").on("workspace:w1");
     let (mut floors, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..rounds {
+    for _ in 0..EMBEDDED_ROUNDS {
         let begin = Instant::now();
         for key in &uses {
             assert!(floor.verify(key.expose()));
@@ -187,6 +186,9 @@ async fn embedded(program: &Path, rounds: usize, count: usize, report: &mut Repo
 
 /// How many uses a round has.
 const USES: usize = 200_000;
+
+/// How many rounds there are of those.
+const EMBEDDED_ROUNDS: usize = 7;
 
 /// Puts the keys into another order, the same in each run.
 fn shuffle(keys: &mut [PlainKey]) {
@@ -224,86 +226,140 @@ diesel::table! {
     }
 }
 
-/// Keys that are used for the first time, one after the other, beside one prepared select of a row by
-/// its key, through the same driver.
-async fn cold(name: &str, database: TestDatabase, rounds: usize, count: u32, report: &mut Report) {
+/// How many keys a round of [`cold`] uses on each side, and how many are under way in its second half.
+const COLD: usize = 320;
+const AT_ONCE: usize = 16;
+
+/// Keys that are used for the first time, one after the other and then several at once, beside as many
+/// prepared selects of a row by its key, through the same driver.
+async fn cold(name: &str, database: TestDatabase, rounds: usize, report: &mut Report) {
     let app = TestApp::start(database).await;
     let model = app.owner.token(&json!({ "scopes": ["workspace:read"], "allow_list": ["workspace:w1"] })).await;
     let keys: Vec<PlainKey> =
-        (0..count as usize * rounds).map(|_| PlainKey::generate(LoginType::Token).expect("randomness")).collect();
+        (0..COLD * rounds * 2).map(|_| PlainKey::generate(LoginType::Token).expect("randomness")).collect();
     app.database.copy_live_key(model["id"].as_str().expect("an id"), &keys).expect("copies");
-    let mut selects: Box<dyn FnMut(&str)> = match app.database.backend {
-        Backend::Sqlite => {
-            let path = app.database.url().trim_start_matches("sqlite://");
-            let mut conn = SqliteConnection::establish(path).expect("a connection");
-            Box::new(move |id| drop(select!(id, &mut conn)))
-        }
-        Backend::Postgres => {
-            let mut conn = PgConnection::establish(app.database.url()).expect("a connection");
-            Box::new(move |id| drop(select!(id, &mut conn)))
-        }
-    };
+    let mut selects: Vec<Select> = (0..AT_ONCE).map(|_| prepared(&app.database)).collect();
     let need = keyward_domain::key::Need {
         scopes: vec!["workspace:read".parse().expect("a scope")],
         resources: vec!["workspace:w1".parse().expect("a thing")],
     };
-    let (mut floors, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for round in keys.chunks(count as usize) {
-        let begin = Instant::now();
-        for key in round {
-            selects(key.id().as_str());
-        }
-        let floor = begin.elapsed();
-        let begin = Instant::now();
-        for key in round {
+    let verify = async |keys: &[PlainKey]| {
+        for key in keys {
             let checked = app.service.check_key(key.expose(), &need).await.expect("a judgement");
             assert!(matches!(checked, Checked::Known { verdict: Verdict::Valid, .. }), "{checked:?}");
         }
-        let our = begin.elapsed();
-        ratios.push((floor.as_secs_f64() / our.as_secs_f64() * 1e6) as u64);
-        floors.push(floor);
-        ours.push(our);
+    };
+    let (one_by_one, at_once) = keys.split_at(COLD * rounds);
+    let mut pairs = Pairs::default();
+    for round in one_by_one.chunks(COLD) {
+        let begin = Instant::now();
+        for key in round {
+            selects[0](key.id().as_str());
+        }
+        let floor = begin.elapsed();
+        let begin = Instant::now();
+        verify(round).await;
+        pairs.push(floor, begin.elapsed());
     }
-    let each = |times: &[Duration]| median(times).as_secs_f64() * 1e6 / f64::from(count);
-    let figures = format!("{:.1} µs, a prepared select {:.1} µs", each(&ours), each(&floors));
-    report.figure(name, "cold verify", &figures, median(&ratios) as f64 / 1e6, Goal::AtLeast(0.6));
+    pairs.report(name, "cold verify", report);
+    let mut pairs = Pairs::default();
+    for round in at_once.chunks(COLD) {
+        let begin = Instant::now();
+        std::thread::scope(|scope| {
+            for (select, keys) in selects.iter_mut().zip(round.chunks(COLD / AT_ONCE)) {
+                scope.spawn(|| keys.iter().for_each(|key| select(key.id().as_str())));
+            }
+        });
+        let floor = begin.elapsed();
+        let begin = Instant::now();
+        join_all(round.chunks(COLD / AT_ONCE).map(&verify)).await;
+        pairs.push(floor, begin.elapsed());
+    }
+    pairs.report(name, &format!("cold verify, {AT_ONCE} at once"), report);
     app.stop().await;
 }
 
-/// A load, and how long the server's processor worked for each answer.
-async fn measure(
-    address: SocketAddr,
-    request: &[u8],
-    length: Duration,
-    cpu: impl Fn() -> Duration,
-) -> (Load, Duration) {
-    let before = cpu();
-    let done = load(address, request, CONNECTIONS, length).await;
-    let taken = cpu().saturating_sub(before);
-    (done, taken.div_f64((done.rate * length.as_secs_f64()).max(1.0)))
+/// A connection that selects the row of an id, by a statement that it has prepared.
+type Select = Box<dyn FnMut(&str) + Send>;
+
+fn prepared(database: &TestDatabase) -> Select {
+    match database.backend {
+        Backend::Sqlite => {
+            let path = database.url().trim_start_matches("sqlite://");
+            let mut conn = SqliteConnection::establish(path).expect("a connection");
+            Box::new(move |id| drop(select!(id, &mut conn)))
+        }
+        Backend::Postgres => {
+            let mut conn = PgConnection::establish(database.url()).expect("a connection");
+            Box::new(move |id| drop(select!(id, &mut conn)))
+        }
+    }
 }
 
-fn compare(what: &str, bares: &[(Load, Duration)], ours: &[(Load, Duration)], goal: f64, report: &mut Report) {
-    let ratios = |figure: fn(&(Load, Duration)) -> f64| {
-        let ratios: Vec<u64> =
-            bares.iter().zip(ours).map(|(bare, our)| (figure(our) / figure(bare) * 1e6) as u64).collect();
-        median(&ratios) as f64 / 1e6
+/// Rounds of [`COLD`] keys: the times of the floor and ours, measured in turn.
+#[derive(Default)]
+struct Pairs {
+    floors: Vec<Duration>,
+    ours: Vec<Duration>,
+}
+
+impl Pairs {
+    fn push(&mut self, floor: Duration, our: Duration) {
+        self.floors.push(floor);
+        self.ours.push(our);
+    }
+
+    fn report(&self, name: &str, what: &str, report: &mut Report) {
+        let each = |times: &[Duration]| median(times).as_secs_f64() * 1e6 / COLD as f64;
+        let figures = format!("{:.1} µs, prepared selects {:.1} µs", each(&self.ours), each(&self.floors));
+        let ratio = |(floor, our): (&Duration, &Duration)| (floor.as_secs_f64() / our.as_secs_f64() * 1e6) as u64;
+        let ratios: Vec<u64> = self.floors.iter().zip(&self.ours).map(ratio).collect();
+        report.figure(name, what, &figures, median(&ratios) as f64 / 1e6, Goal::AtLeast(0.6));
+    }
+}
+
+/// What one server did in all rounds. They are short and taken in turn, so that what else the machine
+/// does falls on both sides alike.
+#[derive(Default)]
+struct Side {
+    loads: Vec<Load>,
+    cpu: Duration,
+}
+
+/// How long a round is.
+const ROUND: Duration = Duration::from_millis(300);
+
+impl Side {
+    /// One round, and how long the server's processor worked in it.
+    async fn measure(&mut self, address: SocketAddr, request: &[u8], cpu: impl Fn() -> Duration) {
+        let before = cpu();
+        self.loads.push(load(address, request, CONNECTIONS, ROUND).await);
+        self.cpu += cpu().saturating_sub(before);
+    }
+
+    fn median(&self, figure: fn(&Load) -> f64) -> f64 {
+        median(&self.loads.iter().map(|one| (figure(one) * 1e6) as u64).collect::<Vec<_>>()) as f64 / 1e6
+    }
+
+    /// Of the server's processor, for one answer.
+    fn micros(&self) -> f64 {
+        let answers: f64 = self.loads.iter().map(|one| one.rate * ROUND.as_secs_f64()).sum();
+        self.cpu.as_secs_f64() * 1e6 / answers.max(1.0)
+    }
+}
+
+fn compare(what: &str, bare: &Side, our: &Side, goal: f64, report: &mut Report) {
+    let ratio = |figure: fn(&Load) -> f64| {
+        let pairs = bare.loads.iter().zip(&our.loads);
+        median(&pairs.map(|(bare, our)| (figure(our) / figure(bare) * 1e6) as u64).collect::<Vec<_>>()) as f64 / 1e6
     };
-    let middle = |of: &[(Load, Duration)], figure: fn(&(Load, Duration)) -> f64| {
-        median(&of.iter().map(|one| (figure(one) * 1e3) as u64).collect::<Vec<_>>()) as f64 / 1e3
-    };
-    let rate = |one: &(Load, Duration)| one.0.rate;
-    let p99 = |one: &(Load, Duration)| one.0.p99.as_secs_f64() * 1e3;
-    let cpu = |one: &(Load, Duration)| one.1.as_secs_f64() * 1e6;
-    let figures = format!("{:.0} a second, the bare handler {:.0}", middle(ours, rate), middle(bares, rate));
-    report.figure("SQLite", what, &figures, ratios(rate), Goal::AtLeast(goal));
-    let figures = format!("{:.2} ms, the bare handler {:.2} ms", middle(ours, p99), middle(bares, p99));
-    report.figure("SQLite", &format!("{what}: p99"), &figures, ratios(p99), Goal::Ratio(2.0));
-    println!(
-        "processor time for an answer: {:.2} µs, the bare handler {:.2} µs",
-        middle(ours, cpu),
-        middle(bares, cpu)
-    );
+    let rate = |one: &Load| one.rate;
+    let p99 = |one: &Load| one.p99.as_secs_f64() * 1e3;
+    let figures = format!("{:.0} a second, the bare handler {:.0}", our.median(rate), bare.median(rate));
+    report.figure("SQLite", what, &figures, ratio(rate), Goal::AtLeast(goal));
+    let figures = format!("{:.2} ms, the bare handler {:.2} ms", our.median(p99), bare.median(p99));
+    report.figure("SQLite", &format!("{what}: p99"), &figures, ratio(p99), Goal::Ratio(2.0));
+    println!("processor time for an answer: {:.2} µs, the bare handler {:.2} µs", our.micros(), bare.micros());
 }
 
 fn post(path: &str, key: &str, body: &str) -> Vec<u8> {

@@ -25,6 +25,15 @@ impl Resource {
     pub(crate) fn entry(&self) -> &Entry {
         &self.0
     }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        match &self.0 {
+            Entry::Everything => "*",
+            Entry::AllOf(kind) | Entry::One(kind, _) => kind,
+        }
+    }
 }
 
 impl FromStr for Resource {

@@ -3,7 +3,7 @@
 //! It is data. The built-in one is `catalogue.toml` beside this file; a server can be given
 //! another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
@@ -12,21 +12,13 @@ use super::{Scope, Scopes, is_word};
 /// Resources with their actions, composites, and aliases.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    resources: BTreeMap<String, Resource>,
-    composites: BTreeMap<Scope, Composite>,
-    aliases: BTreeMap<String, Scope>,
-}
-
-#[derive(Clone, Debug)]
-struct Resource {
-    description: String,
-    actions: BTreeMap<String, String>,
-}
-
-#[derive(Clone, Debug)]
-struct Composite {
-    description: String,
-    parts: Vec<Scope>,
+    resources: HashSet<String>,
+    /// Every text that names a scope, with the scope: canonical names, and aliases.
+    names: HashMap<String, Scope>,
+    /// What each composite holds.
+    composites: HashMap<Scope, Vec<Scope>>,
+    /// Aliases left out, sorted by name.
+    descriptions: Vec<ScopeDescription>,
 }
 
 /// A scope that may be asked for, and one line on what it is for.
@@ -68,6 +60,9 @@ pub enum InvalidCatalogue {
         /// What it refers to.
         target: String,
     },
+    /// A composite or alias that would stand in a scope's place, or a composite that is a wildcard.
+    #[error("\"{0}\" cannot be a composite or an alias: it has a wildcard, or there is a scope of that name")]
+    Taken(String),
     /// No resource at all.
     #[error("the catalogue has no resources; name at least one as [resources.NAME]")]
     Empty,
@@ -116,49 +111,64 @@ impl Catalogue {
             return Err(InvalidCatalogue::Empty);
         }
         let mut catalogue = Self::default();
+        catalogue.add(Scope::all(), "Everything the user may do.".to_owned());
         for (name, resource) in file.resources {
             let words = std::iter::once(&name).chain(resource.actions.keys());
             if let Some(bad) = words.into_iter().find(|word| !is_word(word)) {
                 return Err(InvalidCatalogue::Word(bad.clone()));
             }
-            let FileResource { description, actions } = resource;
-            catalogue.resources.insert(name, Resource { description, actions });
+            catalogue.add(Scope::new(&name, "*"), resource.description);
+            for (action, description) in resource.actions {
+                catalogue.add(Scope::new(&name, &action), description);
+            }
+            catalogue.resources.insert(name);
         }
+        // Both refer to plain scopes only, so neither is added before all are read.
+        let (mut composites, mut aliases) = (Vec::new(), Vec::new());
         for (name, composite) in file.composites {
-            let parts =
-                composite.scopes.iter().map(|part| catalogue.target(&name, part)).collect::<Result<Vec<_>, _>>()?;
-            let description = composite.description;
-            catalogue.composites.insert(name.parse()?, Composite { description, parts });
+            let parts = composite.scopes.iter().map(|part| catalogue.target(&name, part)).collect::<Result<_, _>>()?;
+            let scope: Scope = name.parse()?;
+            if &*scope.action == "*" || catalogue.names.contains_key(&name) {
+                return Err(InvalidCatalogue::Taken(name));
+            }
+            composites.push((scope, composite.description, parts));
         }
         for (name, target) in file.aliases {
             let target = catalogue.target(&name, &target)?;
-            catalogue.aliases.insert(name, target);
+            aliases.push((name, target));
         }
+        for (scope, description, parts) in composites {
+            catalogue.add(scope.clone(), description);
+            catalogue.composites.insert(scope, parts);
+        }
+        for (name, scope) in aliases {
+            if catalogue.names.contains_key(&name) {
+                return Err(InvalidCatalogue::Taken(name));
+            }
+            catalogue.names.insert(name, scope);
+        }
+        catalogue.descriptions.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(catalogue)
+    }
+
+    fn add(&mut self, scope: Scope, description: String) {
+        self.descriptions.push(ScopeDescription { name: scope.to_string(), description });
+        self.names.insert(scope.to_string(), scope);
     }
 
     fn target(&self, name: &str, target: &str) -> Result<Scope, InvalidCatalogue> {
         let scope: Scope = target.parse()?;
-        if self.is_plain(&scope) {
+        if self.names.contains_key(target) {
             Ok(scope)
         } else {
             Err(InvalidCatalogue::Dangling { name: name.to_owned(), target: target.to_owned() })
         }
     }
 
-    /// Is it `*:*`, or a resource of ours with `*` or one of its actions?
-    fn is_plain(&self, scope: &Scope) -> bool {
-        *scope == Scope::all()
-            || self
-                .resources
-                .get(scope.resource())
-                .is_some_and(|resource| scope.action() == "*" || resource.actions.contains_key(scope.action()))
-    }
-
     /// Is there such a resource type?
     #[must_use]
     pub fn has_resource(&self, name: &str) -> bool {
-        self.resources.contains_key(name)
+        self.resources.contains(name)
     }
 
     /// Reads a scope's name or alias into its canonical form.
@@ -166,13 +176,8 @@ impl Catalogue {
     /// # Errors
     /// [`UnknownScope`] with names that are near.
     pub fn parse_scope(&self, text: &str) -> Result<Scope, UnknownScope> {
-        if let Some(scope) = self.aliases.get(text) {
-            return Ok(scope.clone());
-        }
-        text.parse()
-            .ok()
-            .filter(|scope| self.is_plain(scope) || self.composites.contains_key(scope))
-            .ok_or_else(|| UnknownScope { name: text.to_owned(), near: self.near(text) })
+        let known = self.names.get(text).cloned();
+        known.ok_or_else(|| UnknownScope { name: text.to_owned(), near: self.near(text) })
     }
 
     /// Reads a list of scopes; no text at all gives `*:*`.
@@ -187,28 +192,28 @@ impl Catalogue {
     /// Do the held scopes, composites resolved, include `needed`?
     #[must_use]
     pub fn grants(&self, held: &Scopes, needed: &Scope) -> bool {
-        held.iter().any(|scope| match self.composites.get(scope) {
-            Some(composite) => scope == needed || composite.parts.iter().any(|part| part.covers(needed)),
-            None => scope.covers(needed),
-        })
+        self.any_part(held, |scope| scope.covers(needed))
     }
 
     /// The same for a scope that is plain, by its name: `resource:action`.
     #[must_use]
     pub fn grants_named(&self, held: &Scopes, needed: &str) -> bool {
-        needed.split_once(':').is_some_and(|(resource, action)| {
-            held.iter().any(|scope| match self.composites.get(scope) {
-                Some(composite) => composite.parts.iter().any(|part| part.covers_words(resource, action)),
-                None => scope.covers_words(resource, action),
-            })
-        })
+        needed
+            .split_once(':')
+            .is_some_and(|(resource, action)| self.any_part(held, |scope| scope.covers_words(resource, action)))
+    }
+
+    /// Does one of the held scopes cover it, or a part of one? A composite itself covers nothing but
+    /// its own name.
+    fn any_part(&self, held: &Scopes, covers: impl Fn(&Scope) -> bool) -> bool {
+        held.iter().any(&covers) || held.iter().filter_map(|scope| self.composites.get(scope)).flatten().any(&covers)
     }
 
     /// The scopes as plain ones, each once: what composites stand for in their place.
     #[must_use]
     pub fn expand(&self, held: &Scopes) -> Vec<String> {
         let plain = held.iter().flat_map(|scope| match self.composites.get(scope) {
-            Some(composite) => composite.parts.clone(),
+            Some(parts) => parts.clone(),
             None => vec![scope.clone()],
         });
         Scopes::new(plain).map_or_else(Vec::new, |plain| plain.to_strings())
@@ -220,43 +225,23 @@ impl Catalogue {
     pub fn first_missing<'a>(&self, held: &Scopes, wanted: &'a Scopes) -> Option<&'a Scope> {
         wanted.iter().find(|&scope| {
             !self.grants(held, scope)
-                && self
-                    .composites
-                    .get(scope)
-                    .is_none_or(|composite| !composite.parts.iter().all(|part| self.grants(held, part)))
+                && self.composites.get(scope).is_none_or(|parts| !parts.iter().all(|part| self.grants(held, part)))
         })
     }
 
     /// Every scope that may be asked for, aliases left out, sorted by name.
     #[must_use]
-    pub fn describe(&self) -> Vec<ScopeDescription> {
-        let all =
-            ScopeDescription { name: Scope::all().to_string(), description: "Everything the user may do.".to_owned() };
-        let mut scopes = vec![all];
-        for (name, resource) in &self.resources {
-            scopes.push(ScopeDescription { name: format!("{name}:*"), description: resource.description.clone() });
-            scopes.extend(resource.actions.iter().map(|(action, description)| ScopeDescription {
-                name: format!("{name}:{action}"),
-                description: description.clone(),
-            }));
-        }
-        scopes.extend(self.composites.iter().map(|(scope, composite)| ScopeDescription {
-            name: scope.to_string(),
-            description: composite.description.clone(),
-        }));
-        scopes.sort_by(|a, b| a.name.cmp(&b.name));
-        scopes
+    pub fn describe(&self) -> &[ScopeDescription] {
+        &self.descriptions
     }
 
     /// Up to three known names within a third of the text's length in edits, nearest first.
     fn near(&self, text: &str) -> Vec<String> {
         let limit = (text.chars().count() / 3).max(2);
         let mut names: Vec<(usize, String)> = self
-            .describe()
-            .into_iter()
-            .map(|scope| scope.name)
-            .chain(self.aliases.keys().cloned())
-            .map(|name| (strsim::damerau_levenshtein(text, &name), name))
+            .names
+            .keys()
+            .map(|name| (strsim::damerau_levenshtein(text, name), name.clone()))
             .filter(|(distance, _)| *distance <= limit)
             .collect();
         names.sort();
@@ -325,6 +310,14 @@ mod tests {
             (
                 "[resources.a]\ndescription = \"x\"\nactions = {}\n[composites.\"c:d\"]\ndescription=\"\"\nscopes=[\"a\"]",
                 "\"a\" is not a scope",
+            ),
+            (
+                "[resources.a]\ndescription = \"x\"\nactions = {}\n[composites.\"a:*\"]\ndescription=\"\"\nscopes=[\"a:*\"]",
+                "\"a:*\" cannot be a composite",
+            ),
+            (
+                "[resources.a]\ndescription = \"x\"\nactions = {b = \"y\"}\n[aliases]\n\"a:b\" = \"*:*\"",
+                "\"a:b\" cannot be a composite or an alias",
             ),
         ] {
             let error = Catalogue::from_toml(text).unwrap_err().to_string();

@@ -6,6 +6,7 @@ pub use catalogue::{Catalogue, InvalidCatalogue, ScopeDescription, UnknownScope}
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// One scope: `resource:action`, `resource:*`, or `*:*`.
 ///
@@ -13,8 +14,9 @@ use std::str::FromStr;
 /// [`Catalogue`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
-    resource: String,
-    action: String,
+    // Shared, since the same few scopes are held by many keys and asked for all the time.
+    resource: Arc<str>,
+    action: Arc<str>,
 }
 
 /// A text that is not of the form of a scope.
@@ -26,7 +28,12 @@ impl Scope {
     /// `*:*`.
     #[must_use]
     pub fn all() -> Self {
-        Self { resource: "*".to_owned(), action: "*".to_owned() }
+        Self::new("*", "*")
+    }
+
+    /// Of words that are known to be such.
+    fn new(resource: &str, action: &str) -> Self {
+        Self { resource: resource.into(), action: action.into() }
     }
 
     /// Does holding this scope include `needed`? Composites are the catalogue's to resolve.
@@ -36,15 +43,8 @@ impl Scope {
     }
 
     fn covers_words(&self, resource: &str, action: &str) -> bool {
-        (self.resource == "*" || self.resource == resource) && (self.action == "*" || self.action == action)
-    }
-
-    pub(crate) fn resource(&self) -> &str {
-        &self.resource
-    }
-
-    pub(crate) fn action(&self) -> &str {
-        &self.action
+        let word = |held: &str, needed| held == "*" || held == needed;
+        word(&self.resource, resource) && word(&self.action, action)
     }
 }
 
@@ -55,7 +55,7 @@ impl FromStr for Scope {
         match text.split_once(':') {
             Some(("*", "*")) => Ok(Self::all()),
             Some((resource, action)) if is_word(resource) && (action == "*" || is_word(action)) => {
-                Ok(Self { resource: resource.to_owned(), action: action.to_owned() })
+                Ok(Self::new(resource, action))
             }
             _ => Err(InvalidScope(text.to_owned())),
         }

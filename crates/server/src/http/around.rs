@@ -8,7 +8,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, web};
+use actix_web::{Error, web};
 use keyward_api::{ErrorCode, headers};
 
 use super::problem::Problem;
@@ -31,9 +31,8 @@ pub(crate) async fn around(
         return Err(Problem::new(ErrorCode::Internal, "The server is not set up.").into());
     };
     let context = RequestContext::of(request.request(), &app);
-    request.extensions_mut().insert(context.clone());
     // Handlers and extractors answer their errors themselves; an error here is the framework's own.
-    let answer = next.call(request).await?.map_into_boxed_body();
+    let answer = context.scope(next.call(request)).await?.map_into_boxed_body();
     let mut answer = shaped(answer, &context);
     add_headers(&mut answer, &context);
     // Looked up only where no handler was reached: it walks the whole table again.
@@ -71,7 +70,7 @@ fn shaped(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> Service
     };
     let mut problem = Problem::new(code, code.meaning().trim());
     if let Some(allow) = answer.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()) {
-        problem = problem.header(header::ALLOW, allow).hint(format!("This path takes {allow}."));
+        problem = problem.header(header::ALLOW, allow.to_owned()).hint(format!("This path takes {allow}."));
     }
     let shaped = problem.answer(context.id());
     answer.into_response(shaped)

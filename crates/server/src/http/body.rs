@@ -41,7 +41,8 @@ pub(crate) async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Pr
             None => break,
         }
     }
-    read_on(payload, limit, arrived).await
+    // Apart, since every request would otherwise carry the room that only these need.
+    Box::pin(read_on(payload, limit, arrived)).await
 }
 
 /// What is ready now, or after everyone else had a turn: the framework takes a body apart only after

@@ -1,5 +1,7 @@
 //! The key that a request presents.
 
+use std::borrow::Cow;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use base64::Engine as _;
@@ -20,7 +22,7 @@ const IN_QUERY: [&str; 3] = ["access_token", "coder_session_token", "token"];
 /// # Errors
 /// 400 for a key in the query, where every log on the way would keep it, and for headers that
 /// disagree or are sent twice; 401 for another scheme than Bearer, and Basic where it is taken.
-pub(super) fn presented(request: &HttpRequest, basic_too: bool) -> Result<Option<String>, Problem> {
+pub(super) fn presented(request: &HttpRequest, basic_too: bool) -> Result<Option<Cow<'_, str>>, Problem> {
     if let Some(name) = key_in(request.query_string()) {
         return Err(Problem::bad_request(format!("A key must not be sent in the query, as \"{name}\"."))
             .hint("Send it as \"Authorization: Bearer <key>\", and consider it known to others: expire it."));
@@ -28,8 +30,8 @@ pub(super) fn presented(request: &HttpRequest, basic_too: bool) -> Result<Option
     let headers = request.headers();
     let authorization = single(headers, AUTHORIZATION)?;
     let authorization = authorization.map(|value| credential(value, basic_too)).transpose()?;
-    let own = single(headers, SESSION_TOKEN_HEADER)?.map(str::to_owned);
-    let lineage = single(headers, LINEAGE_SESSION_TOKEN_HEADER)?.map(str::to_owned);
+    let own = single(headers, SESSION_TOKEN_HEADER)?.map(Cow::Borrowed);
+    let lineage = single(headers, LINEAGE_SESSION_TOKEN_HEADER)?.map(Cow::Borrowed);
     let mut sent = [authorization, own, lineage].into_iter().flatten();
     let Some(first) = sent.next() else { return Ok(None) };
     if sent.any(|other| other != first) {
@@ -60,13 +62,13 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem
 
 /// The key in an `Authorization` header: the token of Bearer (RFC 6750), or the password of Basic
 /// (RFC 7617), since most OAuth clients can send their credential in no other way.
-fn credential(value: &str, basic_too: bool) -> Result<String, Problem> {
+fn credential(value: &str, basic_too: bool) -> Result<Cow<'_, str>, Problem> {
     match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim().to_owned()),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Cow::Borrowed(token.trim())),
         Some((scheme, login)) if basic_too && scheme.eq_ignore_ascii_case("basic") => {
             let decoded = BASE64_STANDARD.decode(login.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
             let password = decoded.as_deref().and_then(|login| login.split_once(':')).map(|(_, password)| password);
-            password.map(str::to_owned).ok_or_else(Problem::invalid_key)
+            password.map(|password| Cow::Owned(password.to_owned())).ok_or_else(Problem::invalid_key)
         }
         _ => Err(Problem::invalid_key()),
     }

@@ -16,7 +16,9 @@ pub(crate) use cursor::UserPage;
 pub(crate) use page::{Page, stream_list};
 pub(crate) use problem::Problem;
 
-use actix_web::{HttpMessage as _, HttpRequest, web};
+use std::borrow::Cow;
+
+use actix_web::{HttpRequest, web};
 use request::RequestContext;
 
 /// Answers what matches no route, after taking in what the client still sends.
@@ -33,12 +35,12 @@ pub(crate) async fn discard_body(payload: web::Payload) -> Result<(), Problem> {
 }
 
 /// What is known of a request before anything in it is believed.
-pub(crate) fn context(request: &HttpRequest) -> Result<RequestContext, Problem> {
-    let context = request.extensions().get::<RequestContext>().cloned();
-    context.ok_or_else(|| Problem::new(keyward_api::ErrorCode::Internal, "The request has no context."))
+pub(crate) fn context() -> Result<RequestContext, Problem> {
+    RequestContext::current()
+        .ok_or_else(|| Problem::new(keyward_api::ErrorCode::Internal, "The request has no context."))
 }
 
 /// The key that a request presents as Bearer or in a header of ours.
-pub(crate) fn presented(request: &HttpRequest) -> Result<Option<String>, Problem> {
+pub(crate) fn presented(request: &HttpRequest) -> Result<Option<Cow<'_, str>>, Problem> {
     credential::presented(request, false)
 }

@@ -1,5 +1,6 @@
 //! An error, as the client sees it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -7,6 +8,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, Responder, ResponseError};
 use keyward_api::{ErrorBody, ErrorCode, Validation};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// An error answer. The request's id is added on the way out.
 #[derive(Debug)]
@@ -18,16 +20,16 @@ pub(crate) struct Problem {
 
 #[derive(Debug, Default)]
 struct Parts {
-    message: String,
-    detail: Option<String>,
+    message: Cow<'static, str>,
+    detail: Option<Cow<'static, str>>,
     validations: Vec<Validation>,
-    hint: Option<String>,
-    headers: Vec<(HeaderName, String)>,
+    hint: Option<Cow<'static, str>>,
+    headers: Vec<(HeaderName, Cow<'static, str>)>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Problem {
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         let problem = Self { code, parts: Box::new(Parts { message: message.into(), ..Parts::default() }) };
         if problem.status() == StatusCode::UNAUTHORIZED {
             return problem.header(header::WWW_AUTHENTICATE, "Bearer realm=\"keyward\"");
@@ -35,12 +37,12 @@ impl Problem {
         problem
     }
 
-    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.parts.detail = Some(detail.into());
         self
     }
 
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.parts.hint = Some(hint.into());
         self
     }
@@ -51,7 +53,7 @@ impl Problem {
     }
 
     /// Sets a header; one of that name set before is replaced.
-    pub fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+    pub fn header(mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) -> Self {
         self.parts.headers.retain(|(known, _)| *known != name);
         self.parts.headers.push((name, value.into()));
         self
@@ -64,7 +66,7 @@ impl Problem {
     }
 
     /// A request that cannot be understood.
-    pub fn bad_request(message: impl Into<String>) -> Self {
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::BadRequest, message)
     }
 
@@ -75,13 +77,14 @@ impl Problem {
     /// The answer, with the request's id.
     pub fn answer(&self, request_id: Uuid) -> HttpResponse {
         let Parts { message, detail, validations, hint, headers, .. } = &*self.parts;
+        let mut id = [0; Hyphenated::LENGTH];
         let mut body = ErrorBody::default();
-        body.message.clone_from(message);
-        body.detail.clone_from(detail);
-        body.validations.clone_from(validations);
-        body.hint.clone_from(hint);
-        self.code.as_str().clone_into(&mut body.code);
-        body.request_id = request_id.to_string();
+        body.message = Cow::Borrowed(message);
+        body.detail = detail.as_deref().map(Cow::Borrowed);
+        body.validations = Cow::Borrowed(validations);
+        body.hint = hint.as_deref().map(Cow::Borrowed);
+        body.code = Cow::Borrowed(self.code.as_str());
+        body.request_id = Cow::Borrowed(request_id.hyphenated().encode_lower(&mut id));
         let mut answer = HttpResponse::build(self.status());
         if matches!(self.code, ErrorCode::RequestTimeout | ErrorCode::PayloadTooLarge) {
             // What the client still sends is not read on.

@@ -1,6 +1,8 @@
 //! What each refusal of a use case looks like to the client. The only place where one becomes the
 //! other.
 
+use std::borrow::Cow;
+
 use actix_web::http::header;
 use keyward_api::ErrorCode;
 use keyward_service::{Error, InvalidField, Rejection, StoreError};
@@ -21,7 +23,11 @@ impl Problem {
 
     /// A credential was sent, and it is not good.
     pub fn invalid_key() -> Self {
-        Self::new(ErrorCode::InvalidKey, SIGNED_OUT).detail("API key is invalid.").invalid_token("API key is invalid.")
+        // Written out, since nothing is made up for the one refusal that strangers can have as often as they like.
+        const ASKS: &str =
+            "Bearer realm=\"keyward\", error=\"invalid_token\", error_description=\"API key is invalid.\"";
+        let problem = Self::new(ErrorCode::InvalidKey, SIGNED_OUT).detail("API key is invalid.");
+        problem.header(header::WWW_AUTHENTICATE, ASKS)
     }
 
     /// Absent and hidden: one answer.
@@ -95,7 +101,7 @@ impl From<Error> for Problem {
                     .hint(hint)
             }
             Error::InvalidTokenName(error) => validation(INVALID_TOKEN, "token_name", error.to_string()),
-            Error::InvalidAllowList(error) => validation(&error.to_string(), "allow_list", error.to_string()),
+            Error::InvalidAllowList(error) => validation(error.to_string(), "allow_list", error.to_string()),
             Error::InvalidLifetime { detail, hint } => validation(INVALID_TOKEN, "lifetime", detail).hint(hint),
             Error::InvalidField(InvalidField { field, detail, hint }) => {
                 let problem = validation("The request has a field that is not allowed.", field, detail);
@@ -139,7 +145,7 @@ impl From<Error> for Problem {
     }
 }
 
-fn validation(message: &str, field: &str, detail: String) -> Problem {
+fn validation(message: impl Into<Cow<'static, str>>, field: &str, detail: String) -> Problem {
     Problem::new(ErrorCode::ValidationFailed, message).validation(field, detail.clone()).detail(detail)
 }
 

@@ -22,6 +22,11 @@ const PART: usize = 10;
 const SIGNS_OF_A_PROXY: [&str; 7] =
     ["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"];
 
+tokio::task_local! {
+    /// Of the request that is being answered: it is at hand in all that its answer waits for.
+    static CURRENT: RequestContext;
+}
+
 /// A request's id and where it came from. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestContext {
@@ -47,6 +52,16 @@ impl RequestContext {
             route: Cell::new(None),
         };
         Self { inner: Rc::new(inner) }
+    }
+
+    /// Makes it the current one for as long as `answering` is at work.
+    pub fn scope<F: Future>(&self, answering: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self.clone(), answering)
+    }
+
+    /// Of the request that is being answered; none outside [`RequestContext::scope`].
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Self::clone).ok()
     }
 
     /// The request's id.

@@ -29,7 +29,7 @@ pub(crate) async fn authz(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
     http::discard_body(payload).await?;
-    let context = http::context(&request)?;
+    let context = http::context()?;
     context.set_route("/authz");
     let text = http::presented(&request)?.ok_or_else(Problem::unauthenticated)?;
     let caller = app.service.authenticate(&text, Lane::Normal, context.info()).await?;

@@ -1,8 +1,9 @@
 //! `POST /api/v2/keys/verify` and `…/batch`.
 
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use actix_web::HttpResponse;
+use bytes::Bytes;
 use keyward_api::verify::{MOST_KEYS, VerifyKey, VerifyKeys, VerifyRequest, VerifyResponse};
 use keyward_api::{Endpoint, ErrorCode};
 use keyward_domain::key::{Need, Verdict};
@@ -30,8 +31,15 @@ pub(crate) async fn batch(call: Call<VerifyKeys>) -> Result<HttpResponse, Proble
     }
     let asked = body.keys.into_iter().map(|one| asked(&call, one)).collect::<Result<_, _>>()?;
     let checked = call.service().check_keys(asked).await?;
-    let results = checked.into_iter().map(show).collect::<Result<Vec<_>, _>>()?;
-    Ok(call.answer_text(format!("{{\"results\":[{}]}}", results.join(","))))
+    let mut text = b"{\"results\":[".to_vec();
+    for (index, checked) in checked.into_iter().enumerate() {
+        if index > 0 {
+            text.push(b',');
+        }
+        text.extend_from_slice(&show(checked)?);
+    }
+    text.extend_from_slice(b"]}");
+    Ok(call.answer_text(text.into()))
 }
 
 fn asked<E: Endpoint>(call: &Call<E>, request: VerifyRequest) -> Result<(String, Need), Problem> {
@@ -40,45 +48,37 @@ fn asked<E: Endpoint>(call: &Call<E>, request: VerifyRequest) -> Result<(String,
     Ok((request.key, need))
 }
 
-/// A judgement as JSON: a [`VerifyResponse`].
-fn show(checked: Checked) -> Result<String, Problem> {
+/// A judgement as JSON: a [`VerifyResponse`]. The usual ones are the same each time, and written once.
+fn show(checked: Checked) -> Result<Bytes, Problem> {
     let (verdict, facts) = match checked {
-        Checked::Invalid => return judgement(ErrorCode::InvalidKey.as_str(), Some("API key is invalid.".to_owned())),
+        Checked::Invalid => {
+            static ANSWER: OnceLock<Bytes> = OnceLock::new();
+            let code = ErrorCode::InvalidKey.as_str();
+            if let Some(answer) = ANSWER.get() {
+                return Ok(answer.clone());
+            }
+            let answer = written(&VerifyResponse::new(code, Some("API key is invalid.".to_owned()), None))?;
+            return Ok(ANSWER.get_or_init(|| answer).clone());
+        }
         Checked::Known { verdict, facts } => (verdict, facts),
     };
+    let known = |facts: &Facts| Some((keys::show::key(facts.key()), users::show::user(facts.user())));
     let (code, message) = match verdict {
-        Verdict::Valid => ("valid", None),
-        Verdict::Expired(at) => (ErrorCode::KeyExpired.as_str(), Some(format!("API key expired at \"{at}\"."))),
-        Verdict::UserSuspended => (ErrorCode::UserSuspended.as_str(), Some("User is not active.".to_owned())),
+        Verdict::Valid => return facts.shown(|facts| written(&VerifyResponse::new("valid", None, known(facts)))),
+        Verdict::Expired(at) => (ErrorCode::KeyExpired, format!("API key expired at \"{at}\".")),
+        Verdict::UserSuspended => (ErrorCode::UserSuspended, "User is not active.".to_owned()),
         Verdict::InsufficientScope(scope) => {
-            (ErrorCode::InsufficientScope.as_str(), Some(format!("The API key lacks the scope \"{scope}\".")))
+            (ErrorCode::InsufficientScope, format!("The API key lacks the scope \"{scope}\"."))
         }
-        Verdict::ResourceNotAllowed(resource) => (
-            ErrorCode::ResourceNotAllowed.as_str(),
-            Some(format!("The API key's allow list does not cover \"{resource}\".")),
-        ),
+        Verdict::ResourceNotAllowed(resource) => {
+            (ErrorCode::ResourceNotAllowed, format!("The API key's allow list does not cover \"{resource}\"."))
+        }
     };
-    // The key and its user are the larger part, and the same each time: they are written once. What
-    // is joined here are two objects, `{…}` and `{…}`, to one.
-    let known = facts.shown(known).map_err(unwritable)?;
-    let mut text = judgement(code, message)?;
-    text.truncate(text.len().saturating_sub(1));
-    text.push(',');
-    text.push_str(known.get(1..).unwrap_or_default());
-    Ok(text)
+    written(&VerifyResponse::new(code.as_str(), Some(message), known(&facts)))
 }
 
-fn judgement(code: &str, message: Option<String>) -> Result<String, Problem> {
-    serde_json::to_string(&VerifyResponse::new(code, message, None)).map_err(unwritable)
-}
-
-/// `{"key":…,"user":…}`
-fn known(facts: &Facts) -> Result<Arc<str>, serde_json::Error> {
-    let key = serde_json::to_string(&keys::show::key(facts.key()))?;
-    let user = serde_json::to_string(&users::show::user(facts.user()))?;
-    Ok(format!("{{\"key\":{key},\"user\":{user}}}").into())
-}
-
-fn unwritable(error: serde_json::Error) -> Problem {
-    Problem::new(ErrorCode::Internal, "The answer cannot be written.").cause(error)
+fn written(answer: &VerifyResponse) -> Result<Bytes, Problem> {
+    let text = serde_json::to_vec(answer)
+        .map_err(|error| Problem::new(ErrorCode::Internal, "The answer cannot be written.").cause(error))?;
+    Ok(text.into())
 }

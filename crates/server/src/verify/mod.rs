@@ -33,6 +33,9 @@ fn resource(catalogue: &Catalogue, text: &str) -> Result<Resource, Problem> {
     };
     let resource: Resource =
         text.parse().map_err(|_malformed| invalid(format!("invalid resource \"{text}\": want <type>:<id>")))?;
-    let kind = text.split(':').next().unwrap_or_default();
-    if catalogue.has_resource(kind) { Ok(resource) } else { Err(invalid(format!("unknown resource type \"{kind}\""))) }
+    if catalogue.has_resource(resource.kind()) {
+        Ok(resource)
+    } else {
+        Err(invalid(format!("unknown resource type \"{}\"", resource.kind())))
+    }
 }

@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use keyward_domain::key::Digest;
 use keyward_domain::{KeyId, Timestamp};
 use keyward_storage::keys::OwnedKey;
@@ -29,7 +30,7 @@ pub(crate) struct Kept {
     /// When a use was last passed on to be written, in microseconds.
     noted: AtomicI64,
     /// The facts in words, once somebody has shown them.
-    pub shown: OnceLock<Arc<str>>,
+    pub shown: OnceLock<Bytes>,
 }
 
 impl Kept {

@@ -1,7 +1,9 @@
 //! The server as it is shipped, in a process of its own.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::ServerProcess;
@@ -75,7 +77,10 @@ pub fn cpu_time(pid: u32) -> Duration {
 /// Keeps this process, and those that it starts from now on, to one processor, so that a server and
 /// its load do not take each other's. Does nothing where there is only one.
 pub fn pin(processor: usize) {
-    if std::thread::available_parallelism().is_ok_and(|there_are| there_are.get() == 1) && processor > 0 {
+    // Counted before the first pin: afterwards there is only the one that this process is kept to.
+    static THERE_ARE: OnceLock<usize> = OnceLock::new();
+    let there_are = *THERE_ARE.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get));
+    if processor >= there_are {
         return;
     }
     let pinned = Command::new("taskset")
