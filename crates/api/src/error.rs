@@ -6,7 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The body of every error. Whoever writes it borrows its texts, whoever reads it owns them.
+/// The body of every error.
+// Whoever writes it borrows its texts, whoever reads it owns them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct ErrorBody<'a> {
