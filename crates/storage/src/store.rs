@@ -252,8 +252,8 @@ impl Store {
     }
 
     /// Has another program changed the SQLite file since this was asked last? Never on PostgreSQL.
-    /// Cheap enough to be asked before each use of what is remembered: it looks at most once in some
-    /// milliseconds, and then for some microseconds.
+    /// Cheap enough to be asked before each use of what is remembered: it looks at most once a
+    /// millisecond, and then for some microseconds.
     ///
     /// # Errors
     /// When it cannot be told; then it may have.

@@ -19,8 +19,8 @@ use crate::error::StoreError;
 use crate::pool;
 
 /// How long an answer holds. A second is promised; this is as good as at once, and keeps a busy
-/// server from looking more than two hundred times a second.
-const HOLDS: Duration = Duration::from_millis(5);
+/// server from looking more than a thousand times a second.
+const HOLDS: Duration = Duration::from_millis(1);
 
 /// The connection that looks, and what it saw.
 pub(crate) struct Watch {
