@@ -1,6 +1,7 @@
 //! A database of a test's own, gone when the test is over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
@@ -76,13 +77,19 @@ impl TestDatabase {
         self.place.directory.path()
     }
 
-    /// Runs SQL by hand, as an operator would, on a connection of its own.
+    /// Runs SQL by hand, as an operator would, on a connection of its own; and comes back when a server
+    /// must know of it.
     ///
     /// # Errors
     /// What the database says.
     pub fn execute(&self, sql: &str) -> QueryResult<()> {
         match self.backend {
-            Backend::Sqlite => self.sqlite().batch_execute(sql),
+            Backend::Sqlite => {
+                let done = self.sqlite().batch_execute(sql);
+                // What is promised of changes by hand: they are noticed a millisecond later at most.
+                std::thread::sleep(Duration::from_millis(1));
+                done
+            }
             Backend::Postgres => self.postgres().batch_execute(sql),
         }
     }
