@@ -159,11 +159,12 @@ async fn embedded(program: &Path, count: usize, report: &mut Report) {
             assert!(floor.verify(key.expose()));
         }
         let least = begin.elapsed();
-        while !verifier.holds_lease() {
-            actix_web::rt::time::sleep(Duration::from_millis(5)).await;
-        }
         let mut taken = Duration::ZERO;
         for some in uses.chunks(10_000) {
+            // A machine that stood still for a second has lost it.
+            while !verifier.holds_lease() {
+                actix_web::rt::time::sleep(Duration::from_millis(5)).await;
+            }
             let begin = Instant::now();
             for key in some {
                 let verified = verifier.verify(key.expose(), &need).await;
