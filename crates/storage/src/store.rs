@@ -243,6 +243,7 @@ impl Store {
     }
 
     /// Was [`Store::changed_from_outside`] answered a moment ago, so that it need not be asked again?
+    /// On PostgreSQL it need never be.
     #[must_use]
     pub fn is_known_unchanged(&self) -> bool {
         match &self.inner.pools {

@@ -79,9 +79,6 @@ impl Watch {
 
     /// Looks whether there was any commit; none if there was not, or it was looked a moment ago.
     pub(crate) async fn look(&self) -> Result<Option<Look<'_>>, StoreError> {
-        if self.holds() {
-            return Ok(None);
-        }
         let mut seen = self.seen.lock().await;
         // Somebody else may have looked meanwhile.
         if self.holds() {

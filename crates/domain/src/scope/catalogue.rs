@@ -61,7 +61,9 @@ pub enum InvalidCatalogue {
         target: String,
     },
     /// A composite or alias that would stand in a scope's place, or a composite that is a wildcard.
-    #[error("\"{0}\" cannot be a composite or an alias: it has a wildcard, or there is a scope of that name")]
+    #[error(
+        "\"{0}\" cannot be a composite or an alias: it has a wildcard, or there is a scope of that name; choose another"
+    )]
     Taken(String),
     /// No resource at all.
     #[error("the catalogue has no resources; name at least one as [resources.NAME]")]
