@@ -19,7 +19,7 @@ pub mod user;
 pub use allow_list::AllowList;
 pub use boottime::Moment;
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use key::{ApiKey, KeyId, LoginType, PlainKey, TokenName};
+pub use key::{ApiKey, KeyId, KeyKind, LoginType, PlainKey, TokenName};
 pub use lifetime::Lifetime;
 pub use scope::{Catalogue, Scope, Scopes};
 pub use user::{Role, Roles, User, UserId};

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use keyward_api::audit::{AuditActor, AuditLog, DiffField, ListAudit};
 use keyward_api::page::COUNT_CAP;
 use keyward_domain::audit::Entry;
-use keyward_service::audit::AuditPage;
+use keyward_service::audit::AuditCursor;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub(crate) async fn list(call: Call<ListAudit>) -> Result<HttpResponse, Problem>
     call.service().may_read_audit(caller)?;
     let query = call.query()?;
     let filter = call.service().audit_filter(query.q.as_deref().unwrap_or_default())?;
-    let page = Page::of_query(query.limit, query.after.as_deref(), AuditPage::first())?.or_limit(DEFAULT_LIMIT);
+    let page = Page::of_query(query.limit, query.after.as_deref(), AuditCursor::first())?.or_limit(DEFAULT_LIMIT);
     let count = call.service().audit_count(filter.clone(), COUNT_CAP).await?;
     let closing = format!("],\"count\":{count},\"count_cap\":{COUNT_CAP}}}");
     let service = call.service().clone();
@@ -31,8 +31,8 @@ pub(crate) async fn list(call: Call<ListAudit>) -> Result<HttpResponse, Problem>
     stream_list(&call, page, "{\"audit_logs\":[", closing, read, place, show).await
 }
 
-fn place(entry: &Entry) -> AuditPage {
-    AuditPage { time: entry.time, id: entry.id }
+fn place(entry: &Entry) -> AuditCursor {
+    AuditCursor { time: entry.time, id: entry.id }
 }
 
 fn show(entry: &Entry) -> AuditLog {

@@ -46,7 +46,7 @@ pub struct Running {
 /// When the database does not answer, or the address cannot be bound.
 pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<IpNet>) -> Result<Running, StartError> {
     // As long as a key's secret, since it makes an owner.
-    let setup_code = PlainKey::generate(keyward_domain::LoginType::Token).map_err(Error::Random)?;
+    let setup_code = PlainKey::generate(keyward_domain::KeyKind::Token).map_err(Error::Random)?;
     let setup_code = setup_code.expose().rsplit('-').next().unwrap_or_default().to_owned();
     let app = web::Data::from(Arc::new(App {
         service,

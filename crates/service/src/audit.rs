@@ -4,7 +4,7 @@ use keyward_domain::access::{Act, ResourceKind};
 use keyward_domain::audit::{Entry, Filter};
 use keyward_storage::{Lane, audit};
 
-pub use keyward_storage::audit::AuditPage;
+pub use keyward_storage::audit::AuditCursor;
 
 use crate::Service;
 use crate::caller::Caller;
@@ -32,7 +32,7 @@ impl Service {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn audit_page(&self, filter: Filter, page: AuditPage, limit: i64) -> Result<Vec<Entry>, Error> {
+    pub async fn audit_page(&self, filter: Filter, page: AuditCursor, limit: i64) -> Result<Vec<Entry>, Error> {
         let work = move |conn: &mut keyward_storage::Conn<'_>| audit::list(conn, &filter, page, limit);
         Ok(self.inner.store.read(Lane::Normal, work).await?)
     }

@@ -17,13 +17,15 @@ mod tests {
 
     use keyward_domain::key::Digest;
     use keyward_domain::user::{UserLogin, UserStatus};
-    use keyward_domain::{AllowList, ApiKey, Lifetime, LoginType, PlainKey, Roles, Scopes, Timestamp, User, UserId};
+    use keyward_domain::{
+        AllowList, ApiKey, KeyKind, Lifetime, LoginType, PlainKey, Roles, Scopes, Timestamp, User, UserId,
+    };
     use keyward_storage::keys::OwnedKey;
 
     use super::*;
 
     fn kept() -> (Digest, Arc<Kept>) {
-        let plain = PlainKey::generate(LoginType::Token).unwrap();
+        let plain = PlainKey::generate(KeyKind::Token).unwrap();
         let owner = User {
             id: UserId::random(),
             username: "alice".parse().unwrap(),

@@ -68,13 +68,13 @@ impl Service {
     /// Empties the cache when another program has changed the database: somebody at work with
     /// `sqlite3`. Asked before each use of the cache.
     pub(crate) async fn heed_changes_from_outside(&self) {
-        if !self.inner.store.is_known_unchanged() {
+        if !self.inner.store.external_check_is_fresh() {
             Box::pin(self.look_for_changes()).await;
         }
     }
 
     async fn look_for_changes(&self) {
-        let changed = self.inner.store.changed_from_outside().await;
+        let changed = self.inner.store.has_external_writes().await;
         if let Err(error) = &changed {
             tracing::warn!(error = error as &dyn std::error::Error, "cannot tell whether the database was changed");
         }

@@ -25,7 +25,7 @@ pub use caller::Caller;
 pub use error::{Error, InvalidField};
 pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, StoreError};
 pub use settings::Settings;
-pub use verifiers::{Barrier, Connected, KEEP_UP_EVERY, News};
+pub use verifiers::{Barrier, Connected, KEEP_UP_EVERY, PollReply};
 pub use verify::{Checked, Facts, LookedUp};
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use keyward_domain::audit::{Action, Actor, Context, RequestInfo};
 use keyward_domain::user::{UserLogin, UserStatus};
-use keyward_domain::{AllowList, ApiKey, LoginType, PlainKey, Role, Roles, Scopes, Timestamp, User, UserId};
+use keyward_domain::{AllowList, ApiKey, KeyKind, LoginType, PlainKey, Role, Roles, Scopes, Timestamp, User, UserId};
 use keyward_storage::keys::NewKey;
 use keyward_storage::users::Credentials;
 use keyward_storage::{Lane, StoreError, keys, users};
@@ -117,7 +117,7 @@ impl Service {
         checked: Option<String>,
     ) -> Result<PlainKey, Error> {
         let now = self.now();
-        let plain = PlainKey::generate(LoginType::Password)?;
+        let plain = PlainKey::generate(KeyKind::Session)?;
         let lifetime = self.inner.settings.session_duration;
         let cap = now.checked_add(self.inner.settings.session_max_lifetime).unwrap_or(Timestamp::MAX);
         let key = ApiKey {
@@ -137,7 +137,7 @@ impl Service {
         };
         let new = NewKey { key, digest: plain.digest() };
         self.change(Lane::Normal, Touched::Nothing, move |conn| {
-            let user = users::find_to_rely_on(conn, id)?.ok_or(Error::IncorrectCredentials)?;
+            let user = users::find_for_share(conn, id)?.ok_or(Error::IncorrectCredentials)?;
             if !user.is_active() {
                 return Err(Error::Suspended);
             }
@@ -159,7 +159,7 @@ impl Service {
     pub async fn log_out(&self, caller: &Caller) -> Result<(), Error> {
         let caller = caller.clone();
         self.change(Lane::Urgent, Touched::Key(caller.key().id.clone()), move |conn| {
-            let Some(owned) = keys::find_to_change(conn, &caller.key().id)? else { return Ok(()) };
+            let Some(owned) = keys::find_for_update(conn, &caller.key().id)? else { return Ok(()) };
             if let Some(ended) = owned.key.expired_at(caller.now) {
                 let entry = caller.audit().key(Action::Logout, 200, Some(&owned.key), Some(&ended));
                 keys::expire(conn, &ended, &entry)?;

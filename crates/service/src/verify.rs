@@ -14,7 +14,7 @@ use crate::Service;
 use crate::cache::{Generation, Kept, Touched};
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::verifiers::{Connected, News};
+use crate::verifiers::{Connected, PollReply};
 
 /// A key and its user, as they are kept in memory.
 #[derive(Clone, Debug)]
@@ -112,7 +112,7 @@ impl Service {
         let context = Context { time: self.now(), request: Some(request), actor: None };
         let id = kept.owned.key.id.clone();
         self.change(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
-            let Some(owned) = keys::find_to_change(conn, &id)? else { return Ok(()) };
+            let Some(owned) = keys::find_for_update(conn, &id)? else { return Ok(()) };
             if let Some(ended) = owned.key.expired_at(context.time) {
                 let mut entry = context.key(Action::Write, 200, Some(&owned.key), Some(&ended));
                 entry.description = format!("a holder of key {} revoked it", owned.key.id);
@@ -150,7 +150,7 @@ impl Service {
         name: &str,
         start: Option<Uuid>,
         acknowledged: u64,
-    ) -> Result<News, Error> {
+    ) -> Result<PollReply, Error> {
         let verifiers = &self.inner.verifiers;
         let exclusive = self.inner.store.is_exclusive();
         if exclusive && start != Some(verifiers.start()) {

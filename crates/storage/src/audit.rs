@@ -91,14 +91,14 @@ macro_rules! matching {
 
 /// Where a page of the log begins: behind this entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AuditPage {
+pub struct AuditCursor {
     /// The time of the last entry of the page before.
     pub time: Timestamp,
     /// The id of the last entry of the page before.
     pub id: Uuid,
 }
 
-impl AuditPage {
+impl AuditCursor {
     /// Before the newest entry.
     #[must_use]
     pub fn first() -> Self {
@@ -110,7 +110,7 @@ impl AuditPage {
 ///
 /// # Errors
 /// When the database fails.
-pub fn list(conn: &mut Conn<'_>, filter: &Filter, page: AuditPage, limit: i64) -> Result<Vec<Entry>, StoreError> {
+pub fn list(conn: &mut Conn<'_>, filter: &Filter, page: AuditCursor, limit: i64) -> Result<Vec<Entry>, StoreError> {
     let (time, id) = (DbInstant(page.time), DbId(page.id));
     let rows: Vec<EntryRow> = on_backend!(conn, |db| matching!(filter)
         .filter(audit_logs::time.le(time))

@@ -26,7 +26,7 @@ pub(crate) type PgPool = Pool<Manager<PgConnection>>;
 /// How long a connection is taken to be alive after it was used. One that has rested longer is
 /// asked first: the server may have been restarted. Asking each time would double the trips of the
 /// shortest use cases.
-const TAKEN_TO_BE_ALIVE: Duration = Duration::from_secs(1);
+const HEALTH_CHECK_AFTER: Duration = Duration::from_secs(1);
 
 /// Makes connections, and looks after them.
 pub(crate) struct Manager<C> {
@@ -69,7 +69,7 @@ impl<C: R2D2Connection + 'static> ManageConnection for Manager<C> {
     }
 
     fn is_valid(&self, used: &mut Used<C>) -> Result<(), PoolError> {
-        if used.at.is_none_or(|at| at.elapsed() > TAKEN_TO_BE_ALIVE) {
+        if used.at.is_none_or(|at| at.elapsed() > HEALTH_CHECK_AFTER) {
             self.inner.is_valid(&mut used.conn)?;
         }
         used.at = Some(Instant::now());

@@ -33,6 +33,7 @@ diesel::table! {
         id -> Text,
         user_id -> Id,
         token_name -> Text,
+        kind -> Text,
         login_type -> Text,
         digest -> Binary,
         digest_version -> SmallInt,

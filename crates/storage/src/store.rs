@@ -37,7 +37,7 @@ pub enum Lane {
     Urgent,
     /// What embedded verifiers must be told. On SQLite there is no such thing to read, and this is
     /// the same as [`Lane::Normal`].
-    News,
+    ChangeLog,
 }
 
 /// The database of a running server. Cheap to clone.
@@ -76,7 +76,7 @@ impl PgGates {
         match lane {
             Lane::Normal => &self.all,
             Lane::Urgent => &self.urgent,
-            Lane::News => &self.news,
+            Lane::ChangeLog => &self.news,
         }
     }
 }
@@ -97,7 +97,7 @@ impl<P: Clone> Gate<P> {
     async fn enter(&self, lane: Lane) -> Result<(P, OwnedSemaphorePermit), StoreError> {
         let enter = async {
             let _next = match lane {
-                Lane::Normal | Lane::News => Some(self.next.acquire().await?),
+                Lane::Normal | Lane::ChangeLog => Some(self.next.acquire().await?),
                 Lane::Urgent => None,
             };
             Arc::clone(&self.places).acquire_owned().await
@@ -236,16 +236,16 @@ impl Store {
     }
 
     /// Is this process the only server on the database? Then what it remembers is exact, but for
-    /// what other programs change; [`Store::changed_from_outside`] tells of that.
+    /// what other programs change; [`Store::has_external_writes`] tells of that.
     #[must_use]
     pub fn is_exclusive(&self) -> bool {
         matches!(self.inner.pools, Pools::Sqlite(_))
     }
 
-    /// Was [`Store::changed_from_outside`] answered a moment ago, so that it need not be asked again?
+    /// Was [`Store::has_external_writes`] answered a moment ago, so that it need not be asked again?
     /// On PostgreSQL it need never be.
     #[must_use]
-    pub fn is_known_unchanged(&self) -> bool {
+    pub fn external_check_is_fresh(&self) -> bool {
         match &self.inner.pools {
             Pools::Sqlite(gates) => gates.watch.holds(),
             Pools::Postgres(_) => true,
@@ -258,7 +258,7 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be told; then it may have.
-    pub async fn changed_from_outside(&self) -> Result<bool, StoreError> {
+    pub async fn has_external_writes(&self) -> Result<bool, StoreError> {
         let Pools::Sqlite(gates) = &self.inner.pools else { return Ok(false) };
         let Some(mut look) = gates.watch.look().await? else { return Ok(false) };
         // Something was committed. All that this process writes it writes on one connection, which

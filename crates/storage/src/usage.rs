@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use keyward_domain::{KeyId, LoginType, Timestamp, UserId};
+use keyward_domain::{KeyId, KeyKind, Timestamp, UserId};
 
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
@@ -68,7 +68,7 @@ pub fn slide(conn: &mut Conn<'_>, id: &KeyId, now: Timestamp, end: Timestamp) ->
     let (now, end) = (DbInstant(now), DbInstant(end));
     let moved = on_backend!(conn, |db| diesel::update(api_keys::table)
         .filter(api_keys::id.eq(id.as_str()))
-        .filter(api_keys::login_type.eq(LoginType::Password.as_str()))
+        .filter(api_keys::kind.eq(KeyKind::Session.as_str()))
         .filter(api_keys::ended_at.is_null())
         .filter(api_keys::expires_at.gt(now))
         .filter(api_keys::expires_at.lt(end))

@@ -71,7 +71,7 @@ pub struct Snapshot(String);
 
 /// What one look at the log of changes told.
 #[derive(Clone, Debug)]
-pub struct Heard {
+pub struct ChangeLogRead {
     /// The moment of the look.
     pub snapshot: Snapshot,
     /// The keys that changed since the last look; none if there were more than are worth naming, or
@@ -119,7 +119,7 @@ const HEAR: &str = "
 ///
 /// # Errors
 /// When the database fails.
-pub fn hear(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<Option<Heard>, StoreError> {
+pub fn hear(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<Option<ChangeLogRead>, StoreError> {
     let db = match conn {
         Conn::Sqlite(_) => return Ok(None),
         Conn::Postgres(db) => &mut **db,
@@ -132,7 +132,7 @@ pub fn hear(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<Option<Heard
     // A row without a name, and an id that is none, stand for whatever may have changed.
     let keys = row.keys.into_iter().map(|id| id.and_then(|id| id.parse().ok())).collect::<Option<Vec<KeyId>>>();
     let servers = row.servers.iter().filter_map(|id| id.parse().ok()).zip(row.beats).collect();
-    Ok(Some(Heard {
+    Ok(Some(ChangeLogRead {
         snapshot: Snapshot(row.snapshot),
         keys: keys.filter(|_| nameable),
         servers,

@@ -12,10 +12,10 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use keyward_domain::{LoginType, Timestamp, UserId};
+use keyward_domain::{KeyKind, Timestamp, UserId};
 use keyward_service::{Lane, StoreError};
 use keyward_storage::Store;
-use keyward_storage::keys::{KeyPage, ListFilter, Owners, explain_list, list};
+use keyward_storage::keys::{KeyCursor, ListFilter, Owners, explain_list, list};
 use keyward_test_support::bench::{
     Goal, LIVE, Memory, Report, Seeded, Size, databases, mebibytes, median, release_server, spaced,
 };
@@ -69,7 +69,7 @@ struct Bench {
 struct Query<'a> {
     database: &'a TestDatabase,
     filter: ListFilter,
-    page: KeyPage,
+    page: KeyCursor,
 }
 
 /// Medians of a query's times.
@@ -138,7 +138,7 @@ impl Bench {
         let (expires_at, id) = many.row(depth);
         for (whose, owners) in [("a user", one(many)), ("anyone", everyones())] {
             let start = self.query(owners, true);
-            let deep = Query { page: KeyPage { expires_at, id: id.clone() }, ..start.clone() };
+            let deep = Query { page: KeyCursor { expires_at, id: id.clone() }, ..start.clone() };
             let what =
                 format!("a page of {LIVE} of {whose} with the expired, at the start / {} rows down", spaced(depth));
             self.compare(report, &what, &[start, deep]).await;
@@ -147,7 +147,7 @@ impl Bench {
 
     fn query(&self, owners: Owners, include_expired: bool) -> Query<'_> {
         let filter = ListFilter { owners, include_expired, now: self.now };
-        Query { database: &self.large, filter, page: KeyPage::first() }
+        Query { database: &self.large, filter, page: KeyCursor::first() }
     }
 
     /// The queries one after the other, each on a new connection, again and again: noise meets all
@@ -188,7 +188,7 @@ impl Bench {
         let many = &self.users[2];
         let (expires_at, id) = many.row(self.size.many / 2);
         let sessions = Owners::One(many.id, None);
-        let readable = Owners::All { login_type: LoginType::Token, hide_owners_except: Some(many.id) };
+        let readable = Owners::All { kind: KeyKind::Token, hide_owners_except: Some(many.id) };
         let store = Store::open(&self.large.parsed()).unwrap();
         for (what, owners) in [
             ("the tokens of a user", one(many)),
@@ -196,7 +196,7 @@ impl Bench {
             ("the tokens of everyone", everyones()),
             ("the tokens of everyone but owners", readable),
         ] {
-            let (filter, page) = (self.query(owners, false).filter, KeyPage { expires_at, id: id.clone() });
+            let (filter, page) = (self.query(owners, false).filter, KeyCursor { expires_at, id: id.clone() });
             let plan = store.read(Lane::Normal, move |conn| explain_list(conn, filter, &page, i64::from(LIVE))).await;
             let plan: Result<Vec<String>, StoreError> = plan;
             println!("\n{}: plan for {what}:", self.name);
@@ -241,11 +241,11 @@ impl Bench {
 }
 
 fn one(user: &Seeded) -> Owners {
-    Owners::One(user.id, Some(LoginType::Token))
+    Owners::One(user.id, Some(KeyKind::Token))
 }
 
 fn everyones() -> Owners {
-    Owners::All { login_type: LoginType::Token, hide_owners_except: None }
+    Owners::All { kind: KeyKind::Token, hide_owners_except: None }
 }
 
 /// The times of one query on a new connection, from the first execution on.

@@ -18,7 +18,7 @@ use diesel::prelude::*;
 use futures_util::future::join_all;
 use keyward_api::verifiers::LookUpResponse;
 use keyward_domain::key::Verdict;
-use keyward_domain::{LoginType, Moment, PlainKey};
+use keyward_domain::{KeyKind, Moment, PlainKey};
 use keyward_sdk::Client;
 use keyward_sdk::verify::{Need, Verifier};
 use keyward_service::Checked;
@@ -139,8 +139,7 @@ async fn embedded(program: &Path, count: usize, report: &mut Report) {
     // One answer of the server's, given for each key as if it had been asked about.
     let told = http.post("/api/v2/verifiers/look-up", &json!({ "key": model })).await.expect(200).json();
     let mut told: LookUpResponse = serde_json::from_value(told).expect("an answer");
-    let mut keys: Vec<PlainKey> =
-        (0..count).map(|_| PlainKey::generate(LoginType::Token).expect("randomness")).collect();
+    let mut keys: Vec<PlainKey> = (0..count).map(|_| PlainKey::generate(KeyKind::Token).expect("randomness")).collect();
     for key in &keys {
         let facts = told.facts.as_mut().expect("facts");
         facts.key.id = key.id().to_string();
@@ -237,7 +236,7 @@ async fn cold(name: &str, database: TestDatabase, rounds: usize, report: &mut Re
     let app = TestApp::start(database).await;
     let model = app.owner.token(&json!({ "scopes": ["workspace:read"], "allow_list": ["workspace:w1"] })).await;
     let keys: Vec<PlainKey> =
-        (0..COLD * rounds * 2).map(|_| PlainKey::generate(LoginType::Token).expect("randomness")).collect();
+        (0..COLD * rounds * 2).map(|_| PlainKey::generate(KeyKind::Token).expect("randomness")).collect();
     app.database.copy_live_key(model["id"].as_str().expect("an id"), &keys).expect("copies");
     let mut selects: Vec<Select> = (0..AT_ONCE).map(|_| prepared(&app.database)).collect();
     let need = keyward_domain::key::Need {

@@ -8,7 +8,7 @@ use keyward_domain::PlainKey;
 use crate::database::{Backend, TestDatabase};
 
 /// The columns that a copy has from its model.
-const COPIED: &str = "user_id, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, \
+const COPIED: &str = "user_id, kind, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, \
                       updated_at, last_used, last_used_ip, slides_until, slid_at";
 
 impl TestDatabase {

@@ -9,7 +9,8 @@ CREATE TABLE users (
     name text NOT NULL,
     email text NOT NULL,
     email_key text COLLATE "C" NOT NULL,
-    login_type text NOT NULL CHECK (login_type IN ('password', 'none')),
+    -- How the user logs in: password or none. No CHECK: a new way must not rebuild the table.
+    login_type text NOT NULL,
     status text NOT NULL CHECK (status IN ('active', 'suspended')),
     -- A JSON array of role names.
     roles text NOT NULL,
@@ -29,7 +30,9 @@ CREATE TABLE api_keys (
     user_id uuid NOT NULL REFERENCES users (id),
     -- Empty for a session.
     token_name text COLLATE "C" NOT NULL,
-    login_type text COLLATE "C" NOT NULL CHECK (login_type IN ('token', 'password')),
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('token', 'session')),
+    -- How the key was made: token, or the way of the login. No CHECK: a new way must not rebuild the table.
+    login_type text COLLATE "C" NOT NULL,
     digest bytea NOT NULL,
     digest_version smallint NOT NULL,
     -- JSON arrays.
@@ -50,32 +53,32 @@ CREATE TABLE api_keys (
 );
 
 -- Each list's filter, order and cursor come from one index; see docs/design.md.
-CREATE INDEX api_keys_by_user_and_type ON api_keys (user_id, login_type, expires_at, id);
+CREATE INDEX api_keys_by_user_and_kind ON api_keys (user_id, kind, expires_at, id);
 CREATE INDEX api_keys_by_user ON api_keys (user_id, expires_at, id);
--- By login type, each in its own: an index of all types would tempt PostgreSQL to look for one user's keys among
+-- By kind, each in its own: an index of both kinds would tempt PostgreSQL to look for one user's keys among
 -- everyone's, as soon as it plans without the values in hand.
-CREATE INDEX api_keys_tokens ON api_keys (expires_at, id) WHERE login_type = 'token';
-CREATE INDEX api_keys_sessions ON api_keys (expires_at, id) WHERE login_type = 'password';
-CREATE INDEX api_keys_by_name ON api_keys (user_id, token_name, expires_at, id) WHERE login_type = 'token';
+CREATE INDEX api_keys_tokens ON api_keys (expires_at, id) WHERE kind = 'token';
+CREATE INDEX api_keys_sessions ON api_keys (expires_at, id) WHERE kind = 'session';
+CREATE INDEX api_keys_by_name ON api_keys (user_id, token_name, expires_at, id) WHERE kind = 'token';
 
 -- Dead is absorbing. This holds without a clock, and for whoever writes to the table.
 CREATE FUNCTION keyward_keep_api_key() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF new.id IS DISTINCT FROM old.id OR new.digest IS DISTINCT FROM old.digest
         OR new.digest_version IS DISTINCT FROM old.digest_version
-        OR new.login_type IS DISTINCT FROM old.login_type
+        OR new.kind IS DISTINCT FROM old.kind OR new.login_type IS DISTINCT FROM old.login_type
     THEN
-        RAISE EXCEPTION 'the id, digest and login type of a key never change';
+        RAISE EXCEPTION 'the id, digest, kind and login type of a key never change';
     END IF;
     IF old.ended_at IS NOT NULL
         AND (new.expires_at IS DISTINCT FROM old.expires_at OR new.ended_at IS DISTINCT FROM old.ended_at)
     THEN
         RAISE EXCEPTION 'the key was ended; its end never changes';
     END IF;
-    IF old.login_type = 'token' AND new.expires_at > old.expires_at THEN
+    IF old.kind = 'token' AND new.expires_at > old.expires_at THEN
         RAISE EXCEPTION 'the end of a token never moves later';
     END IF;
-    IF old.login_type = 'password' AND new.expires_at > old.expires_at
+    IF old.kind = 'session' AND new.expires_at > old.expires_at
         AND (new.slid_at IS NULL OR new.slid_at IS NOT DISTINCT FROM old.slid_at OR old.expires_at <= new.slid_at
             OR new.slid_at < coalesce(old.slid_at, old.created_at))
     THEN

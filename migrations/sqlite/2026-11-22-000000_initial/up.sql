@@ -9,7 +9,8 @@ CREATE TABLE users (
     name TEXT NOT NULL,
     email TEXT NOT NULL,
     email_key TEXT NOT NULL,
-    login_type TEXT NOT NULL CHECK (login_type IN ('password', 'none')),
+    -- How the user logs in: password or none. No CHECK: a new way must not rebuild the table.
+    login_type TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
     -- A JSON array of role names.
     roles TEXT NOT NULL,
@@ -29,7 +30,9 @@ CREATE TABLE api_keys (
     user_id TEXT NOT NULL REFERENCES users (id),
     -- Empty for a session.
     token_name TEXT NOT NULL,
-    login_type TEXT NOT NULL CHECK (login_type IN ('token', 'password')),
+    kind TEXT NOT NULL CHECK (kind IN ('token', 'session')),
+    -- How the key was made: token, or the way of the login. No CHECK: a new way must not rebuild the table.
+    login_type TEXT NOT NULL,
     digest BLOB NOT NULL,
     digest_version INTEGER NOT NULL,
     -- JSON arrays.
@@ -51,20 +54,20 @@ CREATE TABLE api_keys (
 ) STRICT, WITHOUT ROWID;
 
 -- Each list's filter, order and cursor come from one index; see docs/design.md.
-CREATE INDEX api_keys_by_user_and_type ON api_keys (user_id, login_type, expires_at, id);
+CREATE INDEX api_keys_by_user_and_kind ON api_keys (user_id, kind, expires_at, id);
 CREATE INDEX api_keys_by_user ON api_keys (user_id, expires_at, id);
--- By login type, each in its own: an index of all types would tempt PostgreSQL to look for one user's keys among
+-- By kind, each in its own: an index of both kinds would tempt PostgreSQL to look for one user's keys among
 -- everyone's, as soon as it plans without the values in hand.
-CREATE INDEX api_keys_tokens ON api_keys (expires_at, id) WHERE login_type = 'token';
-CREATE INDEX api_keys_sessions ON api_keys (expires_at, id) WHERE login_type = 'password';
-CREATE INDEX api_keys_by_name ON api_keys (user_id, token_name, expires_at, id) WHERE login_type = 'token';
+CREATE INDEX api_keys_tokens ON api_keys (expires_at, id) WHERE kind = 'token';
+CREATE INDEX api_keys_sessions ON api_keys (expires_at, id) WHERE kind = 'session';
+CREATE INDEX api_keys_by_name ON api_keys (user_id, token_name, expires_at, id) WHERE kind = 'token';
 
 -- Dead is absorbing. These hold without a clock, and for whoever writes to the file.
 CREATE TRIGGER api_keys_identity_is_fixed BEFORE UPDATE ON api_keys
 WHEN new.id IS NOT old.id OR new.digest IS NOT old.digest OR new.digest_version IS NOT old.digest_version
-    OR new.login_type IS NOT old.login_type
+    OR new.kind IS NOT old.kind OR new.login_type IS NOT old.login_type
 BEGIN
-    SELECT RAISE(ABORT, 'the id, digest and login type of a key never change');
+    SELECT RAISE(ABORT, 'the id, digest, kind and login type of a key never change');
 END;
 
 CREATE TRIGGER api_keys_ended_stays_ended BEFORE UPDATE ON api_keys
@@ -76,7 +79,7 @@ END;
 -- An end that is moved by hand may be written as SQLite writes times, such as datetime('now'). It is compared as the
 -- instant it stands for, and then brought to the form that all others have.
 CREATE TRIGGER api_keys_tokens_never_live_longer BEFORE UPDATE ON api_keys
-WHEN old.login_type = 'token'
+WHEN old.kind = 'token'
     AND CASE WHEN new.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN new.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', new.expires_at) || '000Z' END
     > CASE WHEN old.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN old.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', old.expires_at) || '000Z' END
 BEGIN
@@ -84,7 +87,7 @@ BEGIN
 END;
 
 CREATE TRIGGER api_keys_only_live_sessions_slide BEFORE UPDATE ON api_keys
-WHEN old.login_type = 'password'
+WHEN old.kind = 'session'
     AND CASE WHEN new.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN new.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', new.expires_at) || '000Z' END
     > CASE WHEN old.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN old.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', old.expires_at) || '000Z' END
     AND (new.slid_at IS NULL OR new.slid_at IS old.slid_at OR old.expires_at <= new.slid_at

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use super::LoginType;
+use super::KeyKind;
 
 /// The digits of base62, most significant first in every number we write.
 pub(super) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -17,10 +17,10 @@ pub(super) const ID_DIGITS: usize = 10;
 const PREFIX: usize = 4;
 
 /// The prefix that says what kind of key a text is. Changing one kills every key of that kind.
-pub(super) fn prefix(login_type: LoginType) -> &'static str {
-    match login_type {
-        LoginType::Token => "kwd_",
-        LoginType::Password => "kws_",
+pub(super) fn prefix(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Token => "kwd_",
+        KeyKind::Session => "kws_",
     }
 }
 
@@ -50,7 +50,7 @@ impl KeyId {
     /// Reads the bytes of an id.
     pub(super) fn from_bytes(bytes: [u8; Self::LENGTH]) -> Result<Self, InvalidKeyId> {
         let (head, digits) = bytes.split_at(PREFIX);
-        let known = LoginType::ALL.into_iter().any(|login_type| prefix(login_type).as_bytes() == head);
+        let known = KeyKind::ALL.into_iter().any(|kind| prefix(kind).as_bytes() == head);
         if known && all_base62(digits) { Ok(Self(Text::Ours(bytes))) } else { Err(InvalidKeyId) }
     }
 
@@ -71,10 +71,10 @@ impl KeyId {
         }
     }
 
-    /// The login type that it claims by its prefix; none for an id that is not of our form.
+    /// The kind that its prefix claims; none for an id that is not of our form.
     #[must_use]
-    pub fn login_type(&self) -> Option<LoginType> {
-        LoginType::ALL.into_iter().find(|&login_type| self.as_bytes().starts_with(prefix(login_type).as_bytes()))
+    pub fn kind(&self) -> Option<KeyKind> {
+        KeyKind::ALL.into_iter().find(|&kind| self.as_bytes().starts_with(prefix(kind).as_bytes()))
     }
 
     fn as_bytes(&self) -> &[u8] {
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn an_id_reads_back_and_says_of_what_type_it_is() {
         let id: KeyId = "kws_a1B2c3D4e5".parse().unwrap();
-        assert_eq!((id.as_str(), id.login_type()), ("kws_a1B2c3D4e5", Some(LoginType::Password)));
+        assert_eq!((id.as_str(), id.kind()), ("kws_a1B2c3D4e5", Some(KeyKind::Session)));
         assert_eq!(KeyId::from_stored("kws_a1B2c3D4e5".to_owned()), id);
         assert!(id > "kwd_zzzzzzzzzz".parse().unwrap());
     }
@@ -159,6 +159,6 @@ mod tests {
             assert_eq!(text.parse::<KeyId>(), Err(InvalidKeyId), "{text}");
             assert_eq!(KeyId::from_stored(text.to_owned()).as_str(), text);
         }
-        assert_eq!(KeyId::from_stored("by hand".to_owned()).login_type(), None);
+        assert_eq!(KeyId::from_stored("by hand".to_owned()).kind(), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Nothing mints above itself: the one rule that every path which makes a key goes through.
 
-use super::{ApiKey, LoginType};
+use super::{ApiKey, KeyKind};
 use crate::allow_list::AllowList;
 use crate::clock::Timestamp;
 use crate::scope::{Catalogue, Scopes};
@@ -46,9 +46,9 @@ pub fn within_caller(
     if let Some(entry) = caller.allow_list.first_outside(request.allow_list) {
         return Err(ExceedsCaller::AllowList(entry.to_string()));
     }
-    match caller.login_type {
-        LoginType::Password => Ok(None),
-        LoginType::Token => match request.expires_at {
+    match caller.kind() {
+        KeyKind::Session => Ok(None),
+        KeyKind::Token => match request.expires_at {
             Some(end) if end > caller.expires_at => Err(ExceedsCaller::Lifetime(caller.expires_at)),
             _ => Ok(Some(caller.expires_at)),
         },
@@ -58,7 +58,7 @@ pub fn within_caller(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::PlainKey;
+    use crate::key::{LoginType, PlainKey};
     use crate::lifetime::Lifetime;
     use crate::user::UserId;
 
@@ -66,7 +66,7 @@ mod tests {
         let catalogue = Catalogue::built_in();
         let now = Timestamp::EPOCH;
         ApiKey {
-            id: PlainKey::generate(login_type).unwrap().id().clone(),
+            id: PlainKey::generate(login_type.kind()).unwrap().id().clone(),
             user_id: UserId::random(),
             name: None,
             login_type,

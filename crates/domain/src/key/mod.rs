@@ -1,6 +1,7 @@
 //! The API key: a credential of a user, with an end.
 
 mod id;
+mod kind;
 mod mint;
 mod name;
 mod random_name;
@@ -8,65 +9,18 @@ mod secret;
 mod verdict;
 
 pub use id::{InvalidKeyId, KeyId};
+pub use kind::{KeyKind, LoginType};
 pub use mint::{ExceedsCaller, MintRequest, within_caller};
 pub use name::{InvalidTokenName, TokenName};
 pub use random_name::random_name;
 pub use secret::{DIGEST_VERSION, Digest, MalformedKey, PlainKey, PresentedKey};
 pub use verdict::{Need, Resource, Verdict};
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::allow_list::AllowList;
 use crate::clock::Timestamp;
 use crate::lifetime::Lifetime;
 use crate::scope::Scopes;
 use crate::user::UserId;
-
-/// How a key came to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LoginType {
-    /// Made on purpose and named; never moves its end.
-    Token,
-    /// A session, made by logging in with a password; slides while it is used.
-    Password,
-}
-
-impl LoginType {
-    /// Every login type a key can have.
-    pub const ALL: [Self; 2] = [Self::Token, Self::Password];
-
-    /// The word for it, on the wire and in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Password => "password",
-        }
-    }
-}
-
-impl fmt::Display for LoginType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for LoginType {
-    type Err = UnknownLoginType;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|login_type| login_type.as_str() == text)
-            .ok_or_else(|| UnknownLoginType(text.to_owned()))
-    }
-}
-
-/// A word that is no [`LoginType`].
-#[derive(Debug, thiserror::Error)]
-#[error("unknown login type \"{0}\": want token or password")]
-pub struct UnknownLoginType(String);
 
 /// A key, without its secret: everything about it that may be shown to those who may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +31,7 @@ pub struct ApiKey {
     pub user_id: UserId,
     /// The name; a session has none.
     pub name: Option<TokenName>,
-    /// Token or session.
+    /// How it was made; says also whether it is a token or a session.
     pub login_type: LoginType,
     /// What it may do.
     pub scopes: Scopes,
@@ -101,6 +55,12 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
+    /// Token or session.
+    #[must_use]
+    pub fn kind(&self) -> KeyKind {
+        self.login_type.kind()
+    }
+
     /// Is the key over at `now`?
     #[must_use]
     pub fn is_dead(&self, now: Timestamp) -> bool {
@@ -119,7 +79,7 @@ impl ApiKey {
     /// but never past `session_max_lifetime` after the login.
     #[must_use]
     pub fn slide(&self, now: Timestamp, session_max_lifetime: Lifetime) -> Option<Timestamp> {
-        if self.login_type != LoginType::Password || self.is_dead(now) {
+        if self.kind() != KeyKind::Session || self.is_dead(now) {
             return None;
         }
         if self.expires_at.since(now) >= self.lifetime.saturating_sub(Lifetime::hours(1)) {
@@ -133,16 +93,16 @@ impl ApiKey {
 
     /// Is a use at `now` worth noting? Once a minute for a token, once an hour for a session.
     #[must_use]
-    pub fn use_is_news(&self, now: Timestamp) -> bool {
-        self.last_used.is_none_or(|last| self.use_is_news_since(last, now))
+    pub fn should_record_use(&self, now: Timestamp) -> bool {
+        self.last_used.is_none_or(|last| self.should_record_use_since(last, now))
     }
 
     /// The same, for who knows of a use at `last`.
     #[must_use]
-    pub fn use_is_news_since(&self, last: Timestamp, now: Timestamp) -> bool {
-        let grain = match self.login_type {
-            LoginType::Token => Lifetime::minutes(1),
-            LoginType::Password => Lifetime::hours(1),
+    pub fn should_record_use_since(&self, last: Timestamp, now: Timestamp) -> bool {
+        let grain = match self.kind() {
+            KeyKind::Token => Lifetime::minutes(1),
+            KeyKind::Session => Lifetime::hours(1),
         };
         now.since(last) >= grain
     }
@@ -164,7 +124,7 @@ mod tests {
 
     fn key(login_type: LoginType, created: i64, lifetime: Lifetime) -> ApiKey {
         ApiKey {
-            id: PlainKey::generate(login_type).unwrap().id().clone(),
+            id: PlainKey::generate(login_type.kind()).unwrap().id().clone(),
             user_id: UserId::random(),
             name: None,
             login_type,

@@ -9,7 +9,7 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::LoginType;
+use super::KeyKind;
 use super::id::{self, BASE62, ID_DIGITS, KeyId};
 
 const SECRET_DIGITS: usize = 22;
@@ -34,10 +34,10 @@ impl PlainKey {
     ///
     /// # Errors
     /// When the operating system has no randomness to give.
-    pub fn generate(login_type: LoginType) -> Result<Self, getrandom::Error> {
+    pub fn generate(kind: KeyKind) -> Result<Self, getrandom::Error> {
         let digits = Zeroizing::new(random_base62(ID_DIGITS + SECRET_DIGITS)?);
         let (id_digits, secret) = digits.split_at(ID_DIGITS);
-        let id = format!("{}{id_digits}", id::prefix(login_type));
+        let id = format!("{}{id_digits}", id::prefix(kind));
         let body = Zeroizing::new(format!("{id}-{secret}"));
         let sum = checksum(body.as_bytes());
         let text = Zeroizing::new(format!("{}{}", *body, sum.map(char::from).iter().collect::<String>()));
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_generated_key_has_the_documented_shape_and_reads_back() {
-        let plain = PlainKey::generate(LoginType::Token).unwrap();
+        let plain = PlainKey::generate(KeyKind::Token).unwrap();
         assert_eq!(plain.expose().len(), 14 + 1 + 22 + 6);
         assert!(plain.expose().starts_with(&format!("{}-", plain.id())));
         let presented = PresentedKey::parse(plain.expose()).unwrap();
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn rubbish_is_turned_away() {
-        let plain = PlainKey::generate(LoginType::Password).unwrap();
+        let plain = PlainKey::generate(KeyKind::Session).unwrap();
         let good = plain.expose();
         let last = if good.ends_with('0') { "1" } else { "0" };
         let wrong_sum = format!("{}{last}", &good[..good.len() - 1]);
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn secrets_print_as_redacted() {
-        let plain = PlainKey::generate(LoginType::Token).unwrap();
+        let plain = PlainKey::generate(KeyKind::Token).unwrap();
         assert_eq!(format!("{plain:?} {:?}", plain.digest()), "[redacted] [redacted]");
     }
 }

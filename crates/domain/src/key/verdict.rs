@@ -92,7 +92,7 @@ impl ApiKey {
 mod tests {
     use super::*;
     use crate::allow_list::AllowList;
-    use crate::key::{LoginType, PlainKey};
+    use crate::key::{KeyKind, LoginType, PlainKey};
     use crate::lifetime::Lifetime;
     use crate::user::UserId;
 
@@ -102,7 +102,7 @@ mod tests {
         let now = Timestamp::EPOCH;
         let end = now.checked_add(Lifetime::hours(1)).unwrap();
         let key = ApiKey {
-            id: PlainKey::generate(LoginType::Token).unwrap().id().clone(),
+            id: PlainKey::generate(KeyKind::Token).unwrap().id().clone(),
             user_id: UserId::random(),
             name: None,
             login_type: LoginType::Token,

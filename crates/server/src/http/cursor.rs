@@ -2,8 +2,8 @@
 
 use keyward_api::ErrorCode;
 use keyward_domain::Timestamp;
-use keyward_service::audit::AuditPage;
-use keyward_service::keys::KeyPage;
+use keyward_service::audit::AuditCursor;
+use keyward_service::keys::KeyCursor;
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -29,7 +29,7 @@ pub(crate) trait Cursor: Sized {
     }
 }
 
-impl Cursor for KeyPage {
+impl Cursor for KeyCursor {
     fn write(&self) -> String {
         format!("k.{}.{}", self.expires_at.as_micros(), self.id)
     }
@@ -43,7 +43,7 @@ impl Cursor for KeyPage {
     }
 }
 
-impl Cursor for AuditPage {
+impl Cursor for AuditCursor {
     fn write(&self) -> String {
         format!("a.{}.{}", self.time.as_micros(), self.id.simple())
     }
@@ -75,15 +75,15 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back_and_belongs_to_its_list() {
-        let keys = KeyPage { expires_at: Timestamp::EPOCH, id: "kwd_a1B2c3D4e5".to_owned() };
-        assert_eq!(KeyPage::read(&keys.write()), Some(keys.clone()));
-        let audit = AuditPage { time: Timestamp::MAX, id: Uuid::max() };
-        assert_eq!(AuditPage::read(&audit.write()), Some(audit));
+        let keys = KeyCursor { expires_at: Timestamp::EPOCH, id: "kwd_a1B2c3D4e5".to_owned() };
+        assert_eq!(KeyCursor::read(&keys.write()), Some(keys.clone()));
+        let audit = AuditCursor { time: Timestamp::MAX, id: Uuid::max() };
+        assert_eq!(AuditCursor::read(&audit.write()), Some(audit));
         let users = UserPage("alice".to_owned());
         assert_eq!(UserPage::read(&users.write()), Some(users));
-        assert_eq!(AuditPage::read(&keys.write()), None);
+        assert_eq!(AuditCursor::read(&keys.write()), None);
         for text in ["", "k.", "k.1", "k.x.y", "k.999999999999999999999.y", "a.1.2"] {
-            assert!(KeyPage::read(text).is_none() && AuditPage::read(text).is_none(), "{text}");
+            assert!(KeyCursor::read(text).is_none() && AuditCursor::read(text).is_none(), "{text}");
         }
     }
 }

@@ -103,12 +103,12 @@ fn check(database: &TestDatabase, done: &Acknowledged) {
     for (what, sql) in [
         (
             "a token without its one create entry",
-            "SELECT count(*) AS count FROM api_keys k WHERE k.login_type = 'token' AND 1 <> (SELECT count(*) FROM audit_logs a
+            "SELECT count(*) AS count FROM api_keys k WHERE k.kind = 'token' AND 1 <> (SELECT count(*) FROM audit_logs a
              WHERE a.resource_id = k.id AND a.action = 'create')",
         ),
         (
             "an ended token without its one write entry",
-            "SELECT count(*) AS count FROM api_keys k WHERE k.login_type = 'token' AND k.ended_at IS NOT NULL
+            "SELECT count(*) AS count FROM api_keys k WHERE k.kind = 'token' AND k.ended_at IS NOT NULL
              AND 1 <> (SELECT count(*) FROM audit_logs a WHERE a.resource_id = k.id AND a.action = 'write')",
         ),
         (

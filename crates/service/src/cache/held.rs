@@ -42,8 +42,8 @@ impl Kept {
     pub(crate) fn note(&self, now: Timestamp) -> bool {
         let noted = self.noted.load(Ordering::Relaxed);
         let news = match Timestamp::from_micros(noted) {
-            Some(noted) => self.owned.key.use_is_news_since(noted, now),
-            None => self.owned.key.use_is_news(now),
+            Some(noted) => self.owned.key.should_record_use_since(noted, now),
+            None => self.owned.key.should_record_use(now),
         };
         news && self.noted.compare_exchange(noted, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }

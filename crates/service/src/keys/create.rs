@@ -3,7 +3,7 @@
 
 use keyward_domain::audit::Action;
 use keyward_domain::key::{MintRequest, random_name, within_caller};
-use keyward_domain::{AllowList, ApiKey, Lifetime, LoginType, PlainKey, Scopes, Timestamp, TokenName, User};
+use keyward_domain::{AllowList, ApiKey, KeyKind, Lifetime, LoginType, PlainKey, Scopes, Timestamp, TokenName, User};
 use keyward_storage::keys::NewKey;
 use keyward_storage::{Lane, keys, users};
 
@@ -71,7 +71,7 @@ impl Service {
         let end = caller.now.checked_add(lifetime).ok_or_else(|| self.too_long(owner))?;
         let expires_at = latest_end.map_or(end, |latest| latest.min(end));
 
-        let plain = PlainKey::generate(LoginType::Token)?;
+        let plain = PlainKey::generate(KeyKind::Token)?;
         let key = ApiKey {
             id: plain.id().clone(),
             user_id: owner.id,
@@ -91,7 +91,7 @@ impl Service {
         let caller = caller.clone();
         let key = self
             .change(Lane::Normal, Touched::Nothing, move |conn| {
-                users::find_to_rely_on(conn, key.user_id)?.ok_or(Error::NotFound)?;
+                users::find_for_share(conn, key.user_id)?.ok_or(Error::NotFound)?;
                 // After the user, whose row those hold who end all their keys.
                 caller.require_live_key(conn)?;
                 let name = free_name(conn, &key, name)?;
@@ -115,7 +115,7 @@ impl Service {
         let slides_until = within_caller(caller.key(), request, &self.inner.catalogue)?;
         let lifetime = self.token_lifetime(owner, None)?;
         let end = caller.now.checked_add(lifetime).ok_or_else(|| self.too_long(owner))?;
-        let plain = PlainKey::generate(LoginType::Password)?;
+        let plain = PlainKey::generate(KeyKind::Session)?;
         let key = ApiKey {
             id: plain.id().clone(),
             user_id: owner.id,
@@ -134,7 +134,7 @@ impl Service {
         let new = NewKey { key, digest: plain.digest() };
         let caller = caller.clone();
         self.change(Lane::Normal, Touched::Nothing, move |conn| {
-            users::find_to_rely_on(conn, new.key.user_id)?.ok_or(Error::NotFound)?;
+            users::find_for_share(conn, new.key.user_id)?.ok_or(Error::NotFound)?;
             // After the user, whose row those hold who end all their keys.
             caller.require_live_key(conn)?;
             let entry = caller.audit().key(Action::Create, 201, None, Some(&new.key));

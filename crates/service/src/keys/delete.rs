@@ -5,7 +5,7 @@ use keyward_domain::access::Act;
 use keyward_domain::audit::Action;
 use keyward_storage::{Lane, keys};
 
-use super::find_to_change;
+use super::find_for_update;
 use crate::Service;
 use crate::cache::Touched;
 use crate::caller::Caller;
@@ -23,7 +23,7 @@ impl Service {
         let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
         let caller = caller.clone();
         self.change(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
-            let owned = find_to_change(conn, &caller, Act::DeleteKey, &id)?;
+            let owned = find_for_update(conn, &caller, Act::DeleteKey, &id)?;
             let entry = caller.audit().key(Action::Delete, 204, Some(&owned.key), None);
             if keys::delete(conn, &id, &entry)? { Ok(()) } else { Err(Error::NotFound) }
         })

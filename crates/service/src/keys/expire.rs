@@ -5,7 +5,7 @@ use keyward_domain::access::Act;
 use keyward_domain::audit::Action;
 use keyward_storage::{Lane, keys};
 
-use super::find_to_change;
+use super::find_for_update;
 use crate::Service;
 use crate::cache::Touched;
 use crate::caller::Caller;
@@ -27,7 +27,7 @@ impl Service {
         let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
         let caller = caller.clone();
         let expired = self.change_and_tell(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
-            let owned = find_to_change(conn, &caller, Act::ExpireKey, &id)?;
+            let owned = find_for_update(conn, &caller, Act::ExpireKey, &id)?;
             if let Some(ended) = owned.key.expired_at(caller.now) {
                 let entry = caller.audit().key(Action::Write, 204, Some(&owned.key), Some(&ended));
                 keys::expire(conn, &ended, &entry)?;

@@ -7,7 +7,7 @@ mod list;
 mod view;
 
 pub use create::NewToken;
-pub use keyward_storage::keys::{KeyPage, ListFilter, OwnedKey};
+pub use keyward_storage::keys::{KeyCursor, ListFilter, OwnedKey};
 
 use keyward_domain::access::{Act, Decision};
 use keyward_domain::user::UserRef;
@@ -45,8 +45,8 @@ impl Service {
 }
 
 /// The key of that id, for an act that changes it: absent and hidden are one answer.
-fn find_to_change(conn: &mut Conn<'_>, caller: &Caller, act: Act, id: &KeyId) -> Result<OwnedKey, Error> {
-    let owned = keys::find_to_change(conn, id)?.ok_or(Error::NotFound)?;
+fn find_for_update(conn: &mut Conn<'_>, caller: &Caller, act: Act, id: &KeyId) -> Result<OwnedKey, Error> {
+    let owned = keys::find_for_update(conn, id)?.ok_or(Error::NotFound)?;
     caller.require(act, &owned.owner)?;
     Ok(owned)
 }

@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 
 impl Service {
-    /// A key of any login type, expired or not, found by its id alone.
+    /// A key of either kind, expired or not, found by its id alone.
     ///
     /// # Errors
     /// [`Error::NotFound`] for what is absent or hidden.

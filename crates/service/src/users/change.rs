@@ -134,7 +134,7 @@ impl Service {
         let caller = caller.clone();
         self.change(Lane::Normal, Touched::Everything, move |conn| {
             users::hold_all(conn)?;
-            let old = users::find_to_change(conn, id)?.ok_or(Error::NotFound)?;
+            let old = users::find_for_update(conn, id)?.ok_or(Error::NotFound)?;
             caller.require(act, &old)?;
             work(conn, &caller, old)
         })

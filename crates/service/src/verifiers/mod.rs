@@ -43,7 +43,7 @@ pub struct Barrier {
 
 /// What a verifier is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct News {
+pub struct PollReply {
     /// The server's start.
     pub start: Uuid,
     /// For how long it may use what it remembers, from when it sent its request.
@@ -175,7 +175,7 @@ impl Verifiers {
         acknowledged: u64,
         now: Timestamp,
         may_grant: impl FnOnce() -> bool,
-    ) -> News {
+    ) -> PollReply {
         let mut latest = self.latest.subscribe();
         let up_to_date = {
             let mut state = self.state();
@@ -208,7 +208,7 @@ impl Verifiers {
         acknowledged: u64,
         now: Timestamp,
         may_grant: impl FnOnce() -> bool,
-    ) -> News {
+    ) -> PollReply {
         let mut state = self.state();
         let given = Instant::now();
         let lease = self.lease;
@@ -220,7 +220,13 @@ impl Verifiers {
         let new = !state.known.contains_key(&id);
         if lease.is_zero() || (new && full) || !may_grant() {
             // A lease that it was given before runs on, and is waited for.
-            return News { start: self.start, lease: Duration::ZERO, change: latest, reset: true, keys: Vec::new() };
+            return PollReply {
+                start: self.start,
+                lease: Duration::ZERO,
+                change: latest,
+                reset: true,
+                keys: Vec::new(),
+            };
         }
         let known = match state.known.get_mut(&id) {
             Some(known) => known,
@@ -233,7 +239,8 @@ impl Verifiers {
             }),
         };
         known.answered = given;
-        let mut news = News { start: self.start, lease, change: latest, reset: new || !continues, keys: Vec::new() };
+        let mut news =
+            PollReply { start: self.start, lease, change: latest, reset: new || !continues, keys: Vec::new() };
         if !news.reset {
             let skip = state.changes.len().saturating_sub(missed);
             for touched in state.changes.iter().skip(skip) {

@@ -24,7 +24,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use keyward_domain::Moment;
-use keyward_storage::verifiers::{self as log, Heard, Snapshot};
+use keyward_storage::verifiers::{self as log, ChangeLogRead, Snapshot};
 use keyward_storage::{Conn, Lane, StoreError};
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -106,7 +106,7 @@ impl Peers {
 
 impl Seen {
     /// Takes in who gives leases.
-    fn observe(&mut self, heard: &Heard, own: Uuid) {
+    fn observe(&mut self, heard: &ChangeLogRead, own: Uuid) {
         let now = Moment::now();
         let known = std::mem::take(&mut self.beats);
         let others = heard.servers.iter().filter(|(id, _)| *id != own);
@@ -144,7 +144,7 @@ impl Service {
             return Ok(seen.leases_of_others());
         }
         let (began, last) = (Instant::now(), seen.snapshot.clone());
-        let heard = self.inner.store.read(Lane::News, move |conn| log::hear(conn, last.as_ref())).await?;
+        let heard = self.inner.store.read(Lane::ChangeLog, move |conn| log::hear(conn, last.as_ref())).await?;
         let Some(heard) = heard else { return Ok(None) };
         // From here on without waiting, so that nobody who gives up can lose what was heard.
         let verifiers = &self.inner.verifiers;
@@ -201,7 +201,7 @@ impl Service {
             log::note_lease(conn, lease)?;
             log::beat(conn, own, beat)
         };
-        self.inner.store.write(Lane::News, work, || {}).await?;
+        self.inner.store.write(Lane::ChangeLog, work, || {}).await?;
         peers.beaten(until, before);
         Ok(())
     }
@@ -214,7 +214,7 @@ impl Service {
         let Some(until) = left else { return Ok(false) };
         if until.is_some() {
             let (own, beat) = (self.inner.verifiers.start(), peers.beats.load(Ordering::Relaxed));
-            self.inner.store.write(Lane::News, move |conn| log::forget_server(conn, own, beat), || {}).await?;
+            self.inner.store.write(Lane::ChangeLog, move |conn| log::forget_server(conn, own, beat), || {}).await?;
         }
         Ok(true)
     }
@@ -248,7 +248,7 @@ impl Service {
             gone.iter().try_for_each(|(&id, &beat)| log::forget_server(conn, id, beat))?;
             trim.as_ref().map_or(Ok(()), |before| log::trim(conn, before))
         };
-        self.inner.store.write(Lane::News, work, || {}).await
+        self.inner.store.write(Lane::ChangeLog, work, || {}).await
     }
 }
 

@@ -8,7 +8,7 @@ fn key() -> KeyId {
     "kwd_0000000000".parse().unwrap()
 }
 
-async fn join(verifiers: &Verifiers, id: Uuid) -> News {
+async fn join(verifiers: &Verifiers, id: Uuid) -> PollReply {
     verifiers.poll(id, "v", None, 0, Timestamp::EPOCH, || true).await
 }
 

@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicUsize, Ordering as Counted};
 
 use keyward_domain::key::Digest;
 use keyward_domain::user::{UserLogin, UserStatus};
-use keyward_domain::{AllowList, ApiKey, KeyId, Lifetime, LoginType, PlainKey, Roles, Scopes, Timestamp, User, UserId};
+use keyward_domain::{
+    AllowList, ApiKey, KeyId, KeyKind, Lifetime, LoginType, PlainKey, Roles, Scopes, Timestamp, User, UserId,
+};
 use keyward_storage::keys::OwnedKey;
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
 use shuttle::sync::Mutex;
@@ -183,7 +185,7 @@ fn session() -> OwnedKey {
         last_seen_at: None,
     };
     let key = ApiKey {
-        id: PlainKey::generate(LoginType::Password).unwrap().id().clone(),
+        id: PlainKey::generate(KeyKind::Session).unwrap().id().clone(),
         user_id: owner.id,
         name: None,
         login_type: LoginType::Password,

@@ -10,7 +10,7 @@ use keyward_domain::key::Need;
 use keyward_domain::user::UserStatus;
 use keyward_domain::{KeyId, User};
 use keyward_service::keys::NewToken;
-use keyward_service::{Error, Lane, News, StoreError};
+use keyward_service::{Error, Lane, PollReply, StoreError};
 use uuid::Uuid;
 
 use crate::world::{World, request};
@@ -70,7 +70,7 @@ async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut
             *undone += 1;
         } else {
             *done += 1;
-            let News { reset, keys, .. } =
+            let PollReply { reset, keys, .. } =
                 world.service.poll_verifier(verifier, "v", Some(before.start), before.change).await.unwrap();
             assert!(reset || keys.contains(&key.id), "{ending:?} after {polls} polls is not told");
         }

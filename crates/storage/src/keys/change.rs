@@ -8,9 +8,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use keyward_domain::audit::Entry;
 use keyward_domain::key::Digest;
-use keyward_domain::{ApiKey, KeyId, LoginType, Timestamp, TokenName, UserId};
+use keyward_domain::{ApiKey, KeyId, KeyKind, Timestamp, TokenName, UserId};
 
-use super::list::of_type;
+use super::list::of_kind;
 use super::row::KeyRow;
 use crate::audit;
 use crate::conn::{Conn, on_backend};
@@ -62,7 +62,7 @@ pub fn live_name_exists(
 ) -> Result<bool, StoreError> {
     let exists = on_backend!(conn, |db| diesel::select(diesel::dsl::exists(
         api_keys::table
-            .filter(api_keys::login_type.eq(LoginType::Token.as_str()))
+            .filter(api_keys::kind.eq(KeyKind::Token.as_str()))
             .filter(api_keys::user_id.eq(DbId(user.as_uuid())))
             .filter(api_keys::token_name.eq(name.as_str()))
             .filter(api_keys::expires_at.gt(DbInstant(now)))
@@ -174,10 +174,10 @@ pub fn retire(
     tell: impl FnOnce(usize) -> Entry,
 ) -> Result<usize, StoreError> {
     let mut ids: Vec<String> = Vec::new();
-    for login_type in LoginType::ALL {
+    for kind in KeyKind::ALL {
         let left = batch - i64::try_from(ids.len()).unwrap_or(batch);
         let found: Vec<String> = on_backend!(conn, |db| api_keys::table
-            .filter(of_type(login_type))
+            .filter(of_kind(kind))
             .filter(api_keys::expires_at.lt(DbInstant(cutoff)))
             .order((api_keys::expires_at, api_keys::id))
             .limit(left)

@@ -10,7 +10,7 @@ use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use keyward_domain::{ApiKey, LoginType, Timestamp, UserId};
+use keyward_domain::{ApiKey, KeyKind, Timestamp, UserId};
 
 use super::row::KeyRow;
 use crate::conn::{Conn, on_backend};
@@ -22,12 +22,12 @@ use crate::sql_types::{DbId, DbInstant, Instant};
 /// Whose keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owners {
-    /// One user's, of one login type or of all.
-    One(UserId, Option<LoginType>),
-    /// Everyone's of one login type; without those of owners, other than this user's own, if set.
+    /// One user's, of one kind or of all.
+    One(UserId, Option<KeyKind>),
+    /// Everyone's of one kind; without those of owners, other than this user's own, if set.
     All {
-        /// Of which login type.
-        login_type: LoginType,
+        /// Of which kind.
+        kind: KeyKind,
         /// Hide the keys of owners, but not this one's.
         hide_owners_except: Option<UserId>,
     },
@@ -46,14 +46,14 @@ pub struct ListFilter {
 
 /// Where a page begins: behind this end and id, in the list's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPage {
+pub struct KeyCursor {
     /// The end of the last key of the page before.
     pub expires_at: Timestamp,
     /// The id of the last key of the page before.
     pub id: String,
 }
 
-impl KeyPage {
+impl KeyCursor {
     /// Before the first key: no end is later, and no id sorts behind `~`.
     #[must_use]
     pub fn first() -> Self {
@@ -85,12 +85,12 @@ macro_rules! wanted {
     }};
 }
 
-/// Of this login type, written out and not bound: the index of the type is one that a statement can
-/// use only if it says so itself.
-pub(super) fn of_type(login_type: LoginType) -> SqlLiteral<Bool> {
-    sql(match login_type {
-        LoginType::Token => "api_keys.login_type = 'token'",
-        LoginType::Password => "api_keys.login_type = 'password'",
+/// The kind is written out and not bound: a statement can use a kind's partial index only if it names
+/// the kind itself.
+pub(super) fn of_kind(kind: KeyKind) -> SqlLiteral<Bool> {
+    sql(match kind {
+        KeyKind::Token => "api_keys.kind = 'token'",
+        KeyKind::Session => "api_keys.kind = 'session'",
     })
 }
 
@@ -98,23 +98,23 @@ pub(super) fn of_type(login_type: LoginType) -> SqlLiteral<Bool> {
 macro_rules! with_query {
     ($filter:expr, $page:expr, $limit:expr, |$query:ident| $run:expr) => {
         match $filter.owners {
-            Owners::One(user, Some(login_type)) => {
+            Owners::One(user, Some(kind)) => {
                 let $query = wanted!($filter, $page, $limit)
                     .filter(api_keys::user_id.eq(DbId(user.as_uuid())))
-                    .filter(api_keys::login_type.eq(login_type.as_str()));
+                    .filter(api_keys::kind.eq(kind.as_str()));
                 $run
             }
             Owners::One(user, None) => {
                 let $query = wanted!($filter, $page, $limit).filter(api_keys::user_id.eq(DbId(user.as_uuid())));
                 $run
             }
-            Owners::All { login_type, hide_owners_except: None } => {
-                let $query = wanted!($filter, $page, $limit).filter(of_type(login_type));
+            Owners::All { kind, hide_owners_except: None } => {
+                let $query = wanted!($filter, $page, $limit).filter(of_kind(kind));
                 $run
             }
-            Owners::All { login_type, hide_owners_except: Some(except) } => {
+            Owners::All { kind, hide_owners_except: Some(except) } => {
                 let $query = wanted!($filter, $page, $limit)
-                    .filter(of_type(login_type))
+                    .filter(of_kind(kind))
                     .filter(users::roles.not_like("%\"owner\"%").or(users::id.eq(DbId(except.as_uuid()))));
                 $run
             }
@@ -129,7 +129,7 @@ macro_rules! with_query {
 pub fn list(
     conn: &mut Conn<'_>,
     filter: ListFilter,
-    page: &KeyPage,
+    page: &KeyCursor,
     limit: i64,
 ) -> Result<Vec<(ApiKey, String)>, StoreError> {
     let rows: Vec<(KeyRow, String)> = on_backend!(conn, |db| with_query!(filter, page, limit, |query| query.load(db)))?;
@@ -145,7 +145,7 @@ pub fn list(
 pub fn explain_list(
     conn: &mut Conn<'_>,
     filter: ListFilter,
-    page: &KeyPage,
+    page: &KeyCursor,
     limit: i64,
 ) -> Result<Vec<String>, StoreError> {
     Ok(on_backend!(conn, |db| with_query!(filter, page, limit, |query| db.explain(query)))?)

@@ -5,11 +5,11 @@ mod list;
 mod row;
 
 pub use change::{NewKey, create, delete, end_all_of, expire, live_name_exists, lock_name, retire};
-pub use list::{KeyPage, ListFilter, Owners, explain_list, list};
+pub use list::{KeyCursor, ListFilter, Owners, explain_list, list};
 
 use diesel::prelude::*;
 use keyward_domain::key::Digest;
-use keyward_domain::{ApiKey, KeyId, LoginType, TokenName, User, UserId};
+use keyward_domain::{ApiKey, KeyId, KeyKind, TokenName, User, UserId};
 
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
@@ -68,7 +68,7 @@ pub fn find(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreEr
 ///
 /// # Errors
 /// When the database fails.
-pub fn find_to_change(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreError> {
+pub fn find_for_update(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreError> {
     if let Conn::Postgres(db) = conn {
         let _held: Option<String> = api_keys::table
             .filter(api_keys::id.eq(id.as_str()))
@@ -87,7 +87,7 @@ pub fn find_to_change(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKey
 /// When the database fails.
 pub fn find_by_name(conn: &mut Conn<'_>, user: UserId, name: &TokenName) -> Result<Option<ApiKey>, StoreError> {
     let found: Option<KeyRow> = on_backend!(conn, |db| api_keys::table
-        .filter(api_keys::login_type.eq(LoginType::Token.as_str()))
+        .filter(api_keys::kind.eq(KeyKind::Token.as_str()))
         .filter(api_keys::user_id.eq(DbId(user.as_uuid())))
         .filter(api_keys::token_name.eq(name.as_str()))
         .order((api_keys::expires_at.desc(), api_keys::id.desc()))

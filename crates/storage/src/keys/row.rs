@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use keyward_domain::key::{DIGEST_VERSION, Digest};
-use keyward_domain::{AllowList, ApiKey, Lifetime, Scope, Scopes, UserId};
+use keyward_domain::{AllowList, ApiKey, KeyKind, Lifetime, LoginType, Scope, Scopes, UserId};
 
 use crate::error::StoreError;
 use crate::schema::api_keys;
@@ -14,6 +14,7 @@ pub(super) struct KeyRow {
     pub id: String,
     pub user_id: DbId,
     pub token_name: String,
+    pub kind: String,
     pub login_type: String,
     pub digest: Vec<u8>,
     pub digest_version: i16,
@@ -37,6 +38,7 @@ impl KeyRow {
             id: key.id.to_string(),
             user_id: DbId(key.user_id.as_uuid()),
             token_name: key.name_text().to_owned(),
+            kind: key.kind().to_string(),
             login_type: key.login_type.to_string(),
             digest: digest.as_bytes().to_vec(),
             digest_version: DIGEST_VERSION,
@@ -80,13 +82,17 @@ fn read(row: KeyRow) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>>
     let scopes: Vec<String> = serde_json::from_str(&row.scopes)?;
     let scopes = scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<Vec<_>, _>>()?;
     let allow_list: Vec<String> = serde_json::from_str(&row.allow_list)?;
+    let login_type: LoginType = row.login_type.parse()?;
+    if row.kind.parse::<KeyKind>()? != login_type.kind() {
+        return Err(format!("kind \"{}\" with login type \"{login_type}\"", row.kind).into());
+    }
     let instant = |stored: DbInstant| stored.0;
     Ok(ApiKey {
         // A row copied by hand has whatever id its maker chose; it is shown, and never accepted.
         id: keyward_domain::KeyId::from_stored(row.id),
         user_id: UserId::from_uuid(row.user_id.0),
         name: (!row.token_name.is_empty()).then(|| keyward_domain::TokenName::from_stored(row.token_name)),
-        login_type: row.login_type.parse()?,
+        login_type,
         scopes: Scopes::new(scopes).ok_or("no scopes")?,
         allow_list: AllowList::from_stored(allow_list.iter().map(String::as_str))?,
         lifetime: Lifetime::from_secs(row.lifetime_seconds).ok_or("a negative lifetime")?,

@@ -62,7 +62,7 @@ pub fn find(conn: &mut Conn<'_>, user: &UserRef) -> Result<Option<User>, StoreEr
 ///
 /// # Errors
 /// When the database fails.
-pub fn find_to_rely_on(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, StoreError> {
+pub fn find_for_share(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, StoreError> {
     let user = users::id.eq(DbId(id.as_uuid()));
     let found: Option<UserRow> = match conn {
         Conn::Sqlite(db) => live!().filter(user).first(*db).optional()?,
@@ -76,7 +76,7 @@ pub fn find_to_rely_on(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, 
 ///
 /// # Errors
 /// When the database fails.
-pub fn find_to_change(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, StoreError> {
+pub fn find_for_update(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, StoreError> {
     if let Conn::Postgres(db) = conn {
         let held = users::table.filter(users::id.eq(DbId(id.as_uuid()))).select(users::id);
         let _held: Option<DbId> = held.for_update().first(*db).optional()?;

@@ -3,7 +3,7 @@
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 use keyward_domain::Lifetime;
-use keyward_storage::verifiers::{self, Heard, Snapshot};
+use keyward_storage::verifiers::{self, ChangeLogRead, Snapshot};
 use keyward_storage::{Conn, Lane, StoreError};
 use keyward_test_support::{Backend, TestApp};
 use serde_json::json;
@@ -13,10 +13,10 @@ fn on_postgres<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
     keyward_test_support::run(Backend::Postgres, body);
 }
 
-async fn hear(app: &TestApp, last: Option<&Snapshot>) -> Heard {
+async fn hear(app: &TestApp, last: Option<&Snapshot>) -> ChangeLogRead {
     let last = last.cloned();
     let work = move |conn: &mut Conn<'_>| verifiers::hear(conn, last.as_ref());
-    app.service.store().read::<_, StoreError, _>(Lane::News, work).await.unwrap().unwrap()
+    app.service.store().read::<_, StoreError, _>(Lane::ChangeLog, work).await.unwrap().unwrap()
 }
 
 /// The ids that changed since, in order; and the moment of the look.
@@ -111,7 +111,7 @@ fn who_looks_after_a_trim_knows_that_something_was_missed() {
         let after = hear(&app, Some(&before)).await.snapshot;
         let upto = after.clone();
         let trim = move |conn: &mut Conn<'_>| verifiers::trim(conn, &upto);
-        app.service.store().write::<_, StoreError, _, _>(Lane::News, trim, || {}).await.unwrap();
+        app.service.store().write::<_, StoreError, _, _>(Lane::ChangeLog, trim, || {}).await.unwrap();
         assert_eq!(app.database.count("SELECT count(*) AS count FROM verifier_changes"), 0);
         assert_eq!(hear(&app, Some(&before)).await.keys, None);
         assert_eq!(hear(&app, Some(&after)).await.keys, Some(Vec::new()), "nothing that it had not seen");
@@ -125,7 +125,7 @@ fn more_changes_than_are_worth_naming_are_everything() {
         app.owner.http.send("PUT", &format!("/api/v2/users/me/keys/{id}/expire")).await.expect(204);
         app.database.copy_expired_key(&id, 1..=4_096).unwrap();
         let last = hear(&app, None).await.snapshot;
-        app.database.execute("DELETE FROM api_keys WHERE login_type = 'token'").unwrap();
+        app.database.execute("DELETE FROM api_keys WHERE kind = 'token'").unwrap();
         assert_eq!(hear(&app, Some(&last)).await.keys, None);
     });
 }
@@ -135,7 +135,7 @@ fn a_server_is_listed_with_its_latest_beat_until_it_is_forgotten_by_that_beat() 
     on_postgres(async |app| {
         let id = Uuid::from_u128(7);
         let write = async |work: fn(&mut Conn<'_>) -> Result<(), StoreError>| {
-            app.service.store().write::<_, StoreError, _, _>(Lane::News, work, || {}).await.unwrap();
+            app.service.store().write::<_, StoreError, _, _>(Lane::ChangeLog, work, || {}).await.unwrap();
         };
         write(|conn| verifiers::beat(conn, Uuid::from_u128(7), 1)).await;
         write(|conn| verifiers::beat(conn, Uuid::from_u128(7), 2)).await;

@@ -2,8 +2,8 @@
 //! nothing. A bound bool in an OR alone would defeat that, on SQLite at once and on PostgreSQL from
 //! the generic plan on.
 
-use keyward_domain::{Lifetime, LoginType, UserId};
-use keyward_storage::keys::{KeyPage, ListFilter, Owners, explain_list};
+use keyward_domain::{KeyKind, Lifetime, UserId};
+use keyward_storage::keys::{KeyCursor, ListFilter, Owners, explain_list};
 use keyward_storage::{Lane, StoreError};
 use keyward_test_support::{Backend, Person, TestApp, on_both};
 use serde_json::json;
@@ -12,7 +12,8 @@ use serde_json::json;
 async fn seed(app: &TestApp, person: &Person, count: u32) {
     let token = person.token(&json!({ "token_name": "seed" })).await;
     let name = &person.name;
-    let columns = "user_id, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, updated_at";
+    let columns =
+        "user_id, kind, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, updated_at";
     let (numbers, id, end) = match app.database.backend {
         Backend::Sqlite => (
             format!("WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {count})"),
@@ -34,7 +35,7 @@ async fn seed(app: &TestApp, person: &Person, count: u32) {
     app.database.execute("ANALYZE").unwrap();
 }
 
-async fn plan(app: &TestApp, filter: ListFilter, page: KeyPage) -> String {
+async fn plan(app: &TestApp, filter: ListFilter, page: KeyCursor) -> String {
     let explain = app.service.store().read(Lane::Normal, move |conn| explain_list(conn, filter, &page, 50));
     let lines: Result<Vec<String>, StoreError> = explain.await;
     lines.unwrap().join("\n")
@@ -47,17 +48,17 @@ on_both! {
         seed(&app, &app.owner, 5_000).await;
         seed(&app, &member, 5_000).await;
         let owner = UserId::from_uuid(app.owner.id.parse().unwrap());
-        let login_type = LoginType::Token;
+        let kind = KeyKind::Token;
         let now = app.service.now();
-        let deep = KeyPage { expires_at: now.saturating_sub(Lifetime::days(1_500)), id: "kwd_0000000001".to_owned() };
+        let deep = KeyCursor { expires_at: now.saturating_sub(Lifetime::days(1_500)), id: "kwd_0000000001".to_owned() };
         for (owners, index) in [
-            (Owners::One(owner, Some(login_type)), "api_keys_by_user_and_type"),
+            (Owners::One(owner, Some(kind)), "api_keys_by_user_and_kind"),
             (Owners::One(owner, None), "api_keys_by_user"),
-            (Owners::All { login_type, hide_owners_except: None }, "api_keys_tokens"),
-            (Owners::All { login_type, hide_owners_except: Some(owner) }, "api_keys_tokens"),
+            (Owners::All { kind, hide_owners_except: None }, "api_keys_tokens"),
+            (Owners::All { kind, hide_owners_except: Some(owner) }, "api_keys_tokens"),
         ] {
             for include_expired in [false, true] {
-                for page in [KeyPage::first(), deep.clone()] {
+                for page in [KeyCursor::first(), deep.clone()] {
                     let filter = ListFilter { owners, include_expired, now };
                     let plan = plan(&app, filter, page).await;
                     let condition = plan.lines().find(|line| line.contains(match app.database.backend {

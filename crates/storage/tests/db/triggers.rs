@@ -43,6 +43,7 @@ on_both! {
             &format!("UPDATE api_keys SET expires_at = {later}, slid_at = created_at WHERE id = '{id}'"),
             "never moves later",
         );
+        refused(&app, &format!("UPDATE api_keys SET kind = 'session' WHERE id = '{id}'"), "never change");
         refused(&app, &format!("UPDATE api_keys SET login_type = 'password' WHERE id = '{id}'"), "never change");
         sql(&app, &format!("UPDATE api_keys SET expires_at = created_at WHERE id = '{id}'")).unwrap();
         assert!(app.owner.token_ids("").await.is_empty(), "moved earlier by hand, it is over");
@@ -85,6 +86,19 @@ on_both! {
         refused(&app, &format!("UPDATE api_keys SET expires_at = '2999-02-01T00:00:00.000000Z' WHERE id = '{id}'"), "only a session");
     }
 
+    async fn the_rules_of_sessions_hold_for_a_login_by_another_way(app: TestApp) {
+        let session = app.owner.session.split('-').next().unwrap();
+        let columns = "user_id, kind, token_name, digest, digest_version, scopes, allow_list, lifetime_seconds, created_at, \
+                       updated_at, expires_at";
+        sql(&app, &format!(
+            "INSERT INTO api_keys (id, login_type, {columns})
+             SELECT 'kws_0000000001', 'another-way', {columns} FROM api_keys WHERE id = '{session}'"
+        )).unwrap();
+        let later = "UPDATE api_keys SET expires_at = '2999-01-01T00:00:00.000000Z'";
+        refused(&app, &format!("{later} WHERE id = 'kws_0000000001'"), "only a session");
+        sql(&app, &format!("{later}, slid_at = created_at WHERE id = 'kws_0000000001'")).unwrap();
+    }
+
     async fn the_identity_of_a_key_is_fixed(app: TestApp) {
         let (id, other) = (token(&app, "one").await, token(&app, "two").await);
         refused(&app, &format!("UPDATE api_keys SET id = 'kwd_0000000000' WHERE id = '{id}'"), "never change");
@@ -97,7 +111,7 @@ on_both! {
         let id = token(&app, "one").await;
         expire(&app, &id).await;
         let copy = |verb: &str, new: &str| {
-            let columns = "user_id, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, updated_at, expires_at, ended_at";
+            let columns = "user_id, kind, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, updated_at, expires_at, ended_at";
             format!("{verb} INTO api_keys (id, token_name, digest, {columns}) SELECT '{new}', 'copy', digest, {columns} FROM api_keys WHERE id = '{id}'")
         };
         sql(&app, &copy("INSERT", "kwd_0000000001")).unwrap();

@@ -1,7 +1,7 @@
 //! What the memory keeps, and what it lets go.
 
 use keyward_api::verifiers::KeyFacts;
-use keyward_domain::{LoginType, PlainKey, Timestamp};
+use keyward_domain::{KeyKind, PlainKey, Timestamp};
 use serde_json::json;
 
 use super::*;
@@ -34,7 +34,7 @@ fn news(change: u64, reset: bool, keys: &[&PlainKey]) -> PollResponse {
 }
 
 fn key() -> PlainKey {
-    PlainKey::generate(LoginType::Token).unwrap()
+    PlainKey::generate(KeyKind::Token).unwrap()
 }
 
 fn facts_of(plain: &PlainKey, answer: &LookUpResponse) -> Option<Facts> {

@@ -1,6 +1,6 @@
 //! The rules of the protocol, each as the program has it, and as it is with a fault.
 
-use super::state::{Known, Mark, News, Slot, State};
+use super::state::{Known, Mark, PollReply, Slot, State};
 
 /// Where somebody does otherwise than the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Lease {
     }
 
     /// `Verifiers::answer`. The poll came in `held` ticks ago, where that matters.
-    pub(super) fn answer(&self, state: &mut State, v: usize, told: Option<Mark>, held: u8) -> News {
+    pub(super) fn answer(&self, state: &mut State, v: usize, told: Option<Mark>, held: u8) -> PollReply {
         let State { server, slots, .. } = state;
         let missed =
             told.filter(|(start, _)| *start == server.start).and_then(|(_, change)| server.latest.checked_sub(change));
@@ -133,11 +133,11 @@ impl Lease {
         let first = server.latest - missed.unwrap_or(0).min(kept) + 1;
         let reset = new || !continues;
         let forget = !reset && (first..=server.latest).any(|number| server.is_of_the_key(number));
-        News { mark: (server.start, server.latest), reset, forget }
+        PollReply { mark: (server.start, server.latest), reset, forget }
     }
 
     /// The first half of `Memory::apply`.
-    pub(super) fn apply(&self, slot: &mut Slot, news: News) {
+    pub(super) fn apply(&self, slot: &mut Slot, news: PollReply) {
         let continues = slot.applied.is_some_and(|(start, change)| start == news.mark.0 && change <= news.mark.1);
         if news.reset || news.forget || !continues {
             slot.remembers = false;

@@ -87,18 +87,18 @@ pub(super) enum Poll {
         held: u8,
     },
     Answered {
-        news: News,
+        news: PollReply,
         age: u8,
     },
     /// What came is applied to the memory, and the lease is not extended yet; or the other way round.
     Applying {
-        news: News,
+        news: PollReply,
         age: u8,
     },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct News {
+pub(super) struct PollReply {
     pub mark: Mark,
     pub reset: bool,
     /// The key is among those to forget.

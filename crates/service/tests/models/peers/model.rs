@@ -111,12 +111,12 @@ impl Peers {
                 let stay = if log_first { None } else { self.stay(giver) };
                 Poll::Listed { age, stay }
             }
-            Poll::Listed { age, stay } if log_first => Poll::Heard { age, stay: stay.or(self.stay(giver)) },
+            Poll::Listed { age, stay } if log_first => Poll::ChangeLogRead { age, stay: stay.or(self.stay(giver)) },
             Poll::Listed { age, stay } => {
                 hear();
-                Poll::Heard { age, stay }
+                Poll::ChangeLogRead { age, stay }
             }
-            Poll::Heard { age, stay } => {
+            Poll::ChangeLogRead { age, stay } => {
                 let lease = self.may_grant(giver, stay);
                 if lease {
                     giver.given = Some(self.lease);

@@ -104,7 +104,7 @@ pub(super) enum Poll {
         stay: Option<u8>,
     },
     /// It has read the log.
-    Heard {
+    ChangeLogRead {
         age: u8,
         stay: Option<u8>,
     },
@@ -165,7 +165,10 @@ impl State {
         }
         match &mut self.verifier.poll {
             Poll::None => {}
-            Poll::Sent { age } | Poll::Listed { age, .. } | Poll::Heard { age, .. } | Poll::Answered { age, .. } => {
+            Poll::Sent { age }
+            | Poll::Listed { age, .. }
+            | Poll::ChangeLogRead { age, .. }
+            | Poll::Answered { age, .. } => {
                 older(age, lease);
             }
         }

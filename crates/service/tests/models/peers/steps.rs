@@ -90,7 +90,9 @@ impl Peers {
         let verifier = &state.verifier;
         match verifier.poll {
             Poll::None => steps.push(Step::Send),
-            Poll::Sent { .. } | Poll::Listed { .. } | Poll::Heard { .. } => steps.extend([Step::SeeTo, Step::GiveUp]),
+            Poll::Sent { .. } | Poll::Listed { .. } | Poll::ChangeLogRead { .. } => {
+                steps.extend([Step::SeeTo, Step::GiveUp])
+            }
             Poll::Answered { .. } => steps.extend([Step::Apply, Step::GiveUp]),
         }
         match verifier.look_up {

@@ -41,7 +41,7 @@ on_both! {
     }
 
     async fn only_a_token_that_may_do_all_makes_one_and_it_ends_with_that_token(app: TestApp) {
-        let before = app.database.count("SELECT count(*) AS count FROM api_keys WHERE login_type = 'password'");
+        let before = app.database.count("SELECT count(*) AS count FROM api_keys WHERE kind = 'session'");
         for body in [
             json!({ "scopes": ["api_key:*", "user:*", "audit_log:*", "workspace:*"] }),
             json!({ "scopes": ["api_key:create"] }),
@@ -50,7 +50,7 @@ on_both! {
             let (narrow, _) = token_of(&app, &app.owner, &body).await;
             narrow.send("POST", MY_KEYS).await.refused(403, "scope_exceeds_caller");
         }
-        let after = app.database.count("SELECT count(*) AS count FROM api_keys WHERE login_type = 'password'");
+        let after = app.database.count("SELECT count(*) AS count FROM api_keys WHERE kind = 'session'");
         assert_eq!(after, before);
 
         let (token, id) = token_of(&app, &app.owner, &json!({ "lifetime": 7_200 * SECOND })).await;

@@ -139,7 +139,7 @@ on_both! {
         let token = app.owner.token(&json!({ "lifetime": 3_600 * SECOND })).await;
         let user = app.with(text(&token, "key"));
         user.get("/api/v2/users/me").await.expect(200);
-        app.database.execute("UPDATE api_keys SET expires_at = created_at WHERE login_type = 'token'").unwrap();
+        app.database.execute("UPDATE api_keys SET expires_at = created_at WHERE kind = 'token'").unwrap();
         user.get("/api/v2/users/me").await.refused(401, "key_expired");
         let list: Value = app.owner.http.get(TOKENS).await.expect(200).json();
         assert_eq!(list, json!([]));

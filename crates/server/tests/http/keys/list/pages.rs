@@ -28,8 +28,7 @@ async fn many(app: &TestApp) -> String {
             "date_trunc('milliseconds', created_at) + make_interval(secs => (n / 5 - 80) * 60)",
         ),
     };
-    let kept =
-        "user_id, login_type, digest, digest_version, scopes, allow_list, lifetime_seconds, created_at, updated_at";
+    let kept = "user_id, kind, login_type, digest, digest_version, scopes, allow_list, lifetime_seconds, created_at, updated_at";
     app.database
         .execute(&format!(
             "{numbers} INTO_KEYS SELECT {copied}, 'copy-' || n, {end}, {kept} FROM numbers, api_keys WHERE id = '{id}'"
