@@ -41,6 +41,9 @@ pub struct PollResponse {
     pub reset: bool,
     /// The ids of the keys to be forgotten.
     pub keys: Vec<String>,
+    /// The ids of the users whose keys, all of them, are to be forgotten.
+    #[serde(default)]
+    pub users: Vec<Uuid>,
 }
 
 /// A verifier asks about a key that it does not remember.

@@ -1,6 +1,7 @@
 //! Who may do what: the scope an act needs, and what each role may do to whom. All of it is data.
 
 use crate::user::{Role, Roles, User, UserId};
+use crate::word::{UnknownWord, words};
 
 /// Something that a request does and that has to be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +33,19 @@ pub enum Act {
 }
 
 /// The kind of thing an [`Act`] is done to, as allow lists name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum ResourceKind {
     /// A key: `api_key:<id>`.
     ApiKey,
@@ -42,20 +55,7 @@ pub enum ResourceKind {
     AuditLog,
 }
 
-impl ResourceKind {
-    /// Every kind there is.
-    pub const ALL: [Self; 3] = [Self::ApiKey, Self::User, Self::AuditLog];
-
-    /// Its name in scopes, allow lists and the audit log.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ApiKey => "api_key",
-            Self::User => "user",
-            Self::AuditLog => "audit_log",
-        }
-    }
-}
+words!(ResourceKind, "resource type");
 
 impl Act {
     /// Every act there is.

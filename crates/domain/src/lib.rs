@@ -11,10 +11,12 @@ pub mod allow_list;
 pub mod audit;
 mod boottime;
 pub mod clock;
+pub mod event;
 pub mod key;
 pub mod lifetime;
 pub mod scope;
 pub mod user;
+mod word;
 
 pub use allow_list::AllowList;
 pub use boottime::Moment;
@@ -23,3 +25,4 @@ pub use key::{ApiKey, KeyId, KeyKind, LoginType, PlainKey, TokenName};
 pub use lifetime::Lifetime;
 pub use scope::{Catalogue, Scope, Scopes};
 pub use user::{Role, Roles, User, UserId};
+pub use word::UnknownWord;

@@ -6,6 +6,7 @@ use actix_web::HttpResponse;
 use keyward_api::audit::{AuditActor, AuditLog, DiffField, ListAudit};
 use keyward_api::page::COUNT_CAP;
 use keyward_domain::audit::Entry;
+use keyward_domain::event::{Cause, EventKind};
 use keyward_service::audit::AuditCursor;
 use serde_json::Value;
 use uuid::Uuid;
@@ -43,14 +44,14 @@ fn show(entry: &Entry) -> AuditLog {
         time: entry.time,
         ip: request.and_then(|request| request.ip).map_or_else(String::new, |ip| ip.to_string()),
         user_agent: request.map_or_else(String::new, |request| request.user_agent.clone()),
-        resource_type: entry.resource_type.clone(),
+        resource_type: entry.resource_type.to_string(),
         resource_id: entry.resource_id.clone(),
         resource_target: entry.resource_target.clone(),
         action: entry.action.to_string(),
         diff: diff(&entry.diff),
         old: entry.old.clone(),
         new: entry.new.clone(),
-        status_code: entry.status_code,
+        status_code: status(entry.event, entry.cause),
         description: entry.description.clone(),
         user: entry.actor.as_ref().map(|actor| AuditActor {
             id: actor.id.as_uuid(),
@@ -58,6 +59,25 @@ fn show(entry: &Entry) -> AuditLog {
             email: actor.email.to_string(),
         }),
         additional_fields: entry.additional_fields.clone(),
+    }
+}
+
+/// The status of the answer to the request that caused the event.
+fn status(event: EventKind, cause: Option<Cause>) -> u16 {
+    match event {
+        EventKind::KeyCreated | EventKind::LoggedIn | EventKind::UserCreated => 201,
+        EventKind::KeyExpired => match cause {
+            Some(Cause::Logout | Cause::RevokedByHolder | Cause::UserDeleted) => 200,
+            Some(Cause::Requested | Cause::PasswordChanged) | None => 204,
+        },
+        EventKind::KeyDeleted | EventKind::PasswordChanged => 204,
+        EventKind::KeysRetired
+        | EventKind::UserSuspended
+        | EventKind::UserActivated
+        | EventKind::RolesChanged
+        | EventKind::UserDeleted
+        | EventKind::EntriesRetired => 200,
+        EventKind::LoginFailed => 401,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keyward_service::{KEEP_UP_EVERY, Service};
+use keyward_service::{PEER_SYNC_INTERVAL, Service};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -82,10 +82,10 @@ async fn retention(service: Service) {
 }
 
 async fn peers(service: Service) {
-    let mut ticks = ticks(KEEP_UP_EVERY, KEEP_UP_EVERY);
+    let mut ticks = ticks(PEER_SYNC_INTERVAL, PEER_SYNC_INTERVAL);
     loop {
         ticks.tick().await;
-        if let Err(error) = service.keep_up_with_peers().await {
+        if let Err(error) = service.sync_with_peers().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "the other servers' changes were not read");
         }
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use keyward_domain::audit::RequestInfo;
+use keyward_domain::event::RequestInfo;
 use keyward_domain::key::{Need, Verdict};
 use keyward_domain::{ApiKey, Timestamp};
 use keyward_storage::{Lane, keys, usage};
 
 use crate::Service;
-use crate::cache::{Kept, Touched};
+use crate::cache::Kept;
 use crate::caller::Caller;
 use crate::error::Error;
 
@@ -58,8 +58,7 @@ impl Service {
     async fn slide(&self, kept: Arc<Kept>, now: Timestamp, end: Timestamp, lane: Lane) -> Result<Arc<Kept>, Error> {
         let keys::OwnedKey { key, owner } = &kept.owned;
         let id = key.id.clone();
-        let touched = Touched::Use(id.clone());
-        let moved = self.change(lane, touched, move |conn| Ok::<_, Error>(usage::slide(conn, &id, now, end)?)).await?;
+        let moved = self.change(lane, move |tx| Ok::<_, Error>(usage::slide(tx, &id, now, end)?)).await?;
         if !moved {
             return Ok(kept);
         }

@@ -2,7 +2,7 @@
 
 mod held;
 
-pub(crate) use held::{Generation, Kept, KeyCache, Touched};
+pub(crate) use held::{Generation, Kept, KeyCache};
 
 /// What the cache synchronises by. The models in `tests/models` take the same source and put
 /// primitives in this place whose schedule they control.
@@ -20,6 +20,7 @@ mod tests {
     use keyward_domain::{
         AllowList, ApiKey, KeyKind, Lifetime, LoginType, PlainKey, Roles, Scopes, Timestamp, User, UserId,
     };
+    use keyward_storage::Changes;
     use keyward_storage::keys::OwnedKey;
 
     use super::*;
@@ -63,10 +64,10 @@ mod tests {
         let generation = cache.get(&digest).unwrap_err();
         cache.fill(generation, &digest, &facts);
         assert!(cache.get(&digest).is_ok());
-        cache.forget(&Touched::Key(facts.owned.key.id.clone()));
+        cache.evict(&Changes { keys: vec![facts.owned.key.id.clone()], ..Changes::default() });
         let generation = cache.get(&digest).unwrap_err();
         cache.fill(generation, &digest, &facts);
-        cache.forget(&Touched::Everything);
+        cache.clear();
         assert!(cache.get(&digest).is_err());
     }
 
@@ -76,18 +77,20 @@ mod tests {
         let (digest, facts) = kept();
         let before = cache.get(&digest).unwrap_err();
         // The change is of this very key, which is not in the cache yet.
-        cache.forget(&Touched::Key(facts.owned.key.id.clone()));
+        cache.evict(&Changes { keys: vec![facts.owned.key.id.clone()], ..Changes::default() });
         cache.fill(before, &digest, &facts);
         assert!(cache.get(&digest).is_err());
     }
 
     #[test]
-    fn a_new_thing_forgets_nothing() {
+    fn a_change_of_a_user_drops_their_keys_and_no_others() {
         let cache = KeyCache::new(true);
-        let (digest, facts) = kept();
-        cache.fill(cache.get(&digest).unwrap_err(), &digest, &facts);
-        cache.forget(&Touched::Nothing);
-        assert!(cache.get(&digest).is_ok());
+        let ((one, facts), (other, others)) = (kept(), kept());
+        cache.fill(cache.get(&one).unwrap_err(), &one, &facts);
+        cache.fill(cache.get(&other).unwrap_err(), &other, &others);
+        cache.evict(&Changes { users: vec![facts.owned.owner.id], ..Changes::default() });
+        assert!(cache.get(&one).is_err());
+        assert!(cache.get(&other).is_ok());
     }
 
     #[test]

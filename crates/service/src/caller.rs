@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use keyward_domain::access::{self, Act, Decision, Relation, ResourceKind};
-use keyward_domain::audit::{Actor, Context, RequestInfo};
+use keyward_domain::event::{Actor, Origin, RequestInfo};
 use keyward_domain::user::UserRef;
 use keyward_domain::{ApiKey, Catalogue, Timestamp, User};
-use keyward_storage::{Conn, keys};
+use keyward_storage::{Tx, keys};
 
 use crate::cache::Kept;
 use crate::error::Error;
@@ -87,17 +87,23 @@ impl Caller {
         }
     }
 
-    /// Is the calling key still live? Asked again in a transaction that makes a key: what ends all
-    /// keys of a user, such as a new password, must not be outlived by one that was being made.
-    pub(crate) fn require_live_key(&self, conn: &mut Conn<'_>) -> Result<(), Error> {
-        match keys::find(conn, &self.key().id)? {
-            Some(found) if !found.key.is_dead(self.now) => Ok(()),
-            found => Err(Error::CallerEnded(found.map(|found| found.key.expires_at))),
+    /// The caller as the rows say now. Every transaction that changes something begins with it:
+    /// between the check of the right and the write, the calling key may have been ended, or its user
+    /// suspended or demoted. What ends all keys of a user, such as a new password, is not outlived by
+    /// a key that was being made.
+    pub(crate) fn confirm(&self, tx: &mut Tx<'_>) -> Result<Self, Error> {
+        let owned = keys::find(tx, &self.key().id)?.ok_or(Error::CallerEnded(None))?;
+        if owned.key.is_dead(self.now) {
+            return Err(Error::CallerEnded(Some(owned.key.expires_at)));
         }
+        if !owned.owner.is_active() {
+            return Err(Error::Suspended);
+        }
+        Ok(Self { facts: Arc::new(Kept::new(owned)), request: self.request.clone(), now: self.now })
     }
 
-    /// What audit entries of this request have in common.
-    pub(crate) fn audit(&self) -> Context {
-        Context { time: self.now, request: Some(self.request.clone()), actor: Some(Actor::from(self.user())) }
+    /// What the events of this request have in common.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin { time: self.now, request: Some(self.request.clone()), actor: Some(Actor::from(self.user())) }
     }
 }

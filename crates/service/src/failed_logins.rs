@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use keyward_domain::audit::{Context, RequestInfo};
+use keyward_domain::event::{Event, LoginFailure, Origin, RequestInfo};
 use keyward_domain::{Lifetime, Timestamp, User};
-use keyward_storage::{Lane, StoreError, audit};
+use keyward_storage::{Lane, StoreError, Tx};
 
 use crate::Service;
-use crate::cache::Touched;
 
 /// How often one address and name is told of.
 const INTERVAL: Lifetime = Lifetime::minutes(1);
@@ -34,7 +33,7 @@ struct Failures {
     told: Option<Timestamp>,
     request: RequestInfo,
     meant: Option<User>,
-    reason: &'static str,
+    reason: LoginFailure,
 }
 
 impl FailedLogins {
@@ -43,7 +42,7 @@ impl FailedLogins {
         &self,
         name: &str,
         meant: Option<User>,
-        reason: &'static str,
+        reason: LoginFailure,
         request: &RequestInfo,
         now: Timestamp,
     ) {
@@ -68,19 +67,20 @@ impl FailedLogins {
     }
 
     /// What is due to be told at `now`; all that waits, at the end.
-    fn due(&self, now: Timestamp, all: bool) -> Vec<keyward_domain::audit::Entry> {
+    fn due(&self, now: Timestamp, all: bool) -> Vec<(Origin, Event)> {
         let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
         pairs.retain(|_, failures| failures.count > 0 || failures.told.is_some_and(|told| now.since(told) < INTERVAL));
-        let mut entries = Vec::new();
+        let mut events = Vec::new();
         for failures in pairs.values_mut().filter(|failures| failures.count > 0) {
             if all || failures.told.is_none_or(|told| now.since(told) >= INTERVAL) {
-                let context = Context { time: failures.last, request: Some(failures.request.clone()), actor: None };
-                entries.push(context.failed_login(failures.meant.as_ref(), failures.count, failures.reason));
+                let origin = Origin { time: failures.last, request: Some(failures.request.clone()), actor: None };
+                let (user, count, reason) = (failures.meant.clone(), failures.count, failures.reason);
+                events.push((origin, Event::LoginFailed { user, count, reason }));
                 failures.count = 0;
                 failures.told = Some(now);
             }
         }
-        entries
+        events
     }
 }
 
@@ -90,12 +90,16 @@ impl Service {
     /// # Errors
     /// When the database fails; what was due is then only in the server's log.
     pub async fn flush_failed_logins(&self, all: bool) -> Result<(), StoreError> {
-        let entries = self.inner.failed_logins.due(self.now(), all);
-        if entries.is_empty() {
+        let events = self.inner.failed_logins.due(self.now(), all);
+        if events.is_empty() {
             return Ok(());
         }
-        let work =
-            move |conn: &mut keyward_storage::Conn<'_>| entries.iter().try_for_each(|entry| audit::write(conn, entry));
-        self.change(Lane::Normal, Touched::Nothing, work).await
+        let work = move |tx: &mut Tx<'_>| {
+            for (origin, event) in events {
+                tx.record(&origin, event);
+            }
+            Ok(())
+        };
+        self.change(Lane::Normal, work).await
     }
 }

@@ -7,7 +7,7 @@ pub mod audit;
 mod auth;
 mod cache;
 mod caller;
-mod change;
+mod coherence;
 mod error;
 mod failed_logins;
 pub mod keys;
@@ -22,10 +22,11 @@ mod verify;
 
 pub use auth::Rejection;
 pub use caller::Caller;
+pub use coherence::PEER_SYNC_INTERVAL;
 pub use error::{Error, InvalidField};
 pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, StoreError};
 pub use settings::Settings;
-pub use verifiers::{Barrier, Connected, KEEP_UP_EVERY, PollReply};
+pub use verifiers::{Barrier, Connected, PollReply};
 pub use verify::{Checked, Facts, LookedUp};
 
 use std::sync::Arc;
@@ -35,10 +36,11 @@ use keyward_domain::{Catalogue, Clock, Timestamp};
 use keyward_storage::Store;
 
 use crate::cache::KeyCache;
+use crate::coherence::Coherence;
 use crate::failed_logins::FailedLogins;
 use crate::password::Passwords;
 use crate::usage::Usage;
-use crate::verifiers::{Peers, Verifiers};
+use crate::verifiers::Verifiers;
 
 /// The use cases, over one database. Cheap to clone.
 #[derive(Clone)]
@@ -56,7 +58,7 @@ struct Inner {
     usage: Usage,
     failed_logins: FailedLogins,
     verifiers: Verifiers,
-    peers: Peers,
+    coherence: Coherence,
 }
 
 impl std::fmt::Debug for Service {
@@ -81,14 +83,12 @@ impl Service {
         let passwords = Passwords::new()?;
         let stored = store.read(Lane::Normal, keyward_storage::verifiers::longest_lease).await?;
         let stored = stored.and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis);
-        // Where several servers may run, who may have given leases is on a list in the database.
-        let blind = if store.is_exclusive() { stored } else { None };
-        let verifiers = Verifiers::new(settings.verifier_lease, blind);
-        let peers = Peers::new(stored.unwrap_or_default());
-        let cache = KeyCache::new(store.is_exclusive());
+        let coherence = Coherence::of(&store, stored);
+        let verifiers = Verifiers::new(settings.verifier_lease, coherence.unknown_leases(stored));
+        let cache = KeyCache::new(coherence.may_cache());
         let (usage, failed_logins) = (Usage::default(), FailedLogins::default());
         let inner =
-            Inner { store, clock, catalogue, settings, cache, passwords, usage, failed_logins, verifiers, peers };
+            Inner { store, clock, catalogue, settings, cache, passwords, usage, failed_logins, verifiers, coherence };
         let service = Self { inner: Arc::new(inner) };
         service.check_clock().await?;
         Ok(service)

@@ -1,6 +1,6 @@
 //! Logging in and out, and the first user.
 
-use keyward_domain::audit::{Action, Actor, Context, RequestInfo};
+use keyward_domain::event::{Actor, Cause, LoginFailure, Origin, RequestInfo};
 use keyward_domain::user::{UserLogin, UserStatus};
 use keyward_domain::{AllowList, ApiKey, KeyKind, LoginType, PlainKey, Role, Roles, Scopes, Timestamp, User, UserId};
 use keyward_storage::keys::NewKey;
@@ -9,7 +9,6 @@ use keyward_storage::{Lane, StoreError, keys, users};
 use zeroize::Zeroizing;
 
 use crate::Service;
-use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::users::NewUser;
@@ -28,16 +27,15 @@ impl Service {
     /// # Errors
     /// When there is a user already, or a field is not allowed.
     pub async fn create_first_user(&self, request: RequestInfo, new: NewUser) -> Result<User, Error> {
-        let context = Context { time: self.now(), request: Some(request), actor: None };
-        let (user, hash) = self.owner_to_be(new, context.time).await?;
+        let origin = Origin { time: self.now(), request: Some(request), actor: None };
+        let (user, hash) = self.owner_to_be(new, origin.time).await?;
         let made = user.clone();
-        self.change(Lane::Normal, Touched::Nothing, move |conn| {
-            users::hold_all(conn)?;
-            if users::any(conn)? {
+        self.change(Lane::Normal, move |tx| {
+            users::hold_all(tx)?;
+            if users::any(tx)? {
                 return Err(Error::FirstUserExists);
             }
-            let entry = context.user(Action::Create, 201, None, Some(&made), false);
-            Ok(users::create(conn, &made, Some(&hash), &entry)?)
+            Ok(users::create(tx, &made, Some(&hash), &origin)?)
         })
         .await?;
         Ok(user)
@@ -48,12 +46,11 @@ impl Service {
     /// # Errors
     /// When the name or address is taken, or a field is not allowed.
     pub async fn create_admin_user(&self, new: NewUser) -> Result<User, Error> {
-        let context = Context::system(self.now());
-        let (user, hash) = self.owner_to_be(new, context.time).await?;
+        let origin = Origin::system(self.now());
+        let (user, hash) = self.owner_to_be(new, origin.time).await?;
         let made = user.clone();
-        self.change(Lane::Normal, Touched::Nothing, move |conn| {
-            let entry = context.user(Action::Create, 201, None, Some(&made), false);
-            users::create(conn, &made, Some(&hash), &entry).map_err(|error| match error {
+        self.change(Lane::Normal, move |tx| {
+            users::create(tx, &made, Some(&hash), &origin).map_err(|error| match error {
                 StoreError::Taken => Error::UserTaken("username"),
                 other => Error::Store(other),
             })
@@ -99,11 +96,11 @@ impl Service {
         let right = self.inner.passwords.verify(bytes, stored).await?;
         let Some(Credentials { user, password_hash }) = found.clone().filter(|_| right) else {
             let meant = found.map(|found| found.user);
-            self.inner.failed_logins.add(login, meant, "incorrect e-mail or password", &request, self.now());
+            self.inner.failed_logins.add(login, meant, LoginFailure::Credentials, &request, self.now());
             return Err(Error::IncorrectCredentials);
         };
         if !user.is_active() {
-            self.inner.failed_logins.add(login, Some(user), "the user is suspended", &request, self.now());
+            self.inner.failed_logins.add(login, Some(user), LoginFailure::Suspended, &request, self.now());
             return Err(Error::Suspended);
         }
         self.start_session(request, user.id, password_hash).await
@@ -136,17 +133,16 @@ impl Service {
             slides_until: None,
         };
         let new = NewKey { key, digest: plain.digest() };
-        self.change(Lane::Normal, Touched::Nothing, move |conn| {
-            let user = users::find_for_share(conn, id)?.ok_or(Error::IncorrectCredentials)?;
+        self.change(Lane::Normal, move |tx| {
+            let user = users::find_for_share(tx, id)?.ok_or(Error::IncorrectCredentials)?;
             if !user.is_active() {
                 return Err(Error::Suspended);
             }
-            if users::password_hash(conn, id)? != checked {
+            if users::password_hash(tx, id)? != checked {
                 return Err(Error::IncorrectCredentials);
             }
-            let context = Context { time: now, request: Some(request), actor: Some(Actor::from(&user)) };
-            let entry = context.key(Action::Login, 201, None, Some(&new.key));
-            Ok(keys::create(conn, &new, &entry)?)
+            let origin = Origin { time: now, request: Some(request), actor: Some(Actor::from(&user)) };
+            Ok(keys::create(tx, new, true, &origin)?)
         })
         .await?;
         Ok(plain)
@@ -158,13 +154,9 @@ impl Service {
     /// When the database fails.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), Error> {
         let caller = caller.clone();
-        self.change(Lane::Urgent, Touched::Key(caller.key().id.clone()), move |conn| {
-            let Some(owned) = keys::find_for_update(conn, &caller.key().id)? else { return Ok(()) };
-            if let Some(ended) = owned.key.expired_at(caller.now) {
-                let entry = caller.audit().key(Action::Logout, 200, Some(&owned.key), Some(&ended));
-                keys::expire(conn, &ended, &entry)?;
-            }
-            Ok(())
+        self.change(Lane::Urgent, move |tx| {
+            let Some(owned) = keys::find_for_update(tx, &caller.key().id)? else { return Ok(()) };
+            Ok(keys::expire(tx, owned.key, caller.now, Cause::Logout, &caller.origin())?)
         })
         .await
     }

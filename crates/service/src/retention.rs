@@ -1,12 +1,10 @@
 //! Retention: what is long over is removed, in batches, each with an audit entry.
 
 use keyward_domain::Timestamp;
-use keyward_domain::access::ResourceKind;
-use keyward_domain::audit::Context;
+use keyward_domain::event::Origin;
 use keyward_storage::{Lane, StoreError, audit, keys};
 
 use crate::Service;
-use crate::cache::Touched;
 
 /// How many records one transaction removes.
 const BATCH: i64 = 500;
@@ -36,12 +34,12 @@ impl Service {
     }
 
     async fn retire_keys(&self, now: Timestamp, cutoff: Timestamp) -> Result<usize, StoreError> {
-        let tell = move |count| Context::system(now).retention(ResourceKind::ApiKey, count, cutoff);
-        self.change(Lane::Normal, Touched::Everything, move |conn| keys::retire(conn, cutoff, BATCH, tell)).await
+        let origin = Origin::system(now);
+        self.change(Lane::Normal, move |tx| keys::retire(tx, cutoff, BATCH, &origin)).await
     }
 
     async fn retire_entries(&self, now: Timestamp, cutoff: Timestamp) -> Result<usize, StoreError> {
-        let tell = move |count| Context::system(now).retention(ResourceKind::AuditLog, count, cutoff);
-        self.change(Lane::Normal, Touched::Nothing, move |conn| audit::retire(conn, cutoff, BATCH, tell)).await
+        let origin = Origin::system(now);
+        self.change(Lane::Normal, move |tx| audit::retire(tx, cutoff, BATCH, &origin)).await
     }
 }

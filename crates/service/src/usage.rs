@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use keyward_domain::{KeyId, Timestamp};
 use keyward_storage::usage::{self, Use};
-use keyward_storage::{Lane, StoreError};
+use keyward_storage::{Lane, StoreError, Tx};
 
 use crate::Service;
-use crate::cache::{Kept, Touched};
+use crate::cache::Kept;
 
 /// Beyond so many keys waiting to be written, further uses are let go: they will come again.
 const MOST_WAITING: usize = 100_000;
@@ -64,8 +64,8 @@ impl Service {
         for (index, batch) in uses.chunks(BATCH).enumerate() {
             let batch = batch.to_vec();
             // What is in memory says when the next use is news, so it can stay.
-            let work = move |conn: &mut keyward_storage::Conn<'_>| usage::note(conn, &batch);
-            if let Err(error) = self.change(Lane::Normal, Touched::Nothing, work).await {
+            let work = move |tx: &mut Tx<'_>| usage::note(tx, &batch);
+            if let Err(error) = self.change(Lane::Normal, work).await {
                 self.inner.usage.put_back(uses.into_iter().skip(index * BATCH));
                 return Err(error);
             }

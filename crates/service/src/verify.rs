@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use keyward_domain::access::Act;
-use keyward_domain::audit::{Action, Context, RequestInfo};
+use keyward_domain::event::{Cause, Origin, RequestInfo};
 use keyward_domain::key::{Digest, Need, PresentedKey, Verdict};
 use keyward_domain::{ApiKey, Timestamp, User};
 use keyward_storage::{Conn, Lane, StoreError, keys};
 use uuid::Uuid;
 
 use crate::Service;
-use crate::cache::{Generation, Kept, Touched};
+use crate::cache::{Generation, Kept};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::verifiers::{Connected, PollReply};
@@ -109,16 +109,11 @@ impl Service {
     pub async fn revoke_by_holder(&self, request: RequestInfo, text: &str) -> Result<(), Error> {
         // Looked up first, so that a guess costs a read and no turn at writing.
         let Some(kept) = self.facts_of(text, Lane::Urgent).await? else { return Ok(()) };
-        let context = Context { time: self.now(), request: Some(request), actor: None };
+        let origin = Origin { time: self.now(), request: Some(request), actor: None };
         let id = kept.owned.key.id.clone();
-        self.change(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
-            let Some(owned) = keys::find_for_update(conn, &id)? else { return Ok(()) };
-            if let Some(ended) = owned.key.expired_at(context.time) {
-                let mut entry = context.key(Action::Write, 200, Some(&owned.key), Some(&ended));
-                entry.description = format!("a holder of key {} revoked it", owned.key.id);
-                keys::expire(conn, &ended, &entry)?;
-            }
-            Ok(())
+        self.change(Lane::Urgent, move |tx| {
+            let Some(owned) = keys::find_for_update(tx, &id)? else { return Ok(()) };
+            Ok(keys::expire(tx, owned.key, origin.time, Cause::RevokedByHolder, &origin)?)
         })
         .await
     }
@@ -151,20 +146,9 @@ impl Service {
         start: Option<Uuid>,
         acknowledged: u64,
     ) -> Result<PollReply, Error> {
-        let verifiers = &self.inner.verifiers;
-        let exclusive = self.inner.store.is_exclusive();
-        if exclusive && start != Some(verifiers.start()) {
-            // Known to the next server before it is given by this one.
-            let millis = verifiers.lease_millis();
-            let work = move |conn: &mut Conn<'_>| keyward_storage::verifiers::note_lease(conn, millis);
-            self.change(Lane::Normal, Touched::Nothing, work).await?;
-        }
-        // On the list first, and then the log: see `verifiers::peers`.
-        let stay = if exclusive { None } else { self.be_listed().await? };
-        // The request has come in: what was changed before it is told in its answer.
-        self.catch_up().await?;
-        let may_grant = || exclusive || (stay.is_some() && stay == self.inner.peers.stay());
-        Ok(verifiers.poll(id, name, start, acknowledged, self.now(), may_grant).await)
+        let may_lease = self.before_poll(start).await?;
+        let may_lease = || self.may_lease(may_lease);
+        Ok(self.inner.verifiers.poll(id, name, start, acknowledged, self.now(), may_lease).await)
     }
 
     /// Tells a verifier the facts of a key that was presented to it. It is a use of the key.
@@ -172,12 +156,12 @@ impl Service {
     /// # Errors
     /// When the database fails.
     pub async fn look_up_for_verifier(&self, text: &str) -> Result<LookedUp, Error> {
-        self.catch_up().await?;
+        self.before_look_up().await?;
         // Before the facts are read: what changes later is not in them.
         let change = self.inner.verifiers.latest();
         let found = self.facts_of(text, Lane::Normal).await?;
         let now = self.now();
-        let grants = found.as_ref().map(|kept| self.inner.catalogue.expand(&kept.owned.key.scopes));
+        let grants = found.as_ref().map(|kept| self.inner.catalogue.expand(&kept.owned.key.scopes).to_strings());
         if let Some(kept) = &found {
             self.inner.usage.note(kept, now, None);
         }
@@ -208,7 +192,7 @@ impl Service {
     /// cannot be a key never reaches the database.
     pub(crate) async fn facts_of(&self, text: &str, lane: Lane) -> Result<Option<Arc<Kept>>, Error> {
         let Ok(presented) = PresentedKey::parse(text) else { return Ok(None) };
-        self.heed_changes_from_outside().await;
+        self.before_use().await;
         match self.inner.cache.get(&presented.digest) {
             Ok(kept) => Ok(Some(kept)),
             // Apart, since every request would otherwise carry the room that only a reading one needs.
@@ -237,7 +221,7 @@ impl Service {
 
     /// The same for several, in order; those that are not in the cache in one look-up.
     async fn facts_of_all<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Result<Vec<Option<Arc<Kept>>>, Error> {
-        self.heed_changes_from_outside().await;
+        self.before_use().await;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for (index, text) in texts.enumerate() {
             let presented = PresentedKey::parse(text).ok();

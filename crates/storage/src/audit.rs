@@ -2,7 +2,8 @@
 //! only by retention.
 
 use diesel::prelude::*;
-use keyward_domain::audit::{Action, Actor, Entry, Filter, RequestInfo};
+use keyward_domain::audit::{Entry, Filter};
+use keyward_domain::event::{Actor, Event, Origin, RequestInfo};
 use keyward_domain::{Timestamp, UserId};
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::{audit_logs, audit_retention};
 use crate::sql_types::{DbId, DbInstant};
+use crate::tx::Tx;
 
 #[derive(Clone, Debug, Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_logs)]
@@ -23,11 +25,12 @@ struct EntryRow {
     actor_id: Option<DbId>,
     actor_username: Option<String>,
     actor_email: Option<String>,
+    event: String,
+    cause: Option<String>,
     action: String,
     resource_type: String,
     resource_id: String,
     resource_target: String,
-    status_code: i16,
     description: String,
     old: String,
     new: String,
@@ -35,14 +38,15 @@ struct EntryRow {
     additional_fields: String,
 }
 
-/// Writes an entry. The functions that change something call it in the same transaction; a use
-/// case calls it itself only where nothing changes: a failed login.
-///
-/// # Errors
-/// When the database fails.
-pub fn write(conn: &mut Conn<'_>, entry: &Entry) -> Result<(), StoreError> {
-    let row = EntryRow::from(entry);
-    on_backend!(conn, |db| diesel::insert_into(audit_logs::table).values(&row).execute(db))?;
+/// How many entries one statement writes. PostgreSQL takes 65 535 values in one.
+const BATCH: usize = 500;
+
+/// Writes the entries of events. [`Tx`] alone calls it, before the COMMIT.
+pub(crate) fn write(conn: &mut Conn<'_>, events: &[(Origin, Event)]) -> Result<(), StoreError> {
+    let rows: Vec<EntryRow> = events.iter().map(|(origin, event)| EntryRow::from(&Entry::of(origin, event))).collect();
+    for rows in rows.chunks(BATCH) {
+        on_backend!(conn, |db| diesel::insert_into(audit_logs::table).values(rows).execute(db))?;
+    }
     Ok(())
 }
 
@@ -55,8 +59,8 @@ diesel::define_sql_function! {
 macro_rules! matching {
     ($filter:expr) => {{
         let mut query = audit_logs::table.into_boxed();
-        if let Some(kind) = &$filter.resource_type {
-            query = query.filter(audit_logs::resource_type.eq(kind));
+        if let Some(kind) = $filter.resource_type {
+            query = query.filter(audit_logs::resource_type.eq(kind.as_str()));
         }
         if let Some(id) = &$filter.resource_id {
             query = query.filter(audit_logs::resource_id.eq(id));
@@ -145,20 +149,15 @@ pub fn newest_time(conn: &mut Conn<'_>) -> Result<Option<Timestamp>, StoreError>
     Ok(newest.map(|time| time.0))
 }
 
-/// Removes one batch of entries from before `cutoff`, and writes one that says so. Answers how many
-/// there were. The triggers let them go because the cutoff stands in `audit_retention` for as long
+/// Removes one batch of entries from before `cutoff`, and records that. Answers how many there were.
+/// The triggers let them go because the cutoff stands in `audit_retention` for as long
 /// as this transaction lasts.
 ///
 /// # Errors
 /// When the database fails.
-pub fn retire(
-    conn: &mut Conn<'_>,
-    cutoff: Timestamp,
-    batch: i64,
-    tell: impl FnOnce(usize) -> Entry,
-) -> Result<usize, StoreError> {
+pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -> Result<usize, StoreError> {
     let before = DbInstant(cutoff);
-    let ids: Vec<DbId> = on_backend!(conn, |db| audit_logs::table
+    let ids: Vec<DbId> = on_backend!(tx.conn(), |db| audit_logs::table
         .filter(audit_logs::time.lt(before))
         .order((audit_logs::time, audit_logs::id))
         .limit(batch)
@@ -167,18 +166,20 @@ pub fn retire(
     if ids.is_empty() {
         return Ok(0);
     }
-    set_cutoff(conn, Some(before))?;
+    set_cutoff(tx, Some(before))?;
     let removed =
-        on_backend!(conn, |db| diesel::delete(audit_logs::table).filter(audit_logs::id.eq_any(&ids)).execute(db))?;
-    set_cutoff(conn, None)?;
+        on_backend!(tx.conn(), |db| diesel::delete(audit_logs::table).filter(audit_logs::id.eq_any(&ids)).execute(db))?;
+    set_cutoff(tx, None)?;
     if removed > 0 {
-        write(conn, &tell(removed))?;
+        tx.record(origin, Event::EntriesRetired { count: removed, cutoff });
     }
     Ok(removed)
 }
 
-fn set_cutoff(conn: &mut Conn<'_>, cutoff: Option<DbInstant>) -> Result<(), StoreError> {
-    on_backend!(conn, |db| diesel::update(audit_retention::table).set(audit_retention::cutoff.eq(cutoff)).execute(db))?;
+fn set_cutoff(tx: &mut Tx<'_>, cutoff: Option<DbInstant>) -> Result<(), StoreError> {
+    on_backend!(tx.conn(), |db| diesel::update(audit_retention::table)
+        .set(audit_retention::cutoff.eq(cutoff))
+        .execute(db))?;
     Ok(())
 }
 
@@ -195,12 +196,12 @@ impl From<&Entry> for EntryRow {
             actor_id: actor.map(|actor| DbId(actor.id.as_uuid())),
             actor_username: actor.map(|actor| actor.username.to_string()),
             actor_email: actor.map(|actor| actor.email.to_string()),
+            event: entry.event.to_string(),
+            cause: entry.cause.map(|cause| cause.to_string()),
             action: entry.action.to_string(),
-            resource_type: entry.resource_type.clone(),
+            resource_type: entry.resource_type.to_string(),
             resource_id: entry.resource_id.clone(),
             resource_target: entry.resource_target.clone(),
-            // Every HTTP status fits.
-            status_code: i16::try_from(entry.status_code).unwrap_or(i16::MAX),
             description: entry.description.clone(),
             old: entry.old.to_string(),
             new: entry.new.to_string(),
@@ -234,11 +235,12 @@ fn read(row: EntryRow) -> Result<Entry, Box<dyn std::error::Error + Send + Sync>
         time: row.time.0,
         request: row.request_id.map(|id| RequestInfo { id: id.0, ip, user_agent }),
         actor,
-        action: row.action.parse::<Action>()?,
-        resource_type: row.resource_type,
+        event: row.event.parse()?,
+        cause: row.cause.map(|cause| cause.parse()).transpose()?,
+        action: row.action.parse()?,
+        resource_type: row.resource_type.parse()?,
         resource_id: row.resource_id,
         resource_target: row.resource_target,
-        status_code: u16::try_from(row.status_code)?,
         description: row.description,
         old: json(row.old)?,
         new: json(row.new)?,

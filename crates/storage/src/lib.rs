@@ -1,10 +1,11 @@
 //! Keyward's tables, queries and migrations, on SQLite and PostgreSQL from one body.
 //!
-//! A use case is one closure over a [`Conn`], run by [`Store::read`] or [`Store::write`] on a
-//! blocking thread; `write` makes it one transaction.
+//! A use case is one closure, run on a blocking thread: over a [`Conn`] by [`Store::read`], or over a
+//! [`Tx`], which is one transaction, by [`Store::write`].
 //!
-//! **Invariant:** no function that changes something exists without an audit entry in its
-//! arguments; use (last use, a slide) is no change, and its functions can touch nothing else.
+//! **Invariant:** a function that changes something takes a [`Tx`] and records an event in it, from
+//! which the audit entry is written. Use (last use, a slide) is no change, and its functions can touch
+//! nothing else.
 //!
 //! **Invariant:** `now` is never SQL's: every instant is bound, and comes from the caller's clock.
 
@@ -18,6 +19,7 @@ mod pool;
 mod schema;
 mod sql_types;
 mod store;
+mod tx;
 mod url;
 pub mod usage;
 pub mod users;
@@ -27,6 +29,7 @@ mod watch;
 pub use conn::Conn;
 pub use error::StoreError;
 pub use store::{Lane, Store};
+pub use tx::{Changes, Outcome, Rehearsed, Tx};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 
 // Linked for what their features do: both databases come with the program.

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use keyward_domain::{KeyId, KeyKind, Timestamp, UserId};
 
-use crate::conn::{Conn, on_backend};
+use crate::conn::on_backend;
 use crate::error::StoreError;
 use crate::schema::{api_keys, users};
 use crate::sql_types::{DbId, DbInstant};
+use crate::tx::Tx;
 
 /// A use of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Use {
 ///
 /// # Errors
 /// When the database fails.
-pub fn note(conn: &mut Conn<'_>, uses: &[Use]) -> Result<(), StoreError> {
+pub fn note(tx: &mut Tx<'_>, uses: &[Use]) -> Result<(), StoreError> {
     let mut seen: BTreeMap<UserId, Timestamp> = BTreeMap::new();
     for used in uses {
         let at = seen.entry(used.user).or_insert(used.at);
@@ -40,7 +41,7 @@ pub fn note(conn: &mut Conn<'_>, uses: &[Use]) -> Result<(), StoreError> {
     }
     for (user, at) in seen {
         let at = DbInstant(at);
-        on_backend!(conn, |db| diesel::update(users::table)
+        on_backend!(tx.conn(), |db| diesel::update(users::table)
             .filter(users::id.eq(DbId(user.as_uuid())))
             .filter(users::last_seen_at.is_null().or(users::last_seen_at.lt(at)))
             .set(users::last_seen_at.eq(at))
@@ -50,7 +51,7 @@ pub fn note(conn: &mut Conn<'_>, uses: &[Use]) -> Result<(), StoreError> {
         let at = DbInstant(*at);
         // An address that is not known leaves the one that was.
         let ip = ip.as_ref().map(|ip| api_keys::last_used_ip.eq(ip));
-        on_backend!(conn, |db| diesel::update(api_keys::table)
+        on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
             .filter(api_keys::id.eq(key.as_str()))
             .filter(api_keys::last_used.is_null().or(api_keys::last_used.lt(at)))
             .set((api_keys::last_used.eq(at), ip))
@@ -64,9 +65,9 @@ pub fn note(conn: &mut Conn<'_>, uses: &[Use]) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// When the database fails.
-pub fn slide(conn: &mut Conn<'_>, id: &KeyId, now: Timestamp, end: Timestamp) -> Result<bool, StoreError> {
+pub fn slide(tx: &mut Tx<'_>, id: &KeyId, now: Timestamp, end: Timestamp) -> Result<bool, StoreError> {
     let (now, end) = (DbInstant(now), DbInstant(end));
-    let moved = on_backend!(conn, |db| diesel::update(api_keys::table)
+    let moved = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
         .filter(api_keys::id.eq(id.as_str()))
         .filter(api_keys::kind.eq(KeyKind::Session.as_str()))
         .filter(api_keys::ended_at.is_null())
@@ -74,5 +75,9 @@ pub fn slide(conn: &mut Conn<'_>, id: &KeyId, now: Timestamp, end: Timestamp) ->
         .filter(api_keys::expires_at.lt(end))
         .set((api_keys::expires_at.eq(end), api_keys::slid_at.eq(now)))
         .execute(db))?;
+    if moved > 0 {
+        // It gives the session time and takes nothing from anybody, so nobody has to be waited for.
+        tx.touch_key(id.clone());
+    }
     Ok(moved > 0)
 }

@@ -5,15 +5,16 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
-use keyward_domain::KeyId;
+use keyward_domain::{KeyId, UserId};
 use uuid::Uuid;
 
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::{verifier_lease, verifier_servers};
 use crate::sql_types::DbId;
+use crate::tx::{Changes, Tx};
 
-/// How many changes are read one by one; beyond that they are more than are worth naming.
+/// How many changes are named one by one; with more, a reader clears its whole cache.
 const MOST_CHANGES: i32 = 4_096;
 
 /// The longest lease ever given, in milliseconds; none if none was.
@@ -30,8 +31,8 @@ pub fn longest_lease(conn: &mut Conn<'_>) -> Result<Option<i64>, StoreError> {
 ///
 /// # Errors
 /// When the database fails.
-pub fn note_lease(conn: &mut Conn<'_>, millis: i64) -> Result<(), StoreError> {
-    on_backend!(conn, |db| diesel::update(verifier_lease::table)
+pub fn note_lease(tx: &mut Tx<'_>, millis: i64) -> Result<(), StoreError> {
+    on_backend!(tx.conn(), |db| diesel::update(verifier_lease::table)
         .filter(verifier_lease::longest_ms.is_null().or(verifier_lease::longest_ms.lt(millis)))
         .set(verifier_lease::longest_ms.eq(millis))
         .execute(db))?;
@@ -42,9 +43,9 @@ pub fn note_lease(conn: &mut Conn<'_>, millis: i64) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// When the database fails.
-pub fn beat(conn: &mut Conn<'_>, server: Uuid, beat: i64) -> Result<(), StoreError> {
+pub fn record_heartbeat(tx: &mut Tx<'_>, server: Uuid, beat: i64) -> Result<(), StoreError> {
     let row = (verifier_servers::id.eq(DbId(server)), verifier_servers::beat.eq(beat));
-    on_backend!(conn, |db| diesel::insert_into(verifier_servers::table)
+    on_backend!(tx.conn(), |db| diesel::insert_into(verifier_servers::table)
         .values(row)
         .on_conflict(verifier_servers::id)
         .do_update()
@@ -57,8 +58,8 @@ pub fn beat(conn: &mut Conn<'_>, server: Uuid, beat: i64) -> Result<(), StoreErr
 ///
 /// # Errors
 /// When the database fails.
-pub fn forget_server(conn: &mut Conn<'_>, server: Uuid, beat: i64) -> Result<(), StoreError> {
-    on_backend!(conn, |db| diesel::delete(verifier_servers::table)
+pub fn deregister(tx: &mut Tx<'_>, server: Uuid, beat: i64) -> Result<(), StoreError> {
+    on_backend!(tx.conn(), |db| diesel::delete(verifier_servers::table)
         .filter(verifier_servers::id.eq(DbId(server)))
         .filter(verifier_servers::beat.eq(beat))
         .execute(db))?;
@@ -74,9 +75,9 @@ pub struct Snapshot(String);
 pub struct ChangeLogRead {
     /// The moment of the look.
     pub snapshot: Snapshot,
-    /// The keys that changed since the last look; none if there were more than are worth naming, or
-    /// it is not known.
-    pub keys: Option<Vec<KeyId>>,
+    /// What changed since the last look; none if there was more than is worth naming, or it is not
+    /// known.
+    pub changes: Option<Changes>,
     /// The servers that may have given leases, each with its beat.
     pub servers: Vec<(Uuid, i64)>,
     /// The longest lease ever given by any, in milliseconds.
@@ -84,13 +85,18 @@ pub struct ChangeLogRead {
 }
 
 #[derive(QueryableByName)]
-struct HeardRow {
+struct ChangeLogRow {
     #[diesel(sql_type = Text)]
     snapshot: String,
     #[diesel(sql_type = Bool)]
     missed: bool,
-    #[diesel(sql_type = Array<Nullable<Text>>)]
-    keys: Vec<Option<String>>,
+    /// Whether something was changed that the log does not name.
+    #[diesel(sql_type = Bool)]
+    unnamed: bool,
+    #[diesel(sql_type = Array<Text>)]
+    keys: Vec<String>,
+    #[diesel(sql_type = Array<Text>)]
+    users: Vec<String>,
     #[diesel(sql_type = Array<Text>)]
     servers: Vec<String>,
     #[diesel(sql_type = Array<BigInt>)]
@@ -100,41 +106,50 @@ struct HeardRow {
 }
 
 /// One statement, so that all of it is of one moment.
-const HEAR: &str = "
+const READ_CHANGE_LOG: &str = "
     SELECT pg_current_snapshot()::text AS snapshot,
         lease.trimmed_before > pg_snapshot_xmin(last.snapshot) AS missed,
         lease.longest_ms AS longest_lease,
-        ARRAY(
-            SELECT key_id FROM verifier_changes
-            WHERE xid >= pg_snapshot_xmin(last.snapshot) AND NOT pg_visible_in_snapshot(xid, last.snapshot)
-            LIMIT $2
-        ) AS keys,
+        log.unnamed, log.keys, log.users,
         ARRAY(SELECT id::text FROM verifier_servers ORDER BY id) AS servers,
         ARRAY(SELECT beat FROM verifier_servers ORDER BY id) AS beats
     FROM verifier_lease AS lease,
-        (SELECT coalesce($1::pg_snapshot, pg_current_snapshot()) AS snapshot) AS last";
+        (SELECT coalesce($1::pg_snapshot, pg_current_snapshot()) AS snapshot) AS last,
+        LATERAL (
+            SELECT coalesce(bool_or(key_id IS NULL AND user_id IS NULL), false) AS unnamed,
+                coalesce(array_agg(key_id) FILTER (WHERE key_id IS NOT NULL), '{}') AS keys,
+                coalesce(array_agg(user_id::text) FILTER (WHERE user_id IS NOT NULL), '{}') AS users
+            FROM (
+                SELECT key_id, user_id FROM verifier_changes
+                WHERE xid >= pg_snapshot_xmin(last.snapshot) AND NOT pg_visible_in_snapshot(xid, last.snapshot)
+                LIMIT $2
+            ) AS since
+        ) AS log";
 
 /// What has changed since the last look, through whichever server or by hand, and who else gives
 /// leases. None on SQLite, which has one server.
 ///
 /// # Errors
 /// When the database fails.
-pub fn hear(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<Option<ChangeLogRead>, StoreError> {
+pub fn read_change_log(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<Option<ChangeLogRead>, StoreError> {
     let db = match conn {
         Conn::Sqlite(_) => return Ok(None),
         Conn::Postgres(db) => &mut **db,
     };
-    let row: HeardRow = diesel::sql_query(HEAR)
+    let row: ChangeLogRow = diesel::sql_query(READ_CHANGE_LOG)
         .bind::<Nullable<Text>, _>(last.map(|last| last.0.as_str()))
         .bind::<diesel::sql_types::Integer, _>(MOST_CHANGES + 1)
         .get_result(db)?;
-    let nameable = last.is_some() && !row.missed && row.keys.len() <= MOST_CHANGES as usize;
-    // A row without a name, and an id that is none, stand for whatever may have changed.
-    let keys = row.keys.into_iter().map(|id| id.and_then(|id| id.parse().ok())).collect::<Option<Vec<KeyId>>>();
+    let nameable =
+        last.is_some() && !row.missed && !row.unnamed && row.keys.len() + row.users.len() <= MOST_CHANGES as usize;
+    // An id of another form was written by hand; it stands for whatever may have changed.
+    let keys = row.keys.iter().map(|id| id.parse().ok()).collect::<Option<Vec<KeyId>>>();
+    let users = row.users.iter().map(|id| id.parse().ok().map(UserId::from_uuid)).collect::<Option<Vec<UserId>>>();
+    let changes = keys.zip(users).map(|(keys, users)| Changes { keys, users, promises_end: false });
     let servers = row.servers.iter().filter_map(|id| id.parse().ok()).zip(row.beats).collect();
     Ok(Some(ChangeLogRead {
         snapshot: Snapshot(row.snapshot),
-        keys: keys.filter(|_| nameable),
+        changes: changes.filter(|_| nameable),
         servers,
         longest_lease: row.longest_lease,
     }))
@@ -144,8 +159,8 @@ pub fn hear(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<Option<Chang
 ///
 /// # Errors
 /// When the database fails.
-pub fn trim(conn: &mut Conn<'_>, before: &Snapshot) -> Result<(), StoreError> {
-    let db = match conn {
+pub fn trim(tx: &mut Tx<'_>, before: &Snapshot) -> Result<(), StoreError> {
+    let db = match tx.conn() {
         Conn::Sqlite(_) => return Ok(()),
         Conn::Postgres(db) => &mut **db,
     };

@@ -101,11 +101,13 @@ CREATE TABLE audit_logs (
     actor_id uuid,
     actor_username text,
     actor_email text,
+    -- What happened, such as key.expired; and why, for a key that was ended by hand.
+    event text NOT NULL,
+    cause text,
     action text NOT NULL,
     resource_type text NOT NULL,
     resource_id text NOT NULL,
     resource_target text NOT NULL,
-    status_code smallint NOT NULL,
     description text NOT NULL,
     -- JSON.
     old text NOT NULL,

@@ -5,8 +5,9 @@
 -- finds exactly what was committed since; a plain sequence would lose what commits out of its order.
 CREATE TABLE verifier_changes (
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    -- Null: more keys than are worth naming.
-    key_id text
+    -- One key, or all keys of one user; both null: anything may have changed.
+    key_id text,
+    user_id uuid
 );
 CREATE INDEX verifier_changes_by_xid ON verifier_changes (xid);
 
@@ -29,10 +30,18 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION keyward_note_change_of_many() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION keyward_note_user_change() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    INSERT INTO verifier_changes (key_id) VALUES (NULL);
+    INSERT INTO verifier_changes (user_id) VALUES (old.id);
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION keyward_note_unnamed_change() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO verifier_changes DEFAULT VALUES;
     RETURN NULL;
 END
 $$;
@@ -48,10 +57,10 @@ CREATE TRIGGER api_keys_note_delete AFTER DELETE ON api_keys
 FOR EACH ROW EXECUTE FUNCTION keyward_note_key_change();
 
 CREATE TRIGGER api_keys_note_truncate AFTER TRUNCATE ON api_keys
-FOR EACH STATEMENT EXECUTE FUNCTION keyward_note_change_of_many();
+FOR EACH STATEMENT EXECUTE FUNCTION keyward_note_unnamed_change();
 
 CREATE TRIGGER users_note_update AFTER UPDATE ON users
 FOR EACH ROW WHEN (
     new.status <> old.status OR new.roles <> old.roles OR new.username <> old.username
     OR new.deleted_at IS DISTINCT FROM old.deleted_at
-) EXECUTE FUNCTION keyward_note_change_of_many();
+) EXECUTE FUNCTION keyward_note_user_change();

@@ -137,11 +137,13 @@ CREATE TABLE audit_logs (
     actor_id TEXT,
     actor_username TEXT,
     actor_email TEXT,
+    -- What happened, such as key.expired; and why, for a key that was ended by hand.
+    event TEXT NOT NULL,
+    cause TEXT,
     action TEXT NOT NULL,
     resource_type TEXT NOT NULL,
     resource_id TEXT NOT NULL,
     resource_target TEXT NOT NULL,
-    status_code INTEGER NOT NULL,
     description TEXT NOT NULL,
     -- JSON.
     old TEXT NOT NULL,

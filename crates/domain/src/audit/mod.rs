@@ -1,23 +1,33 @@
-//! The audit log: what an entry holds, and how the states before and after become one.
+//! The audit log: what an entry holds, and how an event becomes one.
 
 mod query;
 
 pub use query::{Filter, InvalidTerm};
-
-use std::fmt;
-use std::net::IpAddr;
-use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::access::ResourceKind;
 use crate::clock::Timestamp;
+use crate::event::{Actor, Cause, Event, EventKind, LoginFailure, Origin, RequestInfo};
 use crate::key::ApiKey;
-use crate::user::{Email, Roles, UnknownWord, User, UserId, Username};
+use crate::user::{Roles, User};
+use crate::word::{UnknownWord, words};
 
-/// What was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What was done, as clients search for it.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum Action {
     /// Something was made.
     Create,
@@ -31,69 +41,10 @@ pub enum Action {
     Logout,
 }
 
-impl Action {
-    /// Every action there is.
-    pub const ALL: [Self; 5] = [Self::Create, Self::Write, Self::Delete, Self::Login, Self::Logout];
+words!(Action, "audit action");
 
-    /// The word for it, on the wire and in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Write => "write",
-            Self::Delete => "delete",
-            Self::Login => "login",
-            Self::Logout => "logout",
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Action {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|action| action.as_str() == text)
-            .ok_or_else(|| UnknownWord::new("audit action", text, "create, write, delete, login or logout"))
-    }
-}
-
-/// Which request did it.
-#[derive(Clone, Debug)]
-pub struct RequestInfo {
-    /// The request's id, which the client was told too.
-    pub id: Uuid,
-    /// The client's address, if it has one.
-    pub ip: Option<IpAddr>,
-    /// What the client calls itself; may be empty.
-    pub user_agent: String,
-}
-
-/// Who did it, as they were called at the time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Actor {
-    /// Their id.
-    pub id: UserId,
-    /// Their name then.
-    pub username: Username,
-    /// Their address then.
-    pub email: Email,
-}
-
-impl From<&User> for Actor {
-    fn from(user: &User) -> Self {
-        Self { id: user.id, username: user.username.clone(), email: user.email.clone() }
-    }
-}
-
-/// An entry of the audit log. Written with the change it tells of, in one transaction.
+/// An entry of the audit log: what is kept of an [`Event`]. Written with the change, in one
+/// transaction.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// UUID version 7: its order is the order of writing.
@@ -102,18 +53,20 @@ pub struct Entry {
     pub time: Timestamp,
     /// By which request; none if the server itself did it.
     pub request: Option<RequestInfo>,
-    /// By whom; none for the server itself, or someone unknown.
+    /// By whom; none for the server itself, or somebody unknown.
     pub actor: Option<Actor>,
-    /// What was done.
+    /// What happened.
+    pub event: EventKind,
+    /// Why a key was ended; none for any other event.
+    pub cause: Option<Cause>,
+    /// What was done, as clients search for it.
     pub action: Action,
-    /// To what kind of thing: `api_key`, `user`, `audit_log`.
-    pub resource_type: String,
-    /// To which one; for a key, its id.
+    /// What kind of thing it is about.
+    pub resource_type: ResourceKind,
+    /// The id of the thing; for a key, its id.
     pub resource_id: String,
     /// What it is called; for a key, its name.
     pub resource_target: String,
-    /// The HTTP status of the answer.
-    pub status_code: u16,
     /// One sentence for people.
     pub description: String,
     /// The state before; null if there was none.
@@ -122,40 +75,49 @@ pub struct Entry {
     pub new: Value,
     /// What changed: `{field: {old, new, secret}}`.
     pub diff: Value,
-    /// What else is worth knowing, by name.
+    /// Further fields by name.
     pub additional_fields: Value,
 }
 
-/// What an entry says beside the thing it is about.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// When.
-    pub time: Timestamp,
-    /// By which request.
-    pub request: Option<RequestInfo>,
-    /// By whom.
-    pub actor: Option<Actor>,
+impl Entry {
+    /// The entry that tells of an event.
+    #[must_use]
+    pub fn of(origin: &Origin, event: &Event) -> Self {
+        let entry = Blank { origin, event };
+        match event {
+            Event::KeyCreated { key } => entry.key("created", None, Some(key)),
+            Event::LoggedIn { key } => entry.key("logged in with", None, Some(key)),
+            Event::KeyExpired { before, after, cause } => match cause {
+                Cause::Requested | Cause::PasswordChanged | Cause::UserDeleted => {
+                    entry.key("expired", Some(before), Some(after))
+                }
+                Cause::Logout => entry.key("logged out of", Some(before), Some(after)),
+                Cause::RevokedByHolder => Self {
+                    description: format!("a holder of key {} revoked it", after.id),
+                    ..entry.key("expired", Some(before), Some(after))
+                },
+            },
+            Event::KeyDeleted { key } => entry.key("deleted", Some(key), None),
+            Event::KeysRetired { count, cutoff } | Event::EntriesRetired { count, cutoff } => {
+                entry.retired(*count, *cutoff)
+            }
+            Event::UserCreated { user } => entry.user("created", None, Some(user)),
+            Event::UserChanged { before, after, .. } => entry.user("changed", Some(before), Some(after)),
+            Event::UserDeleted { user } => entry.user("deleted", Some(user), None),
+            Event::LoginFailed { user, count, reason } => entry.login_failed(user.as_ref(), *count, *reason),
+        }
+    }
 }
 
-impl Context {
-    /// An act of the server itself.
-    #[must_use]
-    pub fn system(time: Timestamp) -> Self {
-        Self { time, request: None, actor: None }
-    }
+/// An event whose entry is being filled in.
+struct Blank<'a> {
+    origin: &'a Origin,
+    event: &'a Event,
+}
 
-    /// Tells of a key that was made (`old` none), changed, or removed (`new` none).
-    #[must_use]
-    pub fn key(&self, action: Action, status_code: u16, old: Option<&ApiKey>, new: Option<&ApiKey>) -> Entry {
+impl Blank<'_> {
+    fn key(&self, verb: &str, old: Option<&ApiKey>, new: Option<&ApiKey>) -> Entry {
         let about = new.or(old);
-        let verb = match (action, old, new) {
-            (Action::Write, Some(_), Some(_)) => "expired",
-            (Action::Create, ..) => "created",
-            (Action::Delete, ..) => "deleted",
-            (Action::Login, ..) => "logged in with",
-            (Action::Logout, ..) => "logged out of",
-            (Action::Write, ..) => "changed",
-        };
         let target = about.map_or("", ApiKey::name_text);
         let id = about.map_or_else(String::new, |key| key.id.to_string());
         let named = if target.is_empty() { id.clone() } else { format!("\"{target}\" ({id})") };
@@ -164,80 +126,67 @@ impl Context {
             resource_target: target.to_owned(),
             description: self.sentence(verb, "key", &named),
             additional_fields: about.map_or_else(|| json!({}), |key| json!({ "owner_id": key.user_id.to_string() })),
-            ..self.entry(action, ResourceKind::ApiKey.as_str(), status_code, old.map(key_state), new.map(key_state))
+            ..self.entry(old.map(key_state), new.map(key_state))
         }
     }
 
-    /// Tells of a user that was made, changed, or removed. A new password shows as a secret change.
-    #[must_use]
-    pub fn user(
-        &self,
-        action: Action,
-        status_code: u16,
-        old: Option<&User>,
-        new: Option<&User>,
-        password_changed: bool,
-    ) -> Entry {
+    /// A new password shows in the diff as a secret that changed.
+    fn user(&self, verb: &str, old: Option<&User>, new: Option<&User>) -> Entry {
         let about = new.or(old);
-        let verb = match action {
-            Action::Create => "created",
-            Action::Delete => "deleted",
-            Action::Write | Action::Login | Action::Logout => "changed",
-        };
         let target = about.map_or_else(String::new, |user| user.username.to_string());
         let mut entry = Entry {
             resource_id: about.map_or_else(String::new, |user| user.id.to_string()),
             description: self.sentence(verb, "user", &format!("\"{target}\"")),
             resource_target: target,
-            ..self.entry(action, ResourceKind::User.as_str(), status_code, old.map(user_state), new.map(user_state))
+            ..self.entry(old.map(user_state), new.map(user_state))
         };
-        if password_changed && let Value::Object(diff) = &mut entry.diff {
+        if entry.event == EventKind::PasswordChanged
+            && let Value::Object(diff) = &mut entry.diff
+        {
             diff.insert("password".to_owned(), json!({ "old": "", "new": "", "secret": true }));
         }
         entry
     }
 
-    /// Tells of failed logins under one name from one address: who was meant, if anyone, and how
-    /// many there were.
-    #[must_use]
-    pub fn failed_login(&self, meant: Option<&User>, count: u64, reason: &str) -> Entry {
-        let target = meant.map_or_else(String::new, |user| user.username.to_string());
+    /// A name that no user has is left out: people type their password where the name belongs.
+    fn login_failed(&self, user: Option<&User>, count: u64, reason: LoginFailure) -> Entry {
         Entry {
-            resource_id: meant.map_or_else(String::new, |user| user.id.to_string()),
-            resource_target: target,
+            resource_id: user.map_or_else(String::new, |user| user.id.to_string()),
+            resource_target: user.map_or_else(String::new, |user| user.username.to_string()),
             description: format!("login failed: {reason}"),
-            additional_fields: json!({ "count": count, "reason": reason }),
-            ..self.entry(Action::Login, ResourceKind::User.as_str(), 401, None, None)
+            additional_fields: json!({ "count": count, "reason": reason.to_string() }),
+            ..self.entry(None, None)
         }
     }
 
-    /// Tells of a batch that retention removed: what kind, how many, and up to when.
-    #[must_use]
-    pub fn retention(&self, removed: ResourceKind, count: usize, cutoff: Timestamp) -> Entry {
+    fn retired(&self, count: usize, cutoff: Timestamp) -> Entry {
+        let kind = self.event.kind().resource();
         Entry {
-            description: format!("retention removed {count} {} records from before {cutoff}", removed.as_str()),
+            description: format!("retention removed {count} {kind} records from before {cutoff}"),
             additional_fields: json!({ "count": count, "before": cutoff }),
-            ..self.entry(Action::Delete, removed.as_str(), 200, None, None)
+            ..self.entry(None, None)
         }
     }
 
     fn sentence(&self, verb: &str, noun: &str, named: &str) -> String {
-        let who = self.actor.as_ref().map_or("the server", |actor| actor.username.as_str());
+        let who = self.origin.actor.as_ref().map_or("the server", |actor| actor.username.as_str());
         format!("{who} {verb} {noun} {named}")
     }
 
-    fn entry(&self, action: Action, kind: &str, status_code: u16, old: Option<State>, new: Option<State>) -> Entry {
+    fn entry(&self, old: Option<State>, new: Option<State>) -> Entry {
         let diff = Value::Object(diff(old.as_ref(), new.as_ref()));
+        let (kind, cause) = (self.event.kind(), self.event.cause());
         Entry {
             id: Uuid::now_v7(),
-            time: self.time,
-            request: self.request.clone(),
-            actor: self.actor.clone(),
-            action,
-            resource_type: kind.to_owned(),
+            time: self.origin.time,
+            request: self.origin.request.clone(),
+            actor: self.origin.actor.clone(),
+            event: kind,
+            cause,
+            action: kind.action(cause),
+            resource_type: kind.resource(),
             resource_id: String::new(),
             resource_target: String::new(),
-            status_code,
             description: String::new(),
             old: old.map_or(Value::Null, Value::Object),
             new: new.map_or(Value::Null, Value::Object),

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// `api_key`, `user`, `audit_log`.
-    pub resource_type: Option<String>,
+    pub resource_type: Option<ResourceKind>,
     /// Of this thing.
     pub resource_id: Option<String>,
     /// Of things called so.
@@ -73,11 +73,8 @@ impl Filter {
         }
         let twice = match key.as_str() {
             "resource_type" => {
-                let kind = ResourceKind::ALL.into_iter().find(|kind| kind.as_str() == value.to_lowercase());
-                let kind = kind.ok_or_else(|| {
-                    invalid(format!("unknown resource type \"{value}\": want api_key, user or audit_log"))
-                })?;
-                self.resource_type.replace(kind.as_str().to_owned()).is_some()
+                let kind = value.to_lowercase().parse().map_err(|error| invalid(format!("{error}")))?;
+                self.resource_type.replace(kind).is_some()
             }
             "resource_id" => self.resource_id.replace(value).is_some(),
             "resource_target" => self.resource_target.replace(value).is_some(),
@@ -189,7 +186,7 @@ mod tests {
         assert_eq!(filter.date_from.unwrap().to_string(), "2026-01-01T00:00:00Z");
         assert_eq!(filter.date_to.unwrap().to_string(), "2026-01-31T12:00:00Z");
         assert_eq!(filter.ip.as_deref(), Some("::1"));
-        assert_eq!(Filter::parse("api_key").unwrap().resource_type.as_deref(), Some("api_key"));
+        assert_eq!(Filter::parse("api_key").unwrap().resource_type, Some(ResourceKind::ApiKey));
         assert_eq!(Filter::parse("  "), Ok(Filter::default()));
         assert_eq!(Filter::parse("resource_target:\"a:b\"").unwrap().resource_target.as_deref(), Some("a:b"));
     }

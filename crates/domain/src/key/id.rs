@@ -5,6 +5,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use strum::VariantArray as _;
+
 use super::KeyKind;
 
 /// The digits of base62, most significant first in every number we write.
@@ -50,7 +52,7 @@ impl KeyId {
     /// Reads the bytes of an id.
     pub(super) fn from_bytes(bytes: [u8; Self::LENGTH]) -> Result<Self, InvalidKeyId> {
         let (head, digits) = bytes.split_at(PREFIX);
-        let known = KeyKind::ALL.into_iter().any(|kind| prefix(kind).as_bytes() == head);
+        let known = KeyKind::VARIANTS.iter().copied().any(|kind| prefix(kind).as_bytes() == head);
         if known && all_base62(digits) { Ok(Self(Text::Ours(bytes))) } else { Err(InvalidKeyId) }
     }
 
@@ -74,7 +76,7 @@ impl KeyId {
     /// The kind that its prefix claims; none for an id that is not of our form.
     #[must_use]
     pub fn kind(&self) -> Option<KeyKind> {
-        KeyKind::ALL.into_iter().find(|&kind| self.as_bytes().starts_with(prefix(kind).as_bytes()))
+        KeyKind::VARIANTS.iter().copied().find(|&kind| self.as_bytes().starts_with(prefix(kind).as_bytes()))
     }
 
     fn as_bytes(&self) -> &[u8] {

@@ -211,14 +211,13 @@ impl Catalogue {
         held.iter().any(&covers) || held.iter().filter_map(|scope| self.composites.get(scope)).flatten().any(&covers)
     }
 
-    /// The scopes as plain ones, each once: what composites stand for in their place.
+    /// The held scopes and what composites among them stand for, each once: whoever has them can tell
+    /// without the catalogue what they grant.
     #[must_use]
-    pub fn expand(&self, held: &Scopes) -> Vec<String> {
-        let plain = held.iter().flat_map(|scope| match self.composites.get(scope) {
-            Some(parts) => parts.clone(),
-            None => vec![scope.clone()],
-        });
-        Scopes::new(plain).map_or_else(Vec::new, |plain| plain.to_strings())
+    pub fn expand(&self, held: &Scopes) -> Scopes {
+        let parts = held.iter().filter_map(|scope| self.composites.get(scope)).flatten();
+        // Not empty: scopes never are.
+        Scopes::new(held.iter().chain(parts).cloned()).unwrap_or_else(|| held.clone())
     }
 
     /// The first of the wanted scopes that the held ones do not include; a composite is included

@@ -7,7 +7,7 @@ mod username;
 
 pub use email::{Email, InvalidEmail};
 pub use password::{InvalidPassword, Password};
-pub use role::{Role, Roles, UnknownRole};
+pub use role::{Role, Roles};
 pub use username::{InvalidUsername, Username};
 
 use std::fmt;
@@ -16,6 +16,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::word::{UnknownWord, words};
 
 /// The id of a user, for ever; names can change hands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,7 +91,19 @@ impl fmt::Display for UserRef {
 }
 
 /// May the user's keys be used?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum UserStatus {
     /// Yes.
     Active,
@@ -98,31 +111,22 @@ pub enum UserStatus {
     Suspended,
 }
 
-impl UserStatus {
-    /// The word for it, on the wire and in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-        }
-    }
-}
-
-impl FromStr for UserStatus {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "active" => Ok(Self::Active),
-            "suspended" => Ok(Self::Suspended),
-            _ => Err(UnknownWord::new("user status", text, "active or suspended")),
-        }
-    }
-}
+words!(UserStatus, "user status");
 
 /// How a user logs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum UserLogin {
     /// With a password.
     Password,
@@ -130,43 +134,7 @@ pub enum UserLogin {
     None,
 }
 
-impl UserLogin {
-    /// The word for it, on the wire and in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::None => "none",
-        }
-    }
-}
-
-impl FromStr for UserLogin {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "password" => Ok(Self::Password),
-            "none" => Ok(Self::None),
-            _ => Err(UnknownWord::new("login type of a user", text, "password or none")),
-        }
-    }
-}
-
-/// A word that stands for nothing where it was found.
-#[derive(Debug, thiserror::Error)]
-#[error("unknown {what} \"{word}\": want {want}")]
-pub struct UnknownWord {
-    what: &'static str,
-    word: String,
-    want: &'static str,
-}
-
-impl UnknownWord {
-    pub(crate) fn new(what: &'static str, word: &str, want: &'static str) -> Self {
-        Self { what, word: word.to_owned(), want }
-    }
-}
+words!(UserLogin, "login type of a user");
 
 /// A user, without the password's hash.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,27 @@
 //! [`crate::access`].
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
+use std::str::FromStr as _;
+
+use crate::word::{UnknownWord, words};
 
 /// A role that a user can be given. Being a member is implied and is no role of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum Role {
     /// Everything, on everyone.
     Owner,
@@ -18,21 +34,9 @@ pub enum Role {
     Verifier,
 }
 
+words!(Role, "role");
+
 impl Role {
-    /// Every role there is.
-    pub const ALL: [Self; 4] = [Self::Owner, Self::UserAdmin, Self::Auditor, Self::Verifier];
-
-    /// The word for it, on the wire and in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::UserAdmin => "user-admin",
-            Self::Auditor => "auditor",
-            Self::Verifier => "verifier",
-        }
-    }
-
     /// The words for it that people read.
     #[must_use]
     pub fn display_name(self) -> &'static str {
@@ -45,25 +49,6 @@ impl Role {
     }
 }
 
-impl FromStr for Role {
-    type Err = UnknownRole;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| UnknownRole(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A word that is no role.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown role \"{0}\": want owner, user-admin, auditor or verifier")]
-pub struct UnknownRole(String);
-
 /// The roles of a user; a plain member has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roles(BTreeSet<Role>);
@@ -72,8 +57,8 @@ impl Roles {
     /// Reads roles by name; `member`, which everyone is, may be named and adds nothing.
     ///
     /// # Errors
-    /// [`UnknownRole`] for the first that is none.
-    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownRole> {
+    /// [`UnknownWord`] for the first that is none.
+    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownWord> {
         names.into_iter().filter(|&name| name != "member").map(Role::from_str).collect::<Result<_, _>>().map(Self)
     }
 

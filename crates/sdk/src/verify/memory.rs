@@ -13,6 +13,7 @@
 //! every shard. Who reads the new lease (`Acquire`) finds the shards as they were left before it was
 //! written (`Release`).
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -124,6 +125,9 @@ impl Memory {
             for id in &news.keys {
                 self.forget(id);
             }
+            if !news.users.is_empty() {
+                self.forget_keys_of(&news.users);
+            }
         }
         *applied = Some((news.start, news.change));
         drop(applied);
@@ -168,6 +172,15 @@ impl Memory {
         let forgotten = self.shard(hash).and_then(|shard| shard.write().remove(hash, &id));
         if forgotten.is_some() {
             self.kept.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A change of a user is seldom: it may look at every key.
+    fn forget_keys_of(&self, users: &[Uuid]) {
+        let users: HashSet<&Uuid> = users.iter().collect();
+        for shard in &self.shards {
+            let forgotten = shard.write().forget_where(|facts| users.contains(&facts.holder.user_id));
+            self.kept.fetch_sub(forgotten, Ordering::Relaxed);
         }
     }
 

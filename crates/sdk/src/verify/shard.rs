@@ -83,6 +83,13 @@ impl Table {
         self.entries.find_entry(hash, |entry| entry.facts.id == *id).ok().map(|entry| entry.remove().0)
     }
 
+    /// Forgets the keys of which this is true. Answers how many there were.
+    pub(super) fn forget_where(&mut self, forget: impl Fn(&Facts) -> bool) -> usize {
+        let before = self.entries.len();
+        self.entries.retain(|entry| !forget(&entry.facts));
+        before - self.entries.len()
+    }
+
     /// Forgets a key that was not used since the hand last came by (the "clock" of page
     /// replacement); after some that were, the next at hand.
     pub(super) fn forget_one(&mut self) -> Option<Entry> {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use keyward_domain::audit::RequestInfo;
+use keyward_domain::event::RequestInfo;
 use uuid::Uuid;
 
 use crate::app::App;

@@ -30,6 +30,7 @@ pub(crate) async fn poll(call: Call<PollVerifier>) -> Result<HttpResponse, Probl
         change: news.change,
         reset: news.reset,
         keys: news.keys.iter().map(ToString::to_string).collect(),
+        users: news.users.iter().map(|user| user.as_uuid()).collect(),
     })
 }
 

@@ -15,7 +15,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use keyward_domain::key::Digest;
-use keyward_domain::{KeyId, Timestamp};
+use keyward_domain::{KeyId, Timestamp, UserId};
+use keyward_storage::Changes;
 use keyward_storage::keys::OwnedKey;
 
 use super::sync::{AtomicI64, Ordering, PoisonError, RwLock};
@@ -38,7 +39,7 @@ impl Kept {
         Self { owned, noted: AtomicI64::new(i64::MIN), shown: OnceLock::new() }
     }
 
-    /// Is a use at `now` worth passing on? Then it is taken as passed on.
+    /// Whether to record a use at `now`. If so, marks it recorded.
     pub(crate) fn note(&self, now: Timestamp) -> bool {
         let noted = self.noted.load(Ordering::Relaxed);
         let news = match Timestamp::from_micros(noted) {
@@ -47,19 +48,6 @@ impl Kept {
         };
         news && self.noted.compare_exchange(noted, now.as_micros(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
-}
-
-/// What a change takes out of the cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Touched {
-    /// Nothing: it made something new.
-    Nothing,
-    /// One key.
-    Key(KeyId),
-    /// One key, by its use: a slide gives it more time, and takes nothing from anyone.
-    Use(KeyId),
-    /// More keys than are worth naming: those of a user, or whatever somebody did by hand.
-    Everything,
 }
 
 /// The cache. Off where other servers change the same database.
@@ -108,22 +96,26 @@ impl KeyCache {
         state.by_digest.insert(*digest.as_bytes(), Arc::clone(kept));
     }
 
-    /// Drops what a change has touched, and keeps readers that began before it from filling.
-    pub(crate) fn forget(&self, touched: &Touched) {
+    /// Drops what a transaction changed, and keeps readers that began before it from filling.
+    pub(crate) fn evict(&self, changes: &Changes) {
         let Some(state) = &self.state else { return };
         let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
-        match touched {
-            Touched::Nothing => {}
-            Touched::Key(id) | Touched::Use(id) => {
-                state.generation += 1;
-                state.drop_key(id);
-            }
-            Touched::Everything => {
-                state.generation += 1;
-                state.by_digest.clear();
-                state.by_id.clear();
-            }
+        state.generation += 1;
+        for id in &changes.keys {
+            state.drop_key(id);
         }
+        if !changes.users.is_empty() {
+            state.drop_keys_of(&changes.users);
+        }
+    }
+
+    /// Drops everything, and keeps readers that began before from filling.
+    pub(crate) fn clear(&self) {
+        let Some(state) = &self.state else { return };
+        let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
+        state.generation += 1;
+        state.by_digest.clear();
+        state.by_id.clear();
     }
 }
 
@@ -132,6 +124,19 @@ impl State {
         if let Some(digest) = self.by_id.remove(id) {
             self.by_digest.remove(&digest);
         }
+    }
+
+    /// A change of a user is seldom: it may look at every key.
+    fn drop_keys_of(&mut self, users: &[UserId]) {
+        let by_id = &mut self.by_id;
+        self.by_digest.retain(|_, kept| {
+            let key = &kept.owned.key;
+            let drop = users.contains(&key.user_id);
+            if drop {
+                by_id.remove(&key.id);
+            }
+            !drop
+        });
     }
 }
 

@@ -1,14 +1,15 @@
 //! Making keys. Nothing mints above itself: every path here goes through
 //! [`keyward_domain::key::within_caller`].
 
-use keyward_domain::audit::Action;
+use keyward_domain::access::Act;
 use keyward_domain::key::{MintRequest, random_name, within_caller};
-use keyward_domain::{AllowList, ApiKey, KeyKind, Lifetime, LoginType, PlainKey, Scopes, Timestamp, TokenName, User};
+use keyward_domain::{
+    AllowList, ApiKey, KeyKind, Lifetime, LoginType, PlainKey, Scopes, Timestamp, TokenName, User, UserId,
+};
 use keyward_storage::keys::NewKey;
-use keyward_storage::{Lane, keys, users};
+use keyward_storage::{Lane, Tx, keys, users};
 
 use crate::Service;
-use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::settings::Settings;
@@ -90,14 +91,11 @@ impl Service {
         let digest = plain.digest();
         let caller = caller.clone();
         let key = self
-            .change(Lane::Normal, Touched::Nothing, move |conn| {
-                users::find_for_share(conn, key.user_id)?.ok_or(Error::NotFound)?;
-                // After the user, whose row those hold who end all their keys.
-                caller.require_live_key(conn)?;
-                let name = free_name(conn, &key, name)?;
+            .change(Lane::Normal, move |tx| {
+                let caller = confirm(tx, &caller, key.user_id)?;
+                let name = free_name(tx, &key, name)?;
                 let key = ApiKey { name: Some(name), ..key };
-                let entry = caller.audit().key(Action::Create, 201, None, Some(&key));
-                keys::create(conn, &NewKey { key: key.clone(), digest }, &entry)?;
+                keys::create(tx, NewKey { key: key.clone(), digest }, false, &caller.origin())?;
                 Ok::<_, Error>(key)
             })
             .await?;
@@ -133,12 +131,9 @@ impl Service {
         };
         let new = NewKey { key, digest: plain.digest() };
         let caller = caller.clone();
-        self.change(Lane::Normal, Touched::Nothing, move |conn| {
-            users::find_for_share(conn, new.key.user_id)?.ok_or(Error::NotFound)?;
-            // After the user, whose row those hold who end all their keys.
-            caller.require_live_key(conn)?;
-            let entry = caller.audit().key(Action::Create, 201, None, Some(&new.key));
-            Ok::<_, Error>(keys::create(conn, &new, &entry)?)
+        self.change(Lane::Normal, move |tx| {
+            let caller = confirm(tx, &caller, new.key.user_id)?;
+            Ok::<_, Error>(keys::create(tx, new, false, &caller.origin())?)
         })
         .await?;
         Ok(plain)
@@ -169,21 +164,30 @@ impl Service {
     }
 }
 
+/// Checks the right to make a key for `owner` again, on the rows as they are.
+fn confirm(tx: &mut Tx<'_>, caller: &Caller, owner: UserId) -> Result<Caller, Error> {
+    let owner = users::find_for_share(tx, owner)?.ok_or(Error::NotFound)?;
+    // After the user: their row is what those lock first who end all their keys.
+    let caller = caller.confirm(tx)?;
+    caller.require(Act::CreateKey, &owner)?;
+    Ok(caller)
+}
+
 /// The name asked for, if no live token of the owner has it, or a random one that none has.
-fn free_name(conn: &mut keyward_storage::Conn<'_>, key: &ApiKey, asked: Option<TokenName>) -> Result<TokenName, Error> {
+fn free_name(tx: &mut Tx<'_>, key: &ApiKey, asked: Option<TokenName>) -> Result<TokenName, Error> {
     if let Some(name) = asked {
-        return if take(conn, key, &name)? { Ok(name) } else { Err(Error::TokenNameTaken(name.to_string())) };
+        return if take(tx, key, &name)? { Ok(name) } else { Err(Error::TokenNameTaken(name.to_string())) };
     }
     for _ in 0..DRAWS {
         let name = random_name()?;
-        if take(conn, key, &name)? {
+        if take(tx, key, &name)? {
             return Ok(name);
         }
     }
     Err(Error::field("token_name", "no random name is free; choose a name"))
 }
 
-fn take(conn: &mut keyward_storage::Conn<'_>, key: &ApiKey, name: &TokenName) -> Result<bool, Error> {
-    keys::lock_name(conn, key.user_id, name)?;
-    Ok(!keys::live_name_exists(conn, key.user_id, name, key.created_at)?)
+fn take(tx: &mut Tx<'_>, key: &ApiKey, name: &TokenName) -> Result<bool, Error> {
+    keys::lock_name(tx, key.user_id, name)?;
+    Ok(!keys::live_name_exists(tx, key.user_id, name, key.created_at)?)
 }

@@ -2,12 +2,10 @@
 
 use keyward_domain::KeyId;
 use keyward_domain::access::Act;
-use keyward_domain::audit::Action;
 use keyward_storage::{Lane, keys};
 
-use super::find_for_update;
+use super::confirm;
 use crate::Service;
-use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 
@@ -22,10 +20,9 @@ impl Service {
         self.user_in_path(caller, user, Lane::Urgent).await?;
         let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
         let caller = caller.clone();
-        self.change(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
-            let owned = find_for_update(conn, &caller, Act::DeleteKey, &id)?;
-            let entry = caller.audit().key(Action::Delete, 204, Some(&owned.key), None);
-            if keys::delete(conn, &id, &entry)? { Ok(()) } else { Err(Error::NotFound) }
+        self.change(Lane::Urgent, move |tx| {
+            let (caller, owned) = confirm(tx, &caller, Act::DeleteKey, &id)?;
+            if keys::delete(tx, owned.key, &caller.origin())? { Ok(()) } else { Err(Error::NotFound) }
         })
         .await
     }

@@ -2,12 +2,11 @@
 
 use keyward_domain::KeyId;
 use keyward_domain::access::Act;
-use keyward_domain::audit::Action;
+use keyward_domain::event::Cause;
 use keyward_storage::{Lane, keys};
 
-use super::find_for_update;
+use super::confirm;
 use crate::Service;
-use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::verifiers::Barrier;
@@ -26,13 +25,9 @@ impl Service {
         self.user_in_path(caller, user, Lane::Urgent).await?;
         let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
         let caller = caller.clone();
-        let expired = self.change_and_tell(Lane::Urgent, Touched::Key(id.clone()), move |conn| {
-            let owned = find_for_update(conn, &caller, Act::ExpireKey, &id)?;
-            if let Some(ended) = owned.key.expired_at(caller.now) {
-                let entry = caller.audit().key(Action::Write, 204, Some(&owned.key), Some(&ended));
-                keys::expire(conn, &ended, &entry)?;
-            }
-            Ok(())
+        let expired = self.change_and_report(Lane::Urgent, move |tx| {
+            let (caller, owned) = confirm(tx, &caller, Act::ExpireKey, &id)?;
+            Ok::<_, Error>(keys::expire(tx, owned.key, caller.now, Cause::Requested, &caller.origin())?)
         });
         expired.await.map(|((), barrier)| barrier)
     }

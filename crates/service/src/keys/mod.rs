@@ -12,7 +12,7 @@ pub use keyward_storage::keys::{KeyCursor, ListFilter, OwnedKey};
 use keyward_domain::access::{Act, Decision};
 use keyward_domain::user::UserRef;
 use keyward_domain::{KeyId, User};
-use keyward_storage::{Conn, Lane, keys, users};
+use keyward_storage::{Lane, Tx, keys, users};
 
 use crate::Service;
 use crate::caller::Caller;
@@ -44,9 +44,12 @@ impl Service {
     }
 }
 
-/// The key of that id, for an act that changes it: absent and hidden are one answer.
-fn find_for_update(conn: &mut Conn<'_>, caller: &Caller, act: Act, id: &KeyId) -> Result<OwnedKey, Error> {
-    let owned = keys::find_for_update(conn, id)?.ok_or(Error::NotFound)?;
+/// Checks the right to change a key again, on the rows as they are; absent and hidden are one answer.
+/// The key's row is locked.
+fn confirm(tx: &mut Tx<'_>, caller: &Caller, act: Act, id: &KeyId) -> Result<(Caller, OwnedKey), Error> {
+    let caller = caller.confirm(tx)?;
+    caller.require_one(act.resource(), id.as_str())?;
+    let owned = keys::find_for_update(tx, id)?.ok_or(Error::NotFound)?;
     caller.require(act, &owned.owner)?;
-    Ok(owned)
+    Ok((caller, owned))
 }

@@ -1,15 +1,14 @@
 //! Changing users: roles, status, password, and deleting them.
 
 use keyward_domain::access::{self, Act};
-use keyward_domain::audit::Action;
+use keyward_domain::event::Cause;
 use keyward_domain::user::{Password, UserLogin, UserStatus};
 use keyward_domain::{Roles, User, UserId};
 use keyward_storage::users::{self, Change};
-use keyward_storage::{Conn, Lane, keys};
+use keyward_storage::{Conn, Lane, Tx, keys};
 use zeroize::Zeroizing;
 
 use crate::Service;
-use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 
@@ -25,17 +24,17 @@ impl Service {
         if !access::may_give(&caller.user().roles, &roles) {
             return Err(Error::Forbidden("only an owner may make owners"));
         }
-        self.change_user(caller, target.id, Act::EditRoles, move |conn, caller, old| {
+        self.change_user(caller, target.id, Act::EditRoles, move |tx, caller, old| {
             if old.roles == roles {
                 return Ok(old);
             }
-            if old.is_owner() && !roles.contains(keyward_domain::Role::Owner) {
-                keep_an_owner(conn, old.id)?;
+            if !access::may_give(&caller.user().roles, &roles) {
+                return Err(Error::Forbidden("only an owner may make owners"));
             }
-            let new = User { roles, updated_at: caller.now, ..old.clone() };
-            let entry = caller.audit().user(Action::Write, 200, Some(&old), Some(&new), false);
-            users::update(conn, &new, Change::Roles, &entry)?;
-            Ok(new)
+            if old.is_owner() && !roles.contains(keyward_domain::Role::Owner) {
+                keep_an_owner(tx, old.id)?;
+            }
+            Ok(users::update(tx, old, Change::Roles(roles), caller.now, &caller.origin())?)
         })
         .await
     }
@@ -49,17 +48,16 @@ impl Service {
         if target.id == caller.user().id {
             return Err(Error::OnOneself("nobody suspends or activates themselves; ask another owner"));
         }
-        self.change_user(caller, target.id, Act::SetStatus, move |conn, caller, old| {
+        self.change_user(caller, target.id, Act::SetStatus, move |tx, caller, old| {
             if old.status == status {
+                // Whoever changed it may still be waiting until everybody knows.
+                tx.promise_end();
                 return Ok(old);
             }
             if status == UserStatus::Suspended && old.is_owner() {
-                keep_an_owner(conn, old.id)?;
+                keep_an_owner(tx, old.id)?;
             }
-            let new = User { status, updated_at: caller.now, ..old.clone() };
-            let entry = caller.audit().user(Action::Write, 200, Some(&old), Some(&new), false);
-            users::update(conn, &new, Change::Status, &entry)?;
-            Ok(new)
+            Ok(users::update(tx, old, Change::Status(status), caller.now, &caller.origin())?)
         })
         .await
     }
@@ -72,13 +70,13 @@ impl Service {
         if target.id == caller.user().id {
             return Err(Error::OnOneself("nobody deletes themselves; ask another owner"));
         }
-        self.change_user(caller, target.id, Act::DeleteUser, move |conn, caller, old| {
+        self.change_user(caller, target.id, Act::DeleteUser, move |tx, caller, old| {
             if old.is_owner() {
-                keep_an_owner(conn, old.id)?;
+                keep_an_owner(tx, old.id)?;
             }
-            let entry = caller.audit().user(Action::Delete, 200, Some(&old), None, false);
-            users::set_deleted(conn, old.id, caller.now, &entry)?;
-            end_keys(conn, caller, old.id, 200)
+            let (id, origin) = (old.id, caller.origin());
+            users::delete(tx, old, caller.now, &origin)?;
+            Ok(keys::expire_all_of(tx, id, caller.now, Cause::UserDeleted, &origin)?)
         })
         .await
     }
@@ -102,11 +100,10 @@ impl Service {
             self.check_old_password(target.id, old_password).await?;
         }
         let hash = self.inner.passwords.hash(Zeroizing::new(password.expose().to_vec())).await?;
-        self.change_user(caller, target.id, Act::SetPassword, move |conn, caller, old| {
-            let new = User { updated_at: caller.now, ..old.clone() };
-            let entry = caller.audit().user(Action::Write, 204, Some(&old), Some(&new), true);
-            users::update(conn, &new, Change::Password(&hash), &entry)?;
-            end_keys(conn, caller, old.id, 204)
+        self.change_user(caller, target.id, Act::SetPassword, move |tx, caller, old| {
+            let (id, origin) = (old.id, caller.origin());
+            users::update(tx, old, Change::Password(hash), caller.now, &origin)?;
+            Ok(keys::expire_all_of(tx, id, caller.now, Cause::PasswordChanged, &origin)?)
         })
         .await
     }
@@ -122,21 +119,23 @@ impl Service {
         }
     }
 
-    /// One transaction around a change of a user. Who may is decided again on the row as it is now:
-    /// the target may have become an owner since they were looked up.
+    /// One transaction around a change of a user. The right is checked again on the rows as they are:
+    /// the target may have become an owner since they were looked up, or the caller may be one no
+    /// more.
     async fn change_user<T: Send + 'static>(
         &self,
         caller: &Caller,
         id: UserId,
         act: Act,
-        work: impl FnOnce(&mut Conn<'_>, &Caller, User) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&mut Tx<'_>, &Caller, User) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let caller = caller.clone();
-        self.change(Lane::Normal, Touched::Everything, move |conn| {
-            users::hold_all(conn)?;
-            let old = users::find_for_update(conn, id)?.ok_or(Error::NotFound)?;
+        self.change(Lane::Normal, move |tx| {
+            users::hold_all(tx)?;
+            let caller = caller.confirm(tx)?;
+            let old = users::find_for_update(tx, id)?.ok_or(Error::NotFound)?;
             caller.require(act, &old)?;
-            work(conn, &caller, old)
+            work(tx, &caller, old)
         })
         .await
     }
@@ -144,10 +143,4 @@ impl Service {
 
 fn keep_an_owner(conn: &mut Conn<'_>, id: UserId) -> Result<(), Error> {
     if users::another_owner_is_active(conn, id)? { Ok(()) } else { Err(Error::LastOwner) }
-}
-
-fn end_keys(conn: &mut Conn<'_>, caller: &Caller, user: UserId, status: u16) -> Result<(), Error> {
-    let tell = |old: &_, new: &_| caller.audit().key(Action::Write, status, Some(old), Some(new));
-    keys::end_all_of(conn, user, caller.now, tell)?;
-    Ok(())
 }

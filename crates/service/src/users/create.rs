@@ -1,14 +1,12 @@
 //! Making users, and reading what a request says of a new one.
 
 use keyward_domain::access::{self, Act};
-use keyward_domain::audit::Action;
 use keyward_domain::user::{Email, Password, UserLogin, UserStatus, Username};
 use keyward_domain::{Roles, User, UserId};
 use keyward_storage::{Lane, StoreError, users};
 use zeroize::Zeroizing;
 
 use crate::Service;
-use crate::cache::Touched;
 use crate::caller::Caller;
 use crate::error::Error;
 
@@ -110,14 +108,18 @@ impl Service {
             last_seen_at: None,
         };
         let (made, caller) = (user.clone(), caller.clone());
-        self.change(Lane::Normal, Touched::Nothing, move |conn| {
-            let by_name = users::find_login(conn, made.username.as_str())?.map(|_| "username");
-            let by_email = users::find_login(conn, made.email.as_str())?.map(|_| "email");
+        self.change(Lane::Normal, move |tx| {
+            let caller = caller.confirm(tx)?;
+            caller.require(Act::CreateUser, caller.user())?;
+            if !access::may_give(&caller.user().roles, &made.roles) {
+                return Err(Error::Forbidden("only an owner may make owners"));
+            }
+            let by_name = users::find_login(tx, made.username.as_str())?.map(|_| "username");
+            let by_email = users::find_login(tx, made.email.as_str())?.map(|_| "email");
             if let Some(field) = by_name.or(by_email) {
                 return Err(Error::UserTaken(field));
             }
-            let entry = caller.audit().user(Action::Create, 201, None, Some(&made), false);
-            users::create(conn, &made, hash.as_deref(), &entry).map_err(|error| match error {
+            users::create(tx, &made, hash.as_deref(), &caller.origin()).map_err(|error| match error {
                 // Another server was faster.
                 StoreError::Taken => Error::UserTaken("username"),
                 other => Error::Store(other),

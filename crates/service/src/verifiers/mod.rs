@@ -9,20 +9,14 @@
 //! **Invariant:** a change is numbered, and an answer is made up and its lease begun, under one
 //! lock. An answer given after a change was numbered tells it; one given before is waited for.
 
-mod peers;
-
-pub use peers::KEEP_UP_EVERY;
-pub(crate) use peers::Peers;
-
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use keyward_domain::{KeyId, Timestamp};
+use keyward_domain::{KeyId, Timestamp, UserId};
+use keyward_storage::Changes;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
-
-use crate::cache::Touched;
 
 /// How many changes are kept to be told one by one; a verifier further behind forgets everything.
 const MOST_CHANGES: usize = 4_096;
@@ -54,6 +48,8 @@ pub struct PollReply {
     pub reset: bool,
     /// Forget these.
     pub keys: Vec<KeyId>,
+    /// Forget all keys of these users.
+    pub users: Vec<UserId>,
 }
 
 /// A verifier that is connected.
@@ -75,19 +71,27 @@ pub struct Connected {
 pub(crate) struct Verifiers {
     start: Uuid,
     lease: Duration,
-    /// Until when leases may run that a server before this one gave.
-    blind_until: Option<Instant>,
+    /// Latest expiry of leases granted by a previous server.
+    unknown_until: Option<Instant>,
     state: Mutex<State>,
     /// The number of the last change; the end of the server closes it.
     latest: watch::Sender<u64>,
     acknowledged: Notify,
 }
 
+/// A change, as verifiers are told of it.
+#[derive(Clone, Debug)]
+enum Change {
+    Key(KeyId),
+    User(UserId),
+    Anything,
+}
+
 #[derive(Debug, Default)]
 struct State {
     latest: u64,
     /// The last changes, oldest first; the last has the number `latest`.
-    changes: VecDeque<Touched>,
+    changes: VecDeque<Change>,
     known: HashMap<Uuid, Known>,
     closing: bool,
 }
@@ -114,7 +118,7 @@ impl Verifiers {
         Self {
             start: Uuid::now_v7(),
             lease,
-            blind_until: stored.and_then(|stored| Instant::now().checked_add(stored)),
+            unknown_until: stored.and_then(|stored| Instant::now().checked_add(stored)),
             state: Mutex::default(),
             latest: watch::Sender::new(0),
             acknowledged: Notify::new(),
@@ -135,7 +139,7 @@ impl Verifiers {
     }
 
     /// Does something while no lease of this server's runs, and none is given; none if one may run.
-    pub(crate) fn if_there_are_none<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn if_no_lease_active<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let mut state = self.state();
         state.forget_gone(self.lease);
         state.known.is_empty().then(work)
@@ -146,26 +150,39 @@ impl Verifiers {
         self.state().latest
     }
 
-    /// Numbers a change. Called when its transaction has ended, on the thread that ran it.
-    pub(crate) fn record(&self, touched: &Touched) -> u64 {
+    /// Numbers what a transaction changed; nothing if that is nothing. Answers the last number. Called
+    /// when the transaction has ended, on the thread that ran it.
+    pub(crate) fn record(&self, changes: &Changes) -> u64 {
+        let keys = changes.keys.iter().cloned().map(Change::Key);
+        let users = changes.users.iter().copied().map(Change::User);
+        self.number(keys.chain(users))
+    }
+
+    /// Numbers a change that may be of anything. Answers its number.
+    pub(crate) fn record_everything(&self) -> u64 {
+        self.number(std::iter::once(Change::Anything))
+    }
+
+    fn number(&self, changes: impl Iterator<Item = Change>) -> u64 {
         let mut state = self.state();
-        let told = match touched {
-            Touched::Nothing => return state.latest,
-            Touched::Key(_) | Touched::Use(_) | Touched::Everything => touched.clone(),
-        };
-        state.latest += 1;
-        state.changes.push_back(told);
-        if state.changes.len() > MOST_CHANGES {
-            state.changes.pop_front();
+        let before = state.latest;
+        for change in changes {
+            state.latest += 1;
+            state.changes.push_back(change);
+            if state.changes.len() > MOST_CHANGES {
+                state.changes.pop_front();
+            }
         }
         let latest = state.latest;
         drop(state);
-        self.latest.send_replace(latest);
+        if latest > before {
+            self.latest.send_replace(latest);
+        }
         latest
     }
 
     /// Answers a verifier: at once if there is something to tell, else when there is, or when it is
-    /// time to renew the lease. `may_grant` is asked when the answer is given: without it, the
+    /// time to renew the lease. `may_lease` is asked when the answer is given: without it, the
     /// verifier must not remember anything.
     pub(crate) async fn poll(
         &self,
@@ -174,7 +191,7 @@ impl Verifiers {
         start: Option<Uuid>,
         acknowledged: u64,
         now: Timestamp,
-        may_grant: impl FnOnce() -> bool,
+        may_lease: impl FnOnce() -> bool,
     ) -> PollReply {
         let mut latest = self.latest.subscribe();
         let up_to_date = {
@@ -197,7 +214,7 @@ impl Verifiers {
         } else {
             self.acknowledged.notify_waiters();
         }
-        self.answer(id, name, start, acknowledged, now, may_grant)
+        self.answer(id, name, start, acknowledged, now, may_lease)
     }
 
     fn answer(
@@ -207,7 +224,7 @@ impl Verifiers {
         start: Option<Uuid>,
         acknowledged: u64,
         now: Timestamp,
-        may_grant: impl FnOnce() -> bool,
+        may_lease: impl FnOnce() -> bool,
     ) -> PollReply {
         let mut state = self.state();
         let given = Instant::now();
@@ -218,7 +235,7 @@ impl Verifiers {
         let continues = start == Some(self.start) && acknowledged <= latest && missed <= state.changes.len();
         let full = state.known.len() >= MOST_VERIFIERS;
         let new = !state.known.contains_key(&id);
-        if lease.is_zero() || (new && full) || !may_grant() {
+        if lease.is_zero() || (new && full) || !may_lease() {
             // A lease that it was given before runs on, and is waited for.
             return PollReply {
                 start: self.start,
@@ -226,6 +243,7 @@ impl Verifiers {
                 change: latest,
                 reset: true,
                 keys: Vec::new(),
+                users: Vec::new(),
             };
         }
         let known = match state.known.get_mut(&id) {
@@ -239,15 +257,21 @@ impl Verifiers {
             }),
         };
         known.answered = given;
-        let mut news =
-            PollReply { start: self.start, lease, change: latest, reset: new || !continues, keys: Vec::new() };
+        let mut news = PollReply {
+            start: self.start,
+            lease,
+            change: latest,
+            reset: new || !continues,
+            keys: Vec::new(),
+            users: Vec::new(),
+        };
         if !news.reset {
             let skip = state.changes.len().saturating_sub(missed);
-            for touched in state.changes.iter().skip(skip) {
-                match touched {
-                    Touched::Key(id) | Touched::Use(id) => news.keys.push(id.clone()),
-                    Touched::Everything => news.reset = true,
-                    Touched::Nothing => {}
+            for change in state.changes.iter().skip(skip) {
+                match change {
+                    Change::Key(id) => news.keys.push(id.clone()),
+                    Change::User(id) => news.users.push(*id),
+                    Change::Anything => news.reset = true,
                 }
             }
         }
@@ -275,7 +299,7 @@ impl Verifiers {
     fn pending(&self, number: u64, others: Option<Instant>) -> (Option<Instant>, usize, usize) {
         let state = self.state();
         let now = Instant::now();
-        let mut next = self.blind_until.max(others).filter(|until| *until > now);
+        let mut next = self.unknown_until.max(others).filter(|until| *until > now);
         let (mut confirmed, mut lapsed) = (0, 0);
         for known in state.known.values() {
             let ends = known.answered + self.lease;

@@ -8,6 +8,10 @@ fn key() -> KeyId {
     "kwd_0000000000".parse().unwrap()
 }
 
+fn one_key() -> Changes {
+    Changes { keys: vec![key()], ..Changes::default() }
+}
+
 async fn join(verifiers: &Verifiers, id: Uuid) -> PollReply {
     verifiers.poll(id, "v", None, 0, Timestamp::EPOCH, || true).await
 }
@@ -15,7 +19,7 @@ async fn join(verifiers: &Verifiers, id: Uuid) -> PollReply {
 #[tokio::test]
 async fn without_verifiers_nothing_is_waited_for() {
     let verifiers = Verifiers::new(LEASE, None);
-    let number = verifiers.record(&Touched::Key(key()));
+    let number = verifiers.record(&one_key());
     let barrier = verifiers.barrier(number, None).await;
     assert_eq!((barrier.confirmed, barrier.lapsed), (0, 0));
 }
@@ -28,7 +32,7 @@ async fn a_change_is_told_at_once_and_waited_for_until_it_is_acknowledged() {
     assert!(first.reset);
     let polling = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH, || true);
     let change = async {
-        let number = verifiers.record(&Touched::Key(key()));
+        let number = verifiers.record(&one_key());
         verifiers.barrier(number, None).await
     };
     let acknowledging = async {
@@ -47,7 +51,7 @@ async fn a_frozen_verifier_is_waited_for_until_its_lease_has_run_out_and_no_long
     let verifiers = Verifiers::new(LEASE, None);
     let given = Instant::now();
     join(&verifiers, Uuid::new_v4()).await;
-    let number = verifiers.record(&Touched::Key(key()));
+    let number = verifiers.record(&one_key());
     let barrier = verifiers.barrier(number, None).await;
     assert_eq!((barrier.confirmed, barrier.lapsed), (0, 1));
     assert!(given.elapsed() >= LEASE, "the lease, counted from the answer");
@@ -59,7 +63,7 @@ async fn a_frozen_verifier_is_waited_for_until_its_lease_has_run_out_and_no_long
 async fn after_a_start_the_leases_of_the_server_before_are_waited_out() {
     let began = Instant::now();
     let verifiers = Verifiers::new(LEASE, Some(LEASE));
-    let number = verifiers.record(&Touched::Everything);
+    let number = verifiers.record_everything();
     verifiers.barrier(number, None).await;
     assert!(began.elapsed() >= LEASE);
 }
@@ -70,7 +74,7 @@ async fn who_is_too_far_behind_forgets_everything_and_still_holds_the_barrier() 
     let id = Uuid::new_v4();
     let first = join(&verifiers, id).await;
     for _ in 0..=MOST_CHANGES {
-        verifiers.record(&Touched::Key(key()));
+        verifiers.record(&one_key());
     }
     let news = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH, || true).await;
     assert!(news.reset);

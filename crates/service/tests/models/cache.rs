@@ -22,13 +22,14 @@ use keyward_domain::user::{UserLogin, UserStatus};
 use keyward_domain::{
     AllowList, ApiKey, KeyId, KeyKind, Lifetime, LoginType, PlainKey, Roles, Scopes, Timestamp, User, UserId,
 };
+use keyward_storage::Changes;
 use keyward_storage::keys::OwnedKey;
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
 use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicBool, Ordering};
 use shuttle::{Config, FailurePersistence, Runner, thread};
 
-use held::{Kept, KeyCache, Touched};
+use held::{Kept, KeyCache};
 
 /// Where a writer or a reader does otherwise than the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ const OLD: &str = "an old entry is left";
 enum Writer {
     /// Ends the key.
     Expire,
-    /// Suspends its user, which empties the cache.
+    /// Suspends its user.
     Suspend,
     /// Moves the end of the key later, if it is live, as the use of a session does.
     Slide,
@@ -60,6 +61,7 @@ enum Writer {
 struct World {
     fault: Fault,
     id: KeyId,
+    user: UserId,
     digest: Digest,
     row: Mutex<OwnedKey>,
     cache: KeyCache,
@@ -75,6 +77,7 @@ impl World {
         Self {
             fault,
             id: stored.key.id.clone(),
+            user: stored.owner.id,
             digest: Digest::from_bytes([7; 32]),
             row: Mutex::new(stored.clone()),
             cache: KeyCache::new(true),
@@ -104,11 +107,9 @@ impl World {
 
     /// As `Service::change` does.
     fn write(&self, writer: Writer) {
-        let id = self.id.clone();
-        let touched = match writer {
-            Writer::Expire => Touched::Key(id),
-            Writer::Suspend => Touched::Everything,
-            Writer::Slide => Touched::Use(id),
+        let changes = match writer {
+            Writer::Expire | Writer::Slide => Changes { keys: vec![self.id.clone()], ..Changes::default() },
+            Writer::Suspend => Changes { users: vec![self.user], ..Changes::default() },
         };
         let answer = || match writer {
             Writer::Expire | Writer::Suspend => self.answered.store(true, Ordering::SeqCst),
@@ -117,16 +118,16 @@ impl World {
         match self.fault {
             Fault::None | Fault::FillWithoutGeneration => {
                 self.commit(writer);
-                self.cache.forget(&touched);
+                self.cache.evict(&changes);
                 answer();
             }
             Fault::AnswerBeforeForgetting => {
                 self.commit(writer);
                 answer();
-                self.cache.forget(&touched);
+                self.cache.evict(&changes);
             }
             Fault::ForgetBeforeCommit => {
-                self.cache.forget(&touched);
+                self.cache.evict(&changes);
                 self.commit(writer);
                 answer();
             }

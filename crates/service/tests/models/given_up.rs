@@ -62,7 +62,7 @@ async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut
         // Whoever asks meanwhile may fill the cache.
         let _meanwhile = world.with_cache(plain.expose(), &Need::default()).await;
         // One writes at a time: this has its turn once the change, if it has begun, is over.
-        world.service.store().write(Lane::Normal, |_| Ok::<_, StoreError>(()), || {}).await.unwrap();
+        world.service.store().write(Lane::Normal, |_| Ok::<_, StoreError>(()), |_| ()).await.unwrap();
 
         let stored = world.without_cache(plain.expose(), &Need::default()).await;
         assert_eq!(world.with_cache(plain.expose(), &Need::default()).await, stored, "{ending:?} after {polls} polls");
@@ -70,9 +70,10 @@ async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut
             *undone += 1;
         } else {
             *done += 1;
-            let PollReply { reset, keys, .. } =
+            let PollReply { reset, keys, users, .. } =
                 world.service.poll_verifier(verifier, "v", Some(before.start), before.change).await.unwrap();
-            assert!(reset || keys.contains(&key.id), "{ending:?} after {polls} polls is not told");
+            let told = reset || keys.contains(&key.id) || users.contains(&user.id);
+            assert!(told, "{ending:?} after {polls} polls is not told");
         }
         if !given_up {
             return false;

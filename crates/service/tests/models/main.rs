@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails loudly")]
 
 mod cache;
+mod changes;
 mod given_up;
 mod histories;
 mod lease;

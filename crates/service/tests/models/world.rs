@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use keyward_domain::audit::{Context, RequestInfo};
+use keyward_domain::event::{Origin, RequestInfo};
 use keyward_domain::key::{Need, PresentedKey, Verdict};
 use keyward_domain::user::{Password, UserLogin, UserStatus};
 use keyward_domain::{ApiKey, Catalogue, Clock, Lifetime, Roles, Timestamp, User, UserId};
@@ -100,11 +100,10 @@ impl World {
             last_seen_at: None,
         };
         let made = user.clone();
-        let entry = Context::system(now).user(keyward_domain::audit::Action::Create, 201, None, Some(&user), false);
-        let work = move |conn: &mut keyward_storage::Conn<'_>| {
-            keyward_storage::users::create(conn, &made, Some("no hash"), &entry)
+        let work = move |tx: &mut keyward_storage::Tx<'_>| {
+            keyward_storage::users::create(tx, &made, Some("no hash"), &Origin::system(now))
         };
-        self.service.store().write::<_, StoreError, _, _>(Lane::Normal, work, || {}).await.unwrap();
+        self.service.store().write::<_, StoreError, _, _>(Lane::Normal, work, |_| ()).await.unwrap();
         user
     }
 

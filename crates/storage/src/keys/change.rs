@@ -1,4 +1,4 @@
-//! Changes of keys, each with its audit entry.
+//! Changes of keys, each with its event.
 //!
 //! Every statement names its columns and its condition; none can move the end of a dead key. The
 //! triggers of both databases say the same once more.
@@ -6,17 +6,18 @@
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use keyward_domain::audit::Entry;
+use keyward_domain::event::{Cause, Event, Origin};
 use keyward_domain::key::Digest;
 use keyward_domain::{ApiKey, KeyId, KeyKind, Timestamp, TokenName, UserId};
+use strum::VariantArray as _;
 
 use super::list::of_kind;
 use super::row::KeyRow;
-use crate::audit;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::api_keys;
 use crate::sql_types::{DbId, DbInstant};
+use crate::tx::Tx;
 
 /// How many keys one statement of a larger change handles.
 const BATCH: i64 = 500;
@@ -35,8 +36,8 @@ pub struct NewKey {
 ///
 /// # Errors
 /// When the database fails.
-pub fn lock_name(conn: &mut Conn<'_>, user: UserId, name: &TokenName) -> Result<(), StoreError> {
-    if let Conn::Postgres(db) = conn {
+pub fn lock_name(tx: &mut Tx<'_>, user: UserId, name: &TokenName) -> Result<(), StoreError> {
+    if let Conn::Postgres(db) = tx.conn() {
         let subject = format!("{user}/{name}");
         diesel::select(
             sql::<Text>("pg_advisory_xact_lock(hashtextextended(")
@@ -72,59 +73,59 @@ pub fn live_name_exists(
     Ok(exists)
 }
 
-/// Makes a key.
+/// Makes a key. `login` says whether a login made it, and not a request for a key.
 ///
 /// # Errors
 /// When the database fails, or there is a key with that id already.
-pub fn create(conn: &mut Conn<'_>, new: &NewKey, entry: &Entry) -> Result<(), StoreError> {
-    let row = KeyRow::new(&new.key, &new.digest)?;
-    on_backend!(conn, |db| diesel::insert_into(api_keys::table).values(&row).execute(db))?;
-    audit::write(conn, entry)
+pub fn create(tx: &mut Tx<'_>, new: NewKey, login: bool, origin: &Origin) -> Result<(), StoreError> {
+    let NewKey { key, digest } = new;
+    let row = KeyRow::new(&key, &digest)?;
+    on_backend!(tx.conn(), |db| diesel::insert_into(api_keys::table).values(&row).execute(db))?;
+    // Nobody remembers a key that is new.
+    tx.record(origin, if login { Event::LoggedIn { key } } else { Event::KeyCreated { key } });
+    Ok(())
 }
 
-/// Moves the end of a live key to `ended`'s, which is now. Answers whether the key was still live;
-/// if not, nothing is changed and nothing is written.
+/// Ends a key at `now`, if it is live then, and promises that nobody accepts it any more. A dead key
+/// stays as it is, and leaves no event.
 ///
 /// # Errors
 /// When the database fails.
-pub fn expire(conn: &mut Conn<'_>, ended: &ApiKey, entry: &Entry) -> Result<bool, StoreError> {
-    let end = DbInstant(ended.expires_at);
-    let changed = on_backend!(conn, |db| diesel::update(api_keys::table)
-        .filter(api_keys::id.eq(ended.id.as_str()))
+pub fn expire(tx: &mut Tx<'_>, key: ApiKey, now: Timestamp, cause: Cause, origin: &Origin) -> Result<(), StoreError> {
+    tx.promise_end();
+    let Some(after) = key.expired_at(now) else { return Ok(()) };
+    let end = DbInstant(now);
+    let changed = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
+        .filter(api_keys::id.eq(key.id.as_str()))
         .filter(api_keys::ended_at.is_null())
         .filter(api_keys::expires_at.gt(end))
         .set((api_keys::expires_at.eq(end), api_keys::ended_at.eq(end)))
         .execute(db))?;
     if changed > 0 {
-        audit::write(conn, entry)?;
+        tx.touch_key(key.id.clone());
+        tx.record(origin, Event::KeyExpired { before: key, after, cause });
     }
-    Ok(changed > 0)
+    Ok(())
 }
 
-/// Ends every key of the user that is live at `now`, each with the entry that `tell` makes of the
-/// states before and after. Answers the ids.
+/// Ends every key of the user that is live at `now`.
 ///
 /// # Errors
 /// When the database fails.
-pub fn end_all_of(
-    conn: &mut Conn<'_>,
+pub fn expire_all_of(
+    tx: &mut Tx<'_>,
     user: UserId,
     now: Timestamp,
-    mut tell: impl FnMut(&ApiKey, &ApiKey) -> Entry,
-) -> Result<Vec<KeyId>, StoreError> {
-    let mut ended = Vec::new();
+    cause: Cause,
+    origin: &Origin,
+) -> Result<(), StoreError> {
     loop {
-        let live = live_of(conn, user, now)?;
+        let live = live_of(tx.conn(), user, now)?;
         if live.is_empty() {
-            return Ok(ended);
+            return Ok(());
         }
-        for before in live {
-            // The query saw it live at this same instant, so it has an end to move.
-            if let Some(after) = before.expired_at(now) {
-                let entry = tell(&before, &after);
-                expire(conn, &after, &entry)?;
-                ended.push(after.id);
-            }
+        for key in live {
+            expire(tx, key, now, cause, origin)?;
         }
     }
 }
@@ -149,34 +150,32 @@ fn live_of(conn: &mut Conn<'_>, user: UserId, now: Timestamp) -> Result<Vec<ApiK
     rows.into_iter().map(ApiKey::try_from).collect()
 }
 
-/// Removes a key and its record. Answers whether it was there.
+/// Deletes a key and its record. Answers whether it was there.
 ///
 /// # Errors
 /// When the database fails.
-pub fn delete(conn: &mut Conn<'_>, id: &KeyId, entry: &Entry) -> Result<bool, StoreError> {
-    let removed =
-        on_backend!(conn, |db| diesel::delete(api_keys::table).filter(api_keys::id.eq(id.as_str())).execute(db))?;
+pub fn delete(tx: &mut Tx<'_>, key: ApiKey, origin: &Origin) -> Result<bool, StoreError> {
+    let removed = on_backend!(tx.conn(), |db| diesel::delete(api_keys::table)
+        .filter(api_keys::id.eq(key.id.as_str()))
+        .execute(db))?;
     if removed > 0 {
-        audit::write(conn, entry)?;
+        tx.promise_end();
+        tx.touch_key(key.id.clone());
+        tx.record(origin, Event::KeyDeleted { key });
     }
     Ok(removed > 0)
 }
 
-/// Removes one batch of keys that expired before `cutoff`, with one entry for all. Answers how
-/// many there were; fewer than a batch means that none is left.
+/// Removes one batch of keys that expired before `cutoff`, and records one event for all of them.
+/// Answers how many there were; 0 means that none is left.
 ///
 /// # Errors
 /// When the database fails.
-pub fn retire(
-    conn: &mut Conn<'_>,
-    cutoff: Timestamp,
-    batch: i64,
-    tell: impl FnOnce(usize) -> Entry,
-) -> Result<usize, StoreError> {
+pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -> Result<usize, StoreError> {
     let mut ids: Vec<String> = Vec::new();
-    for kind in KeyKind::ALL {
+    for &kind in KeyKind::VARIANTS {
         let left = batch - i64::try_from(ids.len()).unwrap_or(batch);
-        let found: Vec<String> = on_backend!(conn, |db| api_keys::table
+        let found: Vec<String> = on_backend!(tx.conn(), |db| api_keys::table
             .filter(of_kind(kind))
             .filter(api_keys::expires_at.lt(DbInstant(cutoff)))
             .order((api_keys::expires_at, api_keys::id))
@@ -185,13 +184,20 @@ pub fn retire(
             .load(db))?;
         ids.extend(found);
     }
+    if ids.is_empty() {
+        return Ok(0);
+    }
     // The end is asked for again: on PostgreSQL a session may have slid meanwhile.
-    let removed = on_backend!(conn, |db| diesel::delete(api_keys::table)
+    let removed: Vec<String> = on_backend!(tx.conn(), |db| diesel::delete(api_keys::table)
         .filter(api_keys::id.eq_any(&ids))
         .filter(api_keys::expires_at.lt(DbInstant(cutoff)))
-        .execute(db))?;
-    if removed > 0 {
-        audit::write(conn, &tell(removed))?;
+        .returning(api_keys::id)
+        .get_results(db))?;
+    let count = removed.len();
+    if count > 0 {
+        // They were dead before, so nobody has to be waited for.
+        removed.into_iter().for_each(|id| tx.touch_key(KeyId::from_stored(id)));
+        tx.record(origin, Event::KeysRetired { count, cutoff });
     }
-    Ok(removed)
+    Ok(count)
 }

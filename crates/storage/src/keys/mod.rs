@@ -4,7 +4,7 @@ mod change;
 mod list;
 mod row;
 
-pub use change::{NewKey, create, delete, end_all_of, expire, live_name_exists, lock_name, retire};
+pub use change::{NewKey, create, delete, expire, expire_all_of, live_name_exists, lock_name, retire};
 pub use list::{KeyCursor, ListFilter, Owners, explain_list, list};
 
 use diesel::prelude::*;
@@ -15,6 +15,7 @@ use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::{api_keys, users};
 use crate::sql_types::DbId;
+use crate::tx::Tx;
 use crate::users::UserRow;
 use row::{KeyRow, digest_of};
 
@@ -63,13 +64,13 @@ pub fn find(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreEr
     Ok(facts(conn, id)?.map(|facts| facts.owned))
 }
 
-/// The same, and on PostgreSQL the key's row is held until the transaction ends: what is read is
-/// what will be changed. On SQLite the transaction itself holds everything.
+/// Like [`find`], but locks the key's row `FOR UPDATE` on PostgreSQL. On SQLite the transaction itself
+/// is the lock.
 ///
 /// # Errors
 /// When the database fails.
-pub fn find_for_update(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreError> {
-    if let Conn::Postgres(db) = conn {
+pub fn find_for_update(tx: &mut Tx<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreError> {
+    if let Conn::Postgres(db) = tx.conn() {
         let _held: Option<String> = api_keys::table
             .filter(api_keys::id.eq(id.as_str()))
             .select(api_keys::id)
@@ -77,7 +78,7 @@ pub fn find_for_update(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKe
             .first(*db)
             .optional()?;
     }
-    find(conn, id)
+    find(tx, id)
 }
 
 /// The user's token of that name: the live one, else the one that expired last. There is at most

@@ -4,7 +4,7 @@ mod change;
 mod list;
 mod row;
 
-pub use change::{Change, create, hold_all, set_deleted, update};
+pub use change::{Change, create, delete, hold_all, update};
 pub use list::{UserFilter, count, list};
 pub(crate) use row::UserRow;
 
@@ -16,6 +16,7 @@ use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::users;
 use crate::sql_types::DbId;
+use crate::tx::Tx;
 
 /// The users that are not deleted, as rows.
 macro_rules! live {
@@ -62,9 +63,9 @@ pub fn find(conn: &mut Conn<'_>, user: &UserRef) -> Result<Option<User>, StoreEr
 ///
 /// # Errors
 /// When the database fails.
-pub fn find_for_share(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, StoreError> {
+pub fn find_for_share(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, StoreError> {
     let user = users::id.eq(DbId(id.as_uuid()));
-    let found: Option<UserRow> = match conn {
+    let found: Option<UserRow> = match tx.conn() {
         Conn::Sqlite(db) => live!().filter(user).first(*db).optional()?,
         // After a wait the row is read, and judged, as the other transaction left it.
         Conn::Postgres(db) => live!().filter(user).for_share().first(*db).optional()?,
@@ -72,16 +73,16 @@ pub fn find_for_share(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, S
     found.map(User::try_from).transpose()
 }
 
-/// The same, held against everyone else: what is read is what will be changed.
+/// Like [`find_for_share`], but locks the row `FOR UPDATE`.
 ///
 /// # Errors
 /// When the database fails.
-pub fn find_for_update(conn: &mut Conn<'_>, id: UserId) -> Result<Option<User>, StoreError> {
-    if let Conn::Postgres(db) = conn {
+pub fn find_for_update(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, StoreError> {
+    if let Conn::Postgres(db) = tx.conn() {
         let held = users::table.filter(users::id.eq(DbId(id.as_uuid()))).select(users::id);
         let _held: Option<DbId> = held.for_update().first(*db).optional()?;
     }
-    find(conn, &UserRef::Id(id))
+    find(tx, &UserRef::Id(id))
 }
 
 /// The user who logs in under this text: an e-mail address, or else a username.

@@ -2,9 +2,9 @@
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
-use keyward_domain::Lifetime;
+use keyward_domain::{Lifetime, UserId};
 use keyward_storage::verifiers::{self, ChangeLogRead, Snapshot};
-use keyward_storage::{Conn, Lane, StoreError};
+use keyward_storage::{Changes, Conn, Lane, StoreError, Tx};
 use keyward_test_support::{Backend, TestApp};
 use serde_json::json;
 use uuid::Uuid;
@@ -15,14 +15,14 @@ fn on_postgres<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
 
 async fn hear(app: &TestApp, last: Option<&Snapshot>) -> ChangeLogRead {
     let last = last.cloned();
-    let work = move |conn: &mut Conn<'_>| verifiers::hear(conn, last.as_ref());
+    let work = move |conn: &mut Conn<'_>| verifiers::read_change_log(conn, last.as_ref());
     app.service.store().read::<_, StoreError, _>(Lane::ChangeLog, work).await.unwrap().unwrap()
 }
 
 /// The ids that changed since, in order; and the moment of the look.
 async fn since(app: &TestApp, last: &Snapshot) -> (Vec<String>, Snapshot) {
     let heard = hear(app, Some(last)).await;
-    let mut ids: Vec<String> = heard.keys.unwrap().iter().map(ToString::to_string).collect();
+    let mut ids: Vec<String> = heard.changes.unwrap().keys.iter().map(ToString::to_string).collect();
     ids.sort();
     (ids, heard.snapshot)
 }
@@ -35,7 +35,7 @@ async fn token(app: &TestApp) -> String {
 fn what_takes_something_away_is_logged_whoever_does_it_and_use_is_not() {
     on_postgres(async |app| {
         let start = hear(&app, None).await;
-        assert_eq!(start.keys, None, "what was before is not known");
+        assert_eq!(start.changes, None, "what was before is not known");
         let (one, two) = (token(&app).await, token(&app).await);
         let (ids, last) = since(&app, &start.snapshot).await;
         assert!(ids.is_empty(), "a new key takes nothing away: {ids:?}");
@@ -57,13 +57,18 @@ fn what_takes_something_away_is_logged_whoever_does_it_and_use_is_not() {
         let (ids, last) = since(&app, &last).await;
         assert!(ids.is_empty(), "{ids:?}");
 
-        app.person("alice", &[]).await;
+        let alice = app.person("alice", &[]).await;
         let (_, last) = since(&app, &last).await;
         app.owner.http.send("PUT", "/api/v2/users/alice/status/suspend").await.expect(200);
-        assert_eq!(hear(&app, Some(&last)).await.keys, None, "all keys of a user");
+        let alice = UserId::from_uuid(alice.id.parse().unwrap());
+        assert_eq!(
+            hear(&app, Some(&last)).await.changes,
+            Some(Changes { users: vec![alice], ..Changes::default() }),
+            "all keys of a user"
+        );
         let last = hear(&app, None).await.snapshot;
         app.database.execute("TRUNCATE api_keys").unwrap();
-        assert_eq!(hear(&app, Some(&last)).await.keys, None);
+        assert_eq!(hear(&app, Some(&last)).await.changes, None);
     });
 }
 
@@ -110,11 +115,11 @@ fn who_looks_after_a_trim_knows_that_something_was_missed() {
         app.owner.http.send("PUT", &format!("/api/v2/users/me/keys/{id}/expire")).await.expect(204);
         let after = hear(&app, Some(&before)).await.snapshot;
         let upto = after.clone();
-        let trim = move |conn: &mut Conn<'_>| verifiers::trim(conn, &upto);
-        app.service.store().write::<_, StoreError, _, _>(Lane::ChangeLog, trim, || {}).await.unwrap();
+        let trim = move |tx: &mut Tx<'_>| verifiers::trim(tx, &upto);
+        app.service.store().write::<_, StoreError, _, _>(Lane::ChangeLog, trim, |_| ()).await.unwrap();
         assert_eq!(app.database.count("SELECT count(*) AS count FROM verifier_changes"), 0);
-        assert_eq!(hear(&app, Some(&before)).await.keys, None);
-        assert_eq!(hear(&app, Some(&after)).await.keys, Some(Vec::new()), "nothing that it had not seen");
+        assert_eq!(hear(&app, Some(&before)).await.changes, None);
+        assert_eq!(hear(&app, Some(&after)).await.changes, Some(Changes::default()), "nothing that it had not seen");
     });
 }
 
@@ -126,7 +131,7 @@ fn more_changes_than_are_worth_naming_are_everything() {
         app.database.copy_expired_key(&id, 1..=4_096).unwrap();
         let last = hear(&app, None).await.snapshot;
         app.database.execute("DELETE FROM api_keys WHERE kind = 'token'").unwrap();
-        assert_eq!(hear(&app, Some(&last)).await.keys, None);
+        assert_eq!(hear(&app, Some(&last)).await.changes, None);
     });
 }
 
@@ -134,15 +139,15 @@ fn more_changes_than_are_worth_naming_are_everything() {
 fn a_server_is_listed_with_its_latest_beat_until_it_is_forgotten_by_that_beat() {
     on_postgres(async |app| {
         let id = Uuid::from_u128(7);
-        let write = async |work: fn(&mut Conn<'_>) -> Result<(), StoreError>| {
-            app.service.store().write::<_, StoreError, _, _>(Lane::ChangeLog, work, || {}).await.unwrap();
+        let write = async |work: fn(&mut Tx<'_>) -> Result<(), StoreError>| {
+            app.service.store().write::<_, StoreError, _, _>(Lane::ChangeLog, work, |_| ()).await.unwrap();
         };
-        write(|conn| verifiers::beat(conn, Uuid::from_u128(7), 1)).await;
-        write(|conn| verifiers::beat(conn, Uuid::from_u128(7), 2)).await;
+        write(|tx| verifiers::record_heartbeat(tx, Uuid::from_u128(7), 1)).await;
+        write(|tx| verifiers::record_heartbeat(tx, Uuid::from_u128(7), 2)).await;
         assert_eq!(hear(&app, None).await.servers, [(id, 2)]);
-        write(|conn| verifiers::forget_server(conn, Uuid::from_u128(7), 1)).await;
+        write(|tx| verifiers::deregister(tx, Uuid::from_u128(7), 1)).await;
         assert_eq!(hear(&app, None).await.servers, [(id, 2)], "its beat has moved");
-        write(|conn| verifiers::forget_server(conn, Uuid::from_u128(7), 2)).await;
+        write(|tx| verifiers::deregister(tx, Uuid::from_u128(7), 2)).await;
         assert_eq!(hear(&app, None).await.servers, []);
     });
 }

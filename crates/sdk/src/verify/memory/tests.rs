@@ -30,7 +30,7 @@ fn answer(plain: &PlainKey, user: u128, change: u64) -> LookUpResponse {
 
 fn news(change: u64, reset: bool, keys: &[&PlainKey]) -> PollResponse {
     let keys = keys.iter().map(|plain| plain.id().to_string()).collect();
-    PollResponse { start: START, lease_ms: 1_000, change, reset, keys }
+    PollResponse { start: START, lease_ms: 1_000, change, reset, keys, users: Vec::new() }
 }
 
 fn key() -> PlainKey {
@@ -155,4 +155,21 @@ fn keys_of_one_user_share_what_is_the_same() {
     });
     assert!(Arc::ptr_eq(&one, &two) && Arc::ptr_eq(&one.access, &other.access));
     assert!(!Arc::ptr_eq(&one, &other));
+}
+
+#[test]
+fn a_change_of_one_of_1_000_users_leaves_the_keys_of_the_other_999() {
+    let memory = Memory::new(10_000);
+    memory.apply(&news(1, true, &[]), Moment::now());
+    let plains: Vec<PlainKey> = (0..1_000).map(|_| key()).collect();
+    for (user, plain) in plains.iter().enumerate() {
+        keep(&memory, plain, user as u128, 1);
+    }
+    assert_eq!(memory.len(), 1_000);
+    let told = PollResponse { users: vec![Uuid::from_u128(7)], ..news(2, false, &[]) };
+    memory.apply(&told, Moment::now());
+    assert_eq!(memory.len(), 999);
+    for (user, plain) in plains.iter().enumerate() {
+        assert_eq!(knows(&memory, plain), user != 7, "user {user}");
+    }
 }

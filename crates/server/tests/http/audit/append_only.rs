@@ -8,7 +8,7 @@ on_both! {
     async fn nothing_done_by_hand_changes_or_removes_an_entry(app: TestApp) {
         app.owner.token(&json!({ "token_name": "ci" })).await;
         let before = app.database.contents();
-        let columns = "time, user_agent, action, resource_type, resource_id, resource_target, status_code, \
+        let columns = "time, user_agent, action, resource_type, resource_id, resource_target, event, \
                        description, old, \"new\", diff, additional_fields";
         let oldest = "(SELECT id FROM audit_logs ORDER BY time, id LIMIT 1)";
         let mut attempts = vec![

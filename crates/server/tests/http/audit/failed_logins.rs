@@ -85,7 +85,7 @@ on_both! {
         fail(&app, "owner", "wrong again").await;
         fail(&app, "owner", "and again").await;
         let database = app.stop().await;
-        let told = "SELECT count(*) AS count FROM audit_logs WHERE action = 'login' AND status_code = 401";
+        let told = "SELECT count(*) AS count FROM audit_logs WHERE event = 'user.login_failed'";
         assert_eq!(database.count(told), 2);
     }
 }

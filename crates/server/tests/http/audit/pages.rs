@@ -8,7 +8,7 @@ use crate::support::{each, pages, text};
 /// Many entries of one instant, older than all others, and one user-agent to know them by.
 fn many(app: &TestApp, count: u32) {
     let kept = "time, request_id, ip, actor_id, actor_username, actor_email, action, resource_type, resource_id, \
-                resource_target, status_code, description, old, \"new\", diff, additional_fields";
+                resource_target, event, description, old, \"new\", diff, additional_fields";
     let (numbers, id) = match app.database.backend {
         Backend::Sqlite => (
             format!("WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})"),

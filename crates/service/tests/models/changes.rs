@@ -1,0 +1,176 @@
+//! A change touches what it really changed, and nothing else: neither in the cache nor in the memory
+//! of verifiers. The right to it is checked again on the rows as they are.
+
+use keyward_domain::key::{Need, Verdict};
+use keyward_domain::user::UserStatus;
+use keyward_domain::{ApiKey, PlainKey, Role, Roles, User};
+use keyward_service::keys::NewToken;
+use keyward_service::{Caller, Error, Lane, PollReply};
+use uuid::Uuid;
+
+use crate::world::{World, request};
+
+/// Who watches what is evicted and told.
+struct Watcher<'w> {
+    world: &'w World,
+    /// Its row is dead, and the cache does not know: it is accepted until it is evicted.
+    canary: PlainKey,
+    /// Whose the canary is.
+    user: User,
+    verifier: Uuid,
+    last: PollReply,
+}
+
+impl<'w> Watcher<'w> {
+    async fn new(world: &'w World) -> Self {
+        let user = world.user().await;
+        let (canary, _) = token(world, &user).await;
+        let watcher = Self { world, canary, user, verifier: Uuid::new_v4(), last: poll_first(world).await };
+        assert!(watcher.accepts_the_canary().await);
+        let id = watcher.canary.id();
+        let end = format!("UPDATE api_keys SET ended_at = created_at, expires_at = created_at WHERE id = '{id}'");
+        // On the service's own connection, whose writes it does not look for.
+        world.service.store().execute_raw(end).await.unwrap();
+        Self { last: poll(world, watcher.verifier, None).await, ..watcher }
+    }
+
+    async fn accepts_the_canary(&self) -> bool {
+        let judged = self.world.with_cache(self.canary.expose(), &Need::default()).await;
+        judged.is_some_and(|(verdict, ..)| verdict == Verdict::Valid)
+    }
+
+    /// What the verifier is told since it was last asked.
+    async fn told(&mut self) -> PollReply {
+        let told = poll(self.world, self.verifier, Some(&self.last)).await;
+        self.last = told.clone();
+        told
+    }
+
+    async fn nothing_was_touched_by(&mut self, what: &str) {
+        let before = self.last.change;
+        let told = self.told().await;
+        assert_eq!((told.change, told.reset), (before, false), "{what} wakes a verifier");
+        assert!(self.accepts_the_canary().await, "{what} evicts");
+    }
+}
+
+async fn poll_first(world: &World) -> PollReply {
+    poll(world, Uuid::new_v4(), None).await
+}
+
+async fn poll(world: &World, verifier: Uuid, last: Option<&PollReply>) -> PollReply {
+    let (start, change) = last.map_or((None, 0), |last| (Some(last.start), last.change));
+    world.service.poll_verifier(verifier, "v", start, change).await.unwrap()
+}
+
+async fn token(world: &World, user: &User) -> (PlainKey, ApiKey) {
+    world.service.create_token(&world.owner(), user, NewToken::default()).await.unwrap()
+}
+
+/// The user, logged in.
+async fn log_in(world: &World, user: &User) -> Caller {
+    let session = world.service.create_session_key(&world.owner(), user).await.unwrap();
+    world.service.authenticate(session.expose(), Lane::Normal, request()).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_changes_nothing_evicts_nothing_and_wakes_no_verifier() {
+    let world = World::new().await;
+    let (service, owner, user) = (&world.service, world.owner(), world.user().await);
+    let (_, live) = token(&world, &user).await;
+    let (_, dead) = token(&world, &user).await;
+    service.expire_key(&owner, "me", dead.id.as_str()).await.unwrap();
+    let stranger = world.user().await;
+    let stranger = log_in(&world, &stranger).await;
+    let suspended = world.user().await;
+    service.set_status(&owner, &suspended, UserStatus::Suspended).await.unwrap();
+
+    let mut watcher = Watcher::new(&world).await;
+    let refused = service.expire_key(&stranger, "me", live.id.as_str()).await;
+    assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+    watcher.nothing_was_touched_by("a refused expire").await;
+    service.expire_key(&owner, "me", dead.id.as_str()).await.unwrap();
+    watcher.nothing_was_touched_by("an expire of a dead key").await;
+    assert_eq!(service.run_retention().await.unwrap(), (0, 0));
+    watcher.nothing_was_touched_by("retention with nothing to remove").await;
+    service.edit_roles(&owner, &user, user.roles.clone()).await.unwrap();
+    watcher.nothing_was_touched_by("a role change that changes nothing").await;
+    service.set_status(&owner, &suspended, UserStatus::Suspended).await.unwrap();
+    watcher.nothing_was_touched_by("a suspension of a suspended user").await;
+    token(&world, &user).await;
+    watcher.nothing_was_touched_by("a new key").await;
+}
+
+#[tokio::test]
+async fn what_changes_something_evicts_and_tells_that_and_nothing_else() {
+    let world = World::new().await;
+    let (service, owner) = (&world.service, world.owner());
+    let mut watcher = Watcher::new(&world).await;
+    let user = world.user().await;
+    let (_, key) = token(&world, &user).await;
+    service.expire_key(&owner, "me", key.id.as_str()).await.unwrap();
+    let told = watcher.told().await;
+    assert_eq!((told.reset, told.keys, told.users), (false, vec![key.id], vec![]));
+    assert!(watcher.accepts_the_canary().await);
+
+    service.set_status(&owner, &user, UserStatus::Suspended).await.unwrap();
+    let told = watcher.told().await;
+    assert_eq!((told.reset, told.keys, told.users), (false, vec![], vec![user.id]));
+    assert!(watcher.accepts_the_canary().await, "it is another user's");
+
+    service.set_status(&owner, &watcher.user, UserStatus::Suspended).await.unwrap();
+    let told = watcher.told().await;
+    assert_eq!((told.reset, told.users), (false, vec![watcher.user.id]));
+    assert!(!watcher.accepts_the_canary().await);
+}
+
+#[tokio::test]
+async fn an_expire_of_a_dead_key_waits_for_those_who_have_not_heard_that_it_is_dead() {
+    let world = World::new().await;
+    let (service, owner, user) = (&world.service, world.owner(), world.user().await);
+    let (_, key) = token(&world, &user).await;
+    let verifier = Uuid::new_v4();
+    let told = poll(&world, verifier, None).await;
+    // The first waits for the verifier, which says nothing, and so does the second.
+    let (first, second) = tokio::join!(
+        service.expire_key(&owner, "me", key.id.as_str()),
+        service.expire_key(&owner, "me", key.id.as_str())
+    );
+    for barrier in [first.unwrap(), second.unwrap()] {
+        assert_eq!((barrier.confirmed, barrier.lapsed), (0, 1));
+    }
+    assert_eq!(poll(&world, verifier, Some(&told)).await.change, told.change + 1, "and it is one change");
+}
+
+#[tokio::test]
+async fn a_right_that_is_lost_between_the_check_and_the_write_is_refused() {
+    let world = World::new().await;
+    let (service, owner) = (&world.service, world.owner());
+    let (admin, user) = (world.user().await, world.user().await);
+    let (_, key) = token(&world, &user).await;
+    let roles: Roles = std::iter::once(Role::UserAdmin).collect();
+    let admin = service.edit_roles(&owner, &admin, roles).await.unwrap();
+
+    // Checked with the role, and demoted before the write.
+    let caller = log_in(&world, &admin).await;
+    service.edit_roles(&owner, &admin, Roles::default()).await.unwrap();
+    let expired = service.expire_key(&caller, "me", key.id.as_str()).await;
+    assert!(matches!(expired, Err(Error::NotFound)), "{expired:?}");
+    let suspended = service.set_status(&caller, &user, UserStatus::Suspended).await;
+    assert!(matches!(suspended, Err(Error::NotFound)), "{suspended:?}");
+    let made = service.create_token(&caller, &user, NewToken::default()).await;
+    assert!(matches!(made, Err(Error::NotFound)), "{made:?}");
+
+    // Checked while active, and suspended before the write.
+    service.set_status(&owner, &admin, UserStatus::Suspended).await.unwrap();
+    let made = service.create_token(&caller, &admin, NewToken::default()).await;
+    assert!(matches!(made, Err(Error::Suspended)), "{made:?}");
+    service.set_status(&owner, &admin, UserStatus::Active).await.unwrap();
+
+    // Checked while the calling key was live, and ended before the write.
+    service.expire_key(&owner, "me", caller.key().id.as_str()).await.unwrap();
+    let made = service.create_token(&caller, &admin, NewToken::default()).await;
+    assert!(matches!(made, Err(Error::CallerEnded(Some(_)))), "{made:?}");
+    let (_, live) = token(&world, &user).await;
+    assert_eq!(service.view_key(&owner, "me", live.id.as_str()).await.unwrap().ended_at, None);
+}

@@ -1,0 +1,110 @@
+//! The queues before the connection pools.
+
+use std::sync::{Arc, Mutex};
+
+use diesel::SqliteConnection;
+use diesel::r2d2::{Pool, PooledConnection, R2D2Connection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::StoreError;
+use crate::pool::{self, Manager, PgPool, SqlitePool};
+use crate::watch::Watch;
+
+/// Which queue a use case stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// With all others.
+    Normal,
+    /// Past all others, for ending keys.
+    Urgent,
+    /// What embedded verifiers must be told. On SQLite there is no such thing to read, and this is
+    /// the same as [`Lane::Normal`].
+    ChangeLog,
+}
+
+pub(super) enum Pools {
+    Sqlite(Box<SqliteGates>),
+    Postgres(PgGates),
+}
+
+pub(super) struct SqliteGates {
+    pub(super) readers: Gate<SqlitePool>,
+    pub(super) urgent_reader: Gate<SqlitePool>,
+    pub(super) writer: Gate<SqlitePool>,
+    pub(super) watch: Watch,
+    /// For [`Store::look_up`].
+    pub(super) at_hand: Mutex<SqliteConnection>,
+}
+
+pub(super) struct PgGates {
+    pub(super) all: Gate<PgPool>,
+    pub(super) urgent: Gate<PgPool>,
+    pub(super) change_log: Gate<PgPool>,
+}
+
+impl PgGates {
+    pub(super) fn of(&self, lane: Lane) -> &Gate<PgPool> {
+        match lane {
+            Lane::Normal => &self.all,
+            Lane::Urgent => &self.urgent,
+            Lane::ChangeLog => &self.change_log,
+        }
+    }
+}
+
+/// A pool, and a queue before it, so that no thread is taken up by waiting.
+pub(super) struct Gate<P> {
+    pool: P,
+    places: Arc<Semaphore>,
+    /// Held by the one normal use case that is next; urgent ones do not stand in this queue.
+    next: Arc<Semaphore>,
+}
+
+impl<P: Clone> Gate<P> {
+    pub(super) fn new(pool: P, places: u32) -> Self {
+        Self { pool, places: Arc::new(Semaphore::new(places as usize)), next: Arc::new(Semaphore::new(1)) }
+    }
+
+    async fn enter(&self, lane: Lane) -> Result<(P, OwnedSemaphorePermit), StoreError> {
+        let enter = async {
+            let _next = match lane {
+                Lane::Normal | Lane::ChangeLog => Some(self.next.acquire().await?),
+                Lane::Urgent => None,
+            };
+            Arc::clone(&self.places).acquire_owned().await
+        };
+        match tokio::time::timeout(pool::WAIT, enter).await {
+            Ok(Ok(place)) => Ok((self.pool.clone(), place)),
+            // The semaphores are never closed; a closed one would mean the same.
+            Ok(Err(_)) | Err(_) => Err(StoreError::Busy(pool::WAIT.as_secs())),
+        }
+    }
+}
+
+/// Runs a use case on a blocking thread, with a connection of the gate's pool.
+pub(super) async fn run<C, T, E, F>(gate: &Gate<Pool<Manager<C>>>, lane: Lane, work: F) -> Result<T, E>
+where
+    C: R2D2Connection + 'static,
+    F: FnOnce(&mut C) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let (pool, place) = gate.enter(lane).await?;
+    let job = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        let mut conn = checkout(&pool)?;
+        let done = work(&mut **conn);
+        if done.is_err() {
+            // Most errors are not the connection's fault, but some are.
+            conn.suspect();
+        }
+        done
+    });
+    job.await.map_err(StoreError::Stopped)?
+}
+
+pub(super) fn checkout<C: R2D2Connection + 'static>(
+    pool: &Pool<Manager<C>>,
+) -> Result<PooledConnection<Manager<C>>, StoreError> {
+    pool.get().map_err(|error| StoreError::Connect(Box::new(error)))
+}

@@ -1,0 +1,177 @@
+//! Transactions: how they are committed, rehearsed, and told of.
+
+use diesel::connection::Connection as _;
+use diesel::result::Error as DieselError;
+
+use super::Store;
+use super::gate::{Lane, Pools, run};
+use crate::conn::Conn;
+use crate::error::StoreError;
+use crate::tx::{Changes, Outcome, Rehearsed, Tx};
+
+impl Store {
+    /// Runs a use case as one transaction: all of it happens, on disk and with its audit entries, or
+    /// none.
+    ///
+    /// `ended` runs on the same thread as soon as the transaction has ended, however it ended: a
+    /// request that is given up cannot come between the COMMIT and it.
+    ///
+    /// # Errors
+    /// What the use case says, or why it could not be run; then nothing has changed, unless `ended`
+    /// was told [`Outcome::Unknown`].
+    pub async fn write<T, E, F, A>(&self, lane: Lane, work: F, ended: A) -> Result<T, E>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        A: FnOnce(&Outcome) + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match &self.inner.pools {
+            Pools::Sqlite(gates) => {
+                // Immediate: a deferred one that reads first fails at once when it comes to write.
+                run(&gates.writer, lane, move |conn| {
+                    commit(ended, |attempt| {
+                        conn.immediate_transaction(|conn| attempt.run(Tx::new(Conn::Sqlite(conn)), work))
+                    })
+                })
+                .await
+            }
+            Pools::Postgres(gates) => {
+                run(gates.of(lane), lane, move |conn| {
+                    commit(ended, |attempt| conn.transaction(|conn| attempt.run(Tx::new(Conn::Postgres(conn)), work)))
+                })
+                .await
+            }
+        }
+    }
+
+    /// Runs a use case as [`Store::write`] does, audit entries included, rolls it back, and answers
+    /// what it would have done. It holds the same locks meanwhile.
+    ///
+    /// # Errors
+    /// What the use case says, or why it could not be run.
+    pub async fn rehearse<T, E, F>(&self, lane: Lane, work: F) -> Result<Rehearsed<T>, E>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match &self.inner.pools {
+            Pools::Sqlite(gates) => {
+                run(&gates.writer, lane, move |conn| {
+                    roll_back(|abort| {
+                        conn.immediate_transaction(|conn| Err(abort(rehearse(Tx::new(Conn::Sqlite(conn)), work))))
+                    })
+                })
+                .await
+            }
+            Pools::Postgres(gates) => {
+                run(gates.of(lane), lane, move |conn| {
+                    roll_back(|abort| {
+                        conn.transaction(|conn| Err(abort(rehearse(Tx::new(Conn::Postgres(conn)), work))))
+                    })
+                })
+                .await
+            }
+        }
+    }
+}
+
+/// Tells how a transaction ended, also if it panicked.
+struct Ended<A: FnOnce(&Outcome)> {
+    outcome: Outcome,
+    tell: Option<A>,
+}
+
+impl<A: FnOnce(&Outcome)> Drop for Ended<A> {
+    fn drop(&mut self) {
+        if let Some(tell) = self.tell.take() {
+            tell(&self.outcome);
+        }
+    }
+}
+
+/// A transaction that is meant to be committed.
+#[derive(Default)]
+struct Attempt {
+    /// What it changes; set when there is nothing left to do but the COMMIT.
+    changes: Option<Changes>,
+}
+
+impl Attempt {
+    fn run<T, E: From<StoreError>>(
+        &mut self,
+        mut tx: Tx<'_>,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, Abort<E>> {
+        let done = work(&mut tx).map_err(Abort::UseCase)?;
+        let (changes, _) = tx.finish().map_err(|error| Abort::UseCase(error.into()))?;
+        self.changes = Some(changes);
+        Ok(done)
+    }
+}
+
+/// Runs a transaction, and tells how it ended.
+fn commit<T, E: From<StoreError>>(
+    ended: impl FnOnce(&Outcome),
+    transaction: impl FnOnce(&mut Attempt) -> Result<T, Abort<E>>,
+) -> Result<T, E> {
+    let mut ended = Ended { outcome: Outcome::RolledBack, tell: Some(ended) };
+    let mut attempt = Attempt::default();
+    let done = transaction(&mut attempt);
+    ended.outcome = match (&done, attempt.changes) {
+        (Ok(_), Some(changes)) => Outcome::Committed(changes),
+        // It came to the COMMIT, whose answer is an error, or was lost.
+        (Err(_), Some(_)) => Outcome::Unknown,
+        (_, None) => Outcome::RolledBack,
+    };
+    done.map_err(Abort::into_error)
+}
+
+fn rehearse<T, E: From<StoreError>>(
+    mut tx: Tx<'_>,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<Rehearsed<T>, E> {
+    let done = work(&mut tx)?;
+    let (changes, events) = tx.finish()?;
+    Ok(Rehearsed { done, changes, events: events.into_iter().map(|(_, event)| event).collect() })
+}
+
+/// Runs a transaction that ends as an error, which is how it is rolled back, and answers what it
+/// came to before.
+fn roll_back<T, E: From<StoreError>>(
+    transaction: impl FnOnce(&mut dyn FnMut(Result<T, E>) -> DieselError) -> Result<(), DieselError>,
+) -> Result<T, E> {
+    let mut rehearsed = None;
+    let ended = transaction(&mut |result| {
+        rehearsed = Some(result);
+        DieselError::RollbackTransaction
+    });
+    match (rehearsed, ended) {
+        (Some(result), Err(DieselError::RollbackTransaction) | Ok(())) => result,
+        // It was not begun, or the connection was lost: which undoes it as well.
+        (_, Err(error)) => Err(StoreError::from(error).into()),
+        (None, Ok(())) => Err(StoreError::from(DieselError::NotInTransaction).into()),
+    }
+}
+
+/// Why a transaction is undone: the use case said so, or the database.
+enum Abort<E> {
+    UseCase(E),
+    Database(DieselError),
+}
+
+impl<E> From<DieselError> for Abort<E> {
+    fn from(error: DieselError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl<E: From<StoreError>> Abort<E> {
+    fn into_error(self) -> E {
+        match self {
+            Self::UseCase(error) => error,
+            Self::Database(error) => E::from(error.into()),
+        }
+    }
+}
