@@ -49,10 +49,17 @@ const RULES: &[Rule] = &[
         known: &["keyward-domain"],
     },
     Rule {
+        package: "keyward-verdict",
+        reach: Reach::Tree,
+        features: ALL,
+        forbidden: &["tokio", "diesel", "actix", "reqwest", "keyward-api", "keyward-storage"],
+        known: &["keyward-domain", "hashbrown"],
+    },
+    Rule {
         package: "keyward-storage",
         reach: Reach::Tree,
         features: ALL,
-        forbidden: &["actix", "reqwest", "keyward-api"],
+        forbidden: &["actix", "reqwest", "keyward-api", "keyward-verdict"],
         known: &["diesel", "keyward-domain"],
     },
     Rule {
@@ -60,7 +67,7 @@ const RULES: &[Rule] = &[
         reach: Reach::Direct,
         features: ALL,
         forbidden: &["actix", "reqwest", "keyward-api", "keyward-sdk"],
-        known: &["keyward-storage", "keyward-domain"],
+        known: &["keyward-storage", "keyward-domain", "keyward-verdict"],
     },
     Rule {
         package: "keyward-server",
@@ -75,7 +82,7 @@ const RULES: &[Rule] = &[
         // Its feature `actix` is for services that are built on it; nothing else may bring it.
         features: &["--features", "tower"],
         forbidden: &["keyward-storage", "keyward-service", "keyward-server", "diesel", "actix"],
-        known: &["reqwest", "keyward-api"],
+        known: &["reqwest", "keyward-api", "keyward-verdict"],
     },
     Rule {
         package: "keyward-cli",

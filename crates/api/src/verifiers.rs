@@ -8,8 +8,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::endpoint::endpoint;
-use crate::keys::ApiKey;
-use crate::users::User;
 use crate::{Access, NoBody, NoQuery};
 
 /// A verifier asks what has changed. Asking renews its lease.
@@ -69,15 +67,26 @@ pub struct LookUpResponse {
     pub facts: Option<KeyFacts>,
 }
 
-/// What is needed to judge a key.
+/// What is needed to judge a key, and no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyFacts {
-    /// The key.
-    pub key: ApiKey,
-    /// Its user.
-    pub user: User,
-    /// Its scopes, with what composites stand for in their place.
+    /// The key's id.
+    pub key_id: String,
+    /// The id of its user.
+    pub user_id: Uuid,
+    /// The name of its user.
+    pub username: String,
+    /// Whether its user is active, and not suspended.
+    pub user_is_active: bool,
+    /// Its scopes, as it was given them.
+    pub scopes: Vec<String>,
+    /// Its scopes, and the parts of the composites among them.
     pub grants: Vec<String>,
+    /// Its allow list.
+    pub allow_list: Vec<String>,
+    /// Expiry: the key is rejected from this instant on.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
 }
 
 /// A verifier that is connected.

@@ -135,8 +135,8 @@ impl AllowList {
 
     /// May the key be used on this thing?
     #[must_use]
-    pub fn permits_resource(&self, resource: &crate::key::Resource) -> bool {
-        self.covers(resource.entry())
+    pub fn permits_resource(&self, resource: &Resource) -> bool {
+        self.covers(&resource.0)
     }
 
     /// Does some entry cover this one?
@@ -154,6 +154,38 @@ impl AllowList {
     #[must_use]
     pub fn to_strings(&self) -> Vec<String> {
         self.0.iter().map(Entry::to_string).collect()
+    }
+}
+
+/// What a key is used on: `type:id`, or `type:*` for all of a type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource(Entry);
+
+impl Resource {
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        match &self.0 {
+            Entry::Everything => "*",
+            Entry::AllOf(kind) | Entry::One(kind, _) => kind,
+        }
+    }
+}
+
+impl FromStr for Resource {
+    type Err = InvalidAllowList;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match Entry::from_str(text)? {
+            Entry::Everything => Err(InvalidAllowList::Entry(text.to_owned())),
+            entry => Ok(Self(entry)),
+        }
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -193,6 +225,13 @@ fn parse_known(text: &str, catalogue: &Catalogue) -> Result<Entry, InvalidAllowL
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_resource_is_refused() {
+        for text in ["", "workspace", "*:*", "workspace:a b", ":x"] {
+            assert!(text.parse::<Resource>().is_err(), "{text}");
+        }
+    }
 
     fn parse(texts: &[&str]) -> Result<Vec<String>, String> {
         AllowList::parse(texts.iter().copied(), &Catalogue::built_in())

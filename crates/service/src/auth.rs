@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use keyward_domain::event::RequestInfo;
-use keyward_domain::key::{Need, Verdict};
 use keyward_domain::{ApiKey, Timestamp};
 use keyward_storage::{Lane, keys, usage};
+use keyward_verdict::{Need, Verdict};
 
 use crate::Service;
-use crate::cache::Kept;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::key_cache::CachedKey;
 
 /// Why a presented key is not accepted.
 #[derive(Debug, thiserror::Error)]
@@ -37,13 +37,16 @@ impl Service {
     /// [`Rejection`] says why the key is not accepted.
     pub async fn authenticate(&self, text: &str, lane: Lane, request: RequestInfo) -> Result<Caller, Rejection> {
         let kept = self.facts_of(text, lane).await?.ok_or(Rejection::Invalid)?;
-        let keys::OwnedKey { key, owner } = &kept.owned;
+        let key = &kept.owned.key;
         let now = self.now();
-        match key.judge(owner.is_active(), &Need::default(), &self.inner.catalogue, now) {
+        match kept.verdict(&Need::nothing(), now) {
             Verdict::Expired(at) => return Err(Rejection::Expired(at)),
             Verdict::UserSuspended => return Err(Rejection::Suspended),
             // Nothing is needed yet; the endpoint asks for its scope next.
-            Verdict::Valid | Verdict::InsufficientScope(_) | Verdict::ResourceNotAllowed(_) => {}
+            Verdict::Valid
+            | Verdict::InsufficientScope(_)
+            | Verdict::ResourceNotAllowed(_)
+            | Verdict::UnreadableNeed(_) => {}
         }
         self.inner.usage.note(&kept, now, request.ip);
         let settings = &self.inner.settings;
@@ -55,7 +58,13 @@ impl Service {
     }
 
     /// Moves the end of a session that is in use: once an hour at most.
-    async fn slide(&self, kept: Arc<Kept>, now: Timestamp, end: Timestamp, lane: Lane) -> Result<Arc<Kept>, Error> {
+    async fn slide(
+        &self,
+        kept: Arc<CachedKey>,
+        now: Timestamp,
+        end: Timestamp,
+        lane: Lane,
+    ) -> Result<Arc<CachedKey>, Error> {
         let keys::OwnedKey { key, owner } = &kept.owned;
         let id = key.id.clone();
         let moved = self.change(lane, move |tx| Ok::<_, Error>(usage::slide(tx, &id, now, end)?)).await?;
@@ -63,6 +72,6 @@ impl Service {
             return Ok(kept);
         }
         let key = ApiKey { expires_at: end, ..key.clone() };
-        Ok(Arc::new(Kept::new(keys::OwnedKey { key, owner: owner.clone() })))
+        Ok(Arc::new(CachedKey::new(keys::OwnedKey { key, owner: owner.clone() }, &self.inner.catalogue)))
     }
 }

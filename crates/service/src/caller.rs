@@ -7,15 +7,16 @@ use keyward_domain::event::{Actor, Origin, RequestInfo};
 use keyward_domain::user::UserRef;
 use keyward_domain::{ApiKey, Catalogue, Timestamp, User};
 use keyward_storage::{Tx, keys};
+use keyward_verdict::{Need, Verdict};
 
-use crate::cache::Kept;
 use crate::error::Error;
+use crate::key_cache::CachedKey;
 
 /// An authenticated request.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The key and its user. Shared with the cache: most requests need only look at them.
-    pub(crate) facts: Arc<Kept>,
+    pub(crate) facts: Arc<CachedKey>,
     /// The request.
     pub request: RequestInfo,
     /// The instant by which everything in the request is judged.
@@ -33,6 +34,12 @@ impl Caller {
     #[must_use]
     pub fn key(&self) -> &ApiKey {
         &self.facts.owned.key
+    }
+
+    /// The judgement on this request by what it needs.
+    #[must_use]
+    pub fn verdict(&self, need: &Need) -> Verdict {
+        self.facts.verdict(need, self.now)
     }
 
     /// Has the key the scope that the act needs? Asked before anything is looked up.
@@ -99,7 +106,7 @@ impl Caller {
         if !owned.owner.is_active() {
             return Err(Error::Suspended);
         }
-        Ok(Self { facts: Arc::new(Kept::new(owned)), request: self.request.clone(), now: self.now })
+        Ok(Self { facts: Arc::new(self.facts.renewed(owned)), request: self.request.clone(), now: self.now })
     }
 
     /// What the events of this request have in common.

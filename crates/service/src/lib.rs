@@ -5,11 +5,11 @@
 
 pub mod audit;
 mod auth;
-mod cache;
 mod caller;
 mod coherence;
 mod error;
 mod failed_logins;
+mod key_cache;
 pub mod keys;
 mod login;
 mod password;
@@ -35,9 +35,9 @@ use std::time::Duration;
 use keyward_domain::{Catalogue, Clock, Timestamp};
 use keyward_storage::Store;
 
-use crate::cache::KeyCache;
 use crate::coherence::Coherence;
 use crate::failed_logins::FailedLogins;
+use crate::key_cache::KeyCache;
 use crate::password::Passwords;
 use crate::usage::Usage;
 use crate::verifiers::Verifiers;

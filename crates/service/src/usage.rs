@@ -9,7 +9,7 @@ use keyward_storage::usage::{self, Use};
 use keyward_storage::{Lane, StoreError, Tx};
 
 use crate::Service;
-use crate::cache::Kept;
+use crate::key_cache::CachedKey;
 
 /// Beyond so many keys waiting to be written, further uses are let go: they will come again.
 const MOST_WAITING: usize = 100_000;
@@ -25,8 +25,8 @@ pub(crate) struct Usage {
 
 impl Usage {
     /// Notes a use, if the key's record does not say as much already.
-    pub(crate) fn note(&self, kept: &Kept, at: Timestamp, ip: Option<IpAddr>) {
-        if !kept.note(at) {
+    pub(crate) fn note(&self, kept: &CachedKey, at: Timestamp, ip: Option<IpAddr>) {
+        if !kept.should_record_use(at) {
             return;
         }
         let key = &kept.owned.key;

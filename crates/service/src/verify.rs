@@ -5,20 +5,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use keyward_domain::access::Act;
 use keyward_domain::event::{Cause, Origin, RequestInfo};
-use keyward_domain::key::{Digest, Need, PresentedKey, Verdict};
-use keyward_domain::{ApiKey, Timestamp, User};
+use keyward_domain::key::PresentedKey;
+use keyward_domain::{ApiKey, Scopes, Timestamp, User};
 use keyward_storage::{Conn, Lane, StoreError, keys};
+use keyward_verdict::{Mark, Need, Verdict};
 use uuid::Uuid;
 
 use crate::Service;
-use crate::cache::{Generation, Kept};
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::key_cache::{Cached, CachedKey};
 use crate::verifiers::{Connected, PollReply};
 
 /// A key and its user, as they are kept in memory.
 #[derive(Clone, Debug)]
-pub struct Facts(pub(crate) Arc<Kept>);
+pub struct Facts(pub(crate) Arc<CachedKey>);
 
 impl Facts {
     /// The key.
@@ -31,6 +32,18 @@ impl Facts {
     #[must_use]
     pub fn user(&self) -> &User {
         &self.0.owned.owner
+    }
+
+    /// The key's scopes, and the parts of the composites among them.
+    #[must_use]
+    pub fn grants(&self) -> &Scopes {
+        &self.0.grants
+    }
+
+    /// The judgement on a use at `now`.
+    #[must_use]
+    pub fn verdict(&self, need: &Need, now: Timestamp) -> Verdict {
+        self.0.verdict(need, now)
     }
 
     /// What whoever shows them makes of them. It is kept as long as they are, so that facts in use
@@ -91,10 +104,9 @@ impl Service {
         Ok(self.check(found, need, self.now()))
     }
 
-    fn check(&self, kept: Option<Arc<Kept>>, need: &Need, now: Timestamp) -> Checked {
+    fn check(&self, kept: Option<Arc<CachedKey>>, need: &Need, now: Timestamp) -> Checked {
         let Some(kept) = kept else { return Checked::Invalid };
-        let keys::OwnedKey { key, owner } = &kept.owned;
-        let verdict = key.judge(owner.is_active(), need, &self.inner.catalogue, now);
+        let verdict = kept.verdict(need, now);
         if verdict == Verdict::Valid {
             self.inner.usage.note(&kept, now, None);
         }
@@ -130,8 +142,6 @@ pub struct LookedUp {
     pub now: Timestamp,
     /// The facts, if the secret is right.
     pub facts: Option<Facts>,
-    /// Its scopes, with what composites stand for in their place.
-    pub grants: Vec<String>,
 }
 
 impl Service {
@@ -161,12 +171,11 @@ impl Service {
         let change = self.inner.verifiers.latest();
         let found = self.facts_of(text, Lane::Normal).await?;
         let now = self.now();
-        let grants = found.as_ref().map(|kept| self.inner.catalogue.expand(&kept.owned.key.scopes).to_strings());
         if let Some(kept) = &found {
             self.inner.usage.note(kept, now, None);
         }
         let start = self.inner.verifiers.start();
-        Ok(LookedUp { start, change, now, facts: found.map(Facts), grants: grants.unwrap_or_default() })
+        Ok(LookedUp { start, change, now, facts: found.map(Facts) })
     }
 
     /// The verifiers that are connected, by name.
@@ -190,13 +199,14 @@ fn look_up(conn: &mut Conn<'_>, presented: &PresentedKey) -> Result<Option<keys:
 impl Service {
     /// The facts of a presented key, if the secret is right. From the cache if they are in it. What
     /// cannot be a key never reaches the database.
-    pub(crate) async fn facts_of(&self, text: &str, lane: Lane) -> Result<Option<Arc<Kept>>, Error> {
+    pub(crate) async fn facts_of(&self, text: &str, lane: Lane) -> Result<Option<Arc<CachedKey>>, Error> {
         let Ok(presented) = PresentedKey::parse(text) else { return Ok(None) };
         self.before_use().await;
-        match self.inner.cache.get(&presented.digest) {
-            Ok(kept) => Ok(Some(kept)),
-            // Apart, since every request would otherwise carry the room that only a reading one needs.
-            Err(generation) => Box::pin(self.read_facts(presented, generation, lane)).await,
+        match self.inner.cache.get(&presented) {
+            Cached::Key(key) => Ok(Some(key)),
+            Cached::WrongSecret => Ok(None),
+            // Boxed: every request would otherwise carry the room that only a reading one needs.
+            Cached::Nothing(mark) => Box::pin(self.read_facts(presented, mark, lane)).await,
         }
     }
 
@@ -204,49 +214,51 @@ impl Service {
     async fn read_facts(
         &self,
         presented: PresentedKey,
-        generation: Generation,
+        mark: Option<Mark>,
         lane: Lane,
-    ) -> Result<Option<Arc<Kept>>, Error> {
-        let digest = presented.digest;
-        let found = self.inner.store.look_up(lane, move |conn| look_up(conn, &presented)).await?;
-        Ok(found.map(|owned| self.keep(generation, &digest, owned)))
+    ) -> Result<Option<Arc<CachedKey>>, Error> {
+        let wanted = presented.clone();
+        let found = self.inner.store.fetch_facts(lane, move |conn| look_up(conn, &wanted)).await?;
+        Ok(found.map(|owned| self.keep(mark, &presented, owned)))
     }
 
-    /// Keeps facts that were read since `generation`.
-    fn keep(&self, generation: Generation, digest: &Digest, owned: keys::OwnedKey) -> Arc<Kept> {
-        let kept = Arc::new(Kept::new(owned));
-        self.inner.cache.fill(generation, digest, &kept);
-        kept
+    /// Keeps facts that were read after `mark`.
+    fn keep(&self, mark: Option<Mark>, presented: &PresentedKey, owned: keys::OwnedKey) -> Arc<CachedKey> {
+        let key = Arc::new(CachedKey::new(owned, &self.inner.catalogue));
+        self.inner.cache.keep(mark, presented, &key);
+        key
     }
 
     /// The same for several, in order; those that are not in the cache in one look-up.
-    async fn facts_of_all<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Result<Vec<Option<Arc<Kept>>>, Error> {
+    async fn facts_of_all<'a>(
+        &self,
+        texts: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<Option<Arc<CachedKey>>>, Error> {
         self.before_use().await;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for (index, text) in texts.enumerate() {
             let presented = PresentedKey::parse(text).ok();
-            let known = presented.map(|presented| (self.inner.cache.get(&presented.digest), presented));
-            found.push(match known {
-                Some((Ok(kept), _)) => Some(kept),
-                Some((Err(generation), presented)) => {
-                    missing.push((index, presented, generation));
+            found.push(match presented.map(|presented| (self.inner.cache.get(&presented), presented)) {
+                Some((Cached::Key(key), _)) => Some(key),
+                Some((Cached::Nothing(mark), presented)) => {
+                    missing.push((index, presented, mark));
                     None
                 }
-                None => None,
+                Some((Cached::WrongSecret, _)) | None => None,
             });
         }
         if missing.is_empty() {
             return Ok(found);
         }
         let work = move |conn: &mut Conn<'_>| {
-            let read = |(index, presented, generation): (usize, PresentedKey, Generation)| {
-                Ok((index, look_up(conn, &presented)?, presented.digest, generation))
+            let read = |(index, presented, mark): (usize, PresentedKey, Option<Mark>)| {
+                Ok((index, look_up(conn, &presented)?, presented, mark))
             };
             missing.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()
         };
-        for (index, owned, digest, generation) in self.inner.store.read(Lane::Normal, work).await? {
+        for (index, owned, presented, mark) in self.inner.store.read(Lane::Normal, work).await? {
             if let (Some(owned), Some(place)) = (owned, found.get_mut(index)) {
-                *place = Some(self.keep(generation, &digest, owned));
+                *place = Some(self.keep(mark, &presented, owned));
             }
         }
         Ok(found)

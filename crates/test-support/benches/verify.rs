@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 use futures_util::future::join_all;
 use keyward_api::verifiers::LookUpResponse;
-use keyward_domain::key::Verdict;
 use keyward_domain::{KeyKind, Moment, PlainKey};
 use keyward_sdk::Client;
 use keyward_sdk::verify::{Need, Verifier};
@@ -27,6 +26,7 @@ use keyward_test_support::bench::{
     spaced,
 };
 use keyward_test_support::{Backend, Http, ServerProcess, TestApp, TestDatabase};
+use keyward_verdict::Verdict;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -142,8 +142,7 @@ async fn embedded(program: &Path, count: usize, report: &mut Report) {
     let mut keys: Vec<PlainKey> = (0..count).map(|_| PlainKey::generate(KeyKind::Token).expect("randomness")).collect();
     for key in &keys {
         let facts = told.facts.as_mut().expect("facts");
-        facts.key.id = key.id().to_string();
-        facts.key.token_name = key.id().to_string();
+        facts.key_id = key.id().to_string();
         verifier.learn(key.expose(), &told).expect("a key to remember");
     }
     assert_eq!(verifier.remembered_keys(), count);
@@ -239,10 +238,7 @@ async fn cold(name: &str, database: TestDatabase, rounds: usize, report: &mut Re
         (0..COLD * rounds * 2).map(|_| PlainKey::generate(KeyKind::Token).expect("randomness")).collect();
     app.database.copy_live_key(model["id"].as_str().expect("an id"), &keys).expect("copies");
     let mut selects: Vec<Select> = (0..AT_ONCE).map(|_| prepared(&app.database)).collect();
-    let need = keyward_domain::key::Need {
-        scopes: vec!["workspace:read".parse().expect("a scope")],
-        resources: vec!["workspace:w1".parse().expect("a thing")],
-    };
+    let need = Need::scope("workspace:read").on("workspace:w1");
     let verify = async |keys: &[PlainKey]| {
         for key in keys {
             let checked = app.service.check_key(key.expose(), &need).await.expect("a judgement");

@@ -6,7 +6,6 @@ mod mint;
 mod name;
 mod random_name;
 mod secret;
-mod verdict;
 
 pub use id::{InvalidKeyId, KeyId};
 pub use kind::{KeyKind, LoginType};
@@ -14,7 +13,6 @@ pub use mint::{ExceedsCaller, MintRequest, within_caller};
 pub use name::{InvalidTokenName, TokenName};
 pub use random_name::random_name;
 pub use secret::{DIGEST_VERSION, Digest, MalformedKey, PlainKey, PresentedKey};
-pub use verdict::{Need, Resource, Verdict};
 
 use crate::allow_list::AllowList;
 use crate::clock::Timestamp;

@@ -75,7 +75,7 @@ pub(crate) fn is_word(text: &str) -> bool {
 }
 
 /// The scopes of a key: at least one, no duplicates, in the order they were asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scopes(Vec<Scope>);
 
 impl Scopes {

@@ -40,8 +40,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
 
+use keyward_verdict::Need;
+
 use super::handle::VerifierHandle;
-use super::need::Need;
 use super::verified::Verified;
 use super::web::{Gate, NeedOf, Refusal, bearer};
 

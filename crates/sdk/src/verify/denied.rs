@@ -1,33 +1,75 @@
 //! Why a key is not accepted.
 
+use std::fmt;
+
 use keyward_domain::Timestamp;
+use keyward_verdict::Verdict;
 
 use crate::error::Error;
 
 /// Why a key is not accepted.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Denied {
     /// Malformed, unknown, or the secret is wrong: all alike.
-    #[error("the key is invalid")]
     Invalid,
-    /// It is over since then.
-    #[error("the key expired at {0}")]
+    /// The key expired at this instant.
     Expired(Timestamp),
-    /// Its user is suspended.
-    #[error("the key's user is suspended")]
+    /// The key's user is suspended.
     UserSuspended,
-    /// It lacks this scope.
-    #[error("the key lacks the scope \"{0}\"")]
+    /// The key lacks this scope.
     InsufficientScope(String),
-    /// Its allow list does not cover this. A text that is not of the form of a thing is covered by
-    /// none.
-    #[error("the key's allow list does not cover \"{0}\"")]
+    /// The key's allow list does not cover this resource. No allow list covers a text that is not of
+    /// the form of a resource.
     ResourceNotAllowed(String),
-    /// What it is needed for is not a scope: a mistake of the program's.
-    #[error("\"{0}\" is not a scope, such as workspace:read")]
+    /// The [`Need`](super::Need) names a scope that is none: a mistake of the program.
     UnreadableNeed(String),
-    /// The server had to be asked and could not be. Not known to be good is not accepted.
-    #[error("the key could not be judged: {0}")]
-    Unavailable(#[source] Box<Error>),
+    /// The server had to be asked and did not answer. A key that is not known to be good is not
+    /// accepted.
+    Unavailable(Box<Error>),
+}
+
+impl Denied {
+    /// The denial that a verdict is, unless the key is valid.
+    #[inline]
+    pub(super) fn unless_valid(verdict: Verdict) -> Result<(), Self> {
+        match verdict {
+            Verdict::Valid => Ok(()),
+            Verdict::Expired(at) => Err(Self::Expired(at)),
+            Verdict::UserSuspended => Err(Self::UserSuspended),
+            Verdict::InsufficientScope(scope) => Err(Self::InsufficientScope(scope)),
+            Verdict::ResourceNotAllowed(resource) => Err(Self::ResourceNotAllowed(resource)),
+            Verdict::UnreadableNeed(text) => Err(Self::UnreadableNeed(text)),
+        }
+    }
+}
+
+impl fmt::Display for Denied {
+    /// The words of the verdict, which are the server's too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self {
+            Self::Invalid => return f.write_str("API key is invalid."),
+            Self::Unavailable(error) => return write!(f, "the key could not be judged: {error}"),
+            Self::Expired(at) => Verdict::Expired(*at),
+            Self::UserSuspended => Verdict::UserSuspended,
+            Self::InsufficientScope(scope) => Verdict::InsufficientScope(scope.clone()),
+            Self::ResourceNotAllowed(resource) => Verdict::ResourceNotAllowed(resource.clone()),
+            Self::UnreadableNeed(text) => Verdict::UnreadableNeed(text.clone()),
+        };
+        verdict.fmt(f)
+    }
+}
+
+impl std::error::Error for Denied {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unavailable(error) => Some(error),
+            Self::Invalid
+            | Self::Expired(_)
+            | Self::UserSuspended
+            | Self::InsufficientScope(_)
+            | Self::ResourceNotAllowed(_)
+            | Self::UnreadableNeed(_) => None,
+        }
+    }
 }

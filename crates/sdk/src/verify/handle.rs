@@ -1,8 +1,9 @@
 //! What a service holds to judge keys by: a verifier, or in its tests a stand-in.
 
+use keyward_verdict::Need;
+
 use super::denied::Denied;
 use super::mock::MockVerifier;
-use super::need::Need;
 use super::verified::Verified;
 use super::verifier::Verifier;
 
@@ -53,7 +54,7 @@ impl VerifierHandle {
     pub async fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
         match &self.0 {
             Kind::Real(verifier) => verifier.verify(token, need).await,
-            Kind::Mock(mock) => mock.judge(token, need),
+            Kind::Mock(mock) => mock.verify(token, need),
         }
     }
 

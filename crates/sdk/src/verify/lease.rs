@@ -84,8 +84,8 @@ async fn poll(shared: &Shared, timeout: Duration) -> Result<PollResponse, Error>
     let request = PollRequest {
         id: shared.id,
         name: shared.name.clone(),
-        start: applied.map(|(start, _)| start),
-        acknowledged: applied.map_or(0, |(_, change)| change),
+        start: applied.map(|last| last.source),
+        acknowledged: applied.map_or(0, |last| last.change),
     };
     let call = Call::<PollVerifier>::new(&[])?.body(&request)?.timeout(timeout);
     Ok(shared.client.call(call).await?.value)

@@ -9,9 +9,10 @@ use std::time::Duration;
 use keyward_domain::{AllowList, Catalogue, Clock as _, Moment, Scope, Scopes, SystemClock, Timestamp};
 use uuid::Uuid;
 
+use keyward_verdict::{Id, Need};
+
 use super::denied::Denied;
-use super::facts::{self, Access, Facts, Holder, Id};
-use super::need::Need;
+use super::facts::{Access, Facts, Holder};
 use super::verified::Verified;
 use crate::error::{ApiError, Error};
 
@@ -122,7 +123,7 @@ impl MockKey {
         let grants = Catalogue::built_in().expand(&scopes);
         let allow_list = AllowList::from_stored(self.allow_list.iter().map(String::as_str))
             .map_err(|error| InvalidMockKey(error.to_string(), "allow list"))?;
-        Ok(Access { scopes: scopes.to_strings(), grants: grants.iter().cloned().collect(), allow_list })
+        Ok(Access { scopes: scopes.to_strings(), grants, allow_list })
     }
 }
 
@@ -146,7 +147,7 @@ impl MockVerifier {
         let user_id = same.map_or_else(Uuid::new_v4, |known| known.holder.user_id);
         state.added = (state.added + 1) % 1_000_000;
         let known = Known {
-            id: facts::id(&format!("kwd_mock{:06}", state.added)).unwrap_or_default(),
+            id: keyward_verdict::id(&format!("kwd_mock{:06}", state.added)).unwrap_or_default(),
             holder: Arc::new(Holder { user_id, username: key.user.into(), access }),
             ends: Moment::now().after(key.lifetime),
             expires_at: Timestamp::from_micros(now.as_micros().saturating_add(lifetime)).unwrap_or(Timestamp::MAX),
@@ -188,7 +189,7 @@ impl MockVerifier {
         !self.read().unavailable
     }
 
-    pub(super) fn judge(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
+    pub(super) fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
         let state = self.read();
         if state.unavailable {
             return Err(Denied::Unavailable(Box::new(unavailable())));
@@ -201,7 +202,7 @@ impl MockVerifier {
             expires_at: known.expires_at,
             holder: Arc::clone(&known.holder),
         };
-        facts.judge(need, Moment::now())?;
+        Denied::unless_valid(facts.verdict(need, Moment::now()))?;
         Ok(Verified::new(facts))
     }
 
@@ -235,7 +236,7 @@ mod tests {
     #[test]
     fn keys_are_judged_in_every_state() {
         let mock = MockVerifier::default();
-        let judge = |text: &str, need: Need| mock.judge(text, &need);
+        let judge = |text: &str, need: Need| mock.verify(text, &need);
         let limited = MockKey::new("limited").user("ada").scope("coder:workspaces.access").allow("workspace:w1");
         mock.add(limited).unwrap();
         mock.add(MockKey::new("free").user("ada")).unwrap();
@@ -274,8 +275,8 @@ mod tests {
     fn a_thing_that_no_allow_list_can_name_is_covered_by_none() {
         let mock = MockVerifier::default();
         mock.add(MockKey::new("all")).unwrap();
-        let strange = mock.judge("all", &Need::nothing().on("workspace:a b"));
+        let strange = mock.verify("all", &Need::nothing().on("workspace:a b"));
         assert!(matches!(strange, Err(Denied::ResourceNotAllowed(thing)) if thing == "workspace:a b"));
-        assert!(matches!(mock.judge("all", &Need::scope("Read")), Err(Denied::UnreadableNeed(_))));
+        assert!(matches!(mock.verify("all", &Need::scope("Read")), Err(Denied::UnreadableNeed(_))));
     }
 }

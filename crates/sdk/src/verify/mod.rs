@@ -41,8 +41,6 @@ mod interned;
 mod lease;
 mod memory;
 mod mock;
-mod need;
-mod shard;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod verified;
@@ -52,8 +50,8 @@ mod web;
 
 pub use denied::Denied;
 pub use handle::VerifierHandle;
+pub use keyward_verdict::Need;
 pub use mock::{InvalidMockKey, MockKey, MockVerifier};
-pub use need::Need;
 pub use verified::Verified;
 pub use verifier::{Verifier, VerifierBuilder};
 #[cfg(any(feature = "actix", feature = "tower"))]

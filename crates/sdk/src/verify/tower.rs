@@ -34,8 +34,9 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use keyward_verdict::Need;
+
 use super::handle::VerifierHandle;
-use super::need::Need;
 use super::web::{Gate, NeedOf, Refusal, bearer};
 
 /// Lets requests through by the key that they present, and puts it among their extensions as

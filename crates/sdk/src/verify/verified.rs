@@ -5,9 +5,10 @@ use std::fmt;
 use keyward_domain::Timestamp;
 use uuid::Uuid;
 
+use keyward_verdict::Need;
+
 use super::denied::Denied;
 use super::facts::Facts;
-use super::need::Need;
 
 /// A key that is good for what it was needed for: whose it is, and what else it may do.
 ///
@@ -59,7 +60,7 @@ impl Verified {
     /// a list to show, what a body asks for.
     #[must_use]
     pub fn allows(&self, need: &Need) -> bool {
-        self.facts.holder.access.judge(need).is_ok()
+        self.require(need).is_ok()
     }
 
     /// The same, with the reason.
@@ -67,7 +68,7 @@ impl Verified {
     /// # Errors
     /// [`Denied::InsufficientScope`], [`Denied::ResourceNotAllowed`], or [`Denied::UnreadableNeed`].
     pub fn require(&self, need: &Need) -> Result<(), Denied> {
-        self.facts.holder.access.judge(need)
+        Denied::unless_valid(self.facts.holder.access.grant().covers(need))
     }
 }
 

@@ -10,11 +10,12 @@ use keyward_domain::key::PresentedKey;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
+use keyward_verdict::{Found, Need};
+
 use super::denied::Denied;
 use super::facts::Facts;
 use super::lease;
-use super::memory::{Found, Memory};
-use super::need::Need;
+use super::memory::Memory;
 use super::verified::Verified;
 use crate::call::Call;
 use crate::client::Client;
@@ -184,11 +185,11 @@ impl Shared {
             Found::WrongSecret => return Some(Err(Denied::Invalid)),
             Found::Facts(facts) => facts,
         };
-        let judged = facts.judge(need, now);
-        if facts.may_have_slid(&judged) {
+        let verdict = facts.verdict(need, now);
+        if facts.may_have_slid(&verdict) {
             return None;
         }
-        Some(judged.map(|()| Verified::new(facts)))
+        Some(Denied::unless_valid(verdict).map(|()| Verified::new(facts)))
     }
 
     /// Asks the server for the facts, and remembers them.
@@ -202,7 +203,7 @@ impl Shared {
         let call = call.map_err(|error| unavailable(error.into()))?.timeout(self.timeout);
         let answer = self.client.call(call).await.map_err(unavailable)?.value;
         let facts = self.learn(&presented, &answer, sent)?;
-        facts.judge(need, Moment::now())?;
+        Denied::unless_valid(facts.verdict(need, Moment::now()))?;
         Ok(Verified::new(facts))
     }
 

@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use keyward_api::headers::{KEY_ID, SCOPES, USER, USER_ID};
-use keyward_domain::key::Verdict;
 use keyward_service::Lane;
+use keyward_verdict::Verdict;
 use percent_encoding::percent_decode_str;
 
 use super::need;
@@ -40,19 +40,19 @@ pub(crate) async fn authz(
     };
     let catalogue = app.service.catalogue();
     let need = need(catalogue, all("scope"), all("resource"))?;
-    match caller.key().judge(caller.user().is_active(), &need, catalogue, caller.now) {
+    match caller.verdict(&need) {
         Verdict::Valid => Ok(HttpResponse::Ok()
             .insert_header((USER_HEADER, caller.user().username.as_str()))
             .insert_header((USER_ID_HEADER, caller.user().id.to_string()))
             .insert_header((KEY_ID_HEADER, caller.key().id.as_str()))
             .insert_header((SCOPES_HEADER, caller.key().scopes.to_strings().join(" ")))
             .finish()),
-        Verdict::InsufficientScope(_) => Err(lacking(&need.scopes.iter().map(ToString::to_string).collect::<Vec<_>>())),
-        Verdict::ResourceNotAllowed(resource) => {
-            Err(keyward_service::Error::ResourceNotAllowed(resource.to_string()).into())
+        Verdict::InsufficientScope(_) => {
+            Err(lacking(&need.scopes().iter().map(ToString::to_string).collect::<Vec<_>>()))
         }
-        // Both were judged a moment ago by the same clock reading.
-        Verdict::Expired(_) | Verdict::UserSuspended => Err(Problem::invalid_key()),
+        Verdict::ResourceNotAllowed(resource) => Err(keyward_service::Error::ResourceNotAllowed(resource).into()),
+        // The first two were judged a moment ago by the same clock reading; the need was parsed.
+        Verdict::Expired(_) | Verdict::UserSuspended | Verdict::UnreadableNeed(_) => Err(Problem::invalid_key()),
     }
 }
 

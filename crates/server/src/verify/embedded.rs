@@ -10,7 +10,6 @@ use keyward_api::verifiers::{
 use keyward_service::{Connected, Facts};
 
 use crate::http::{Call, Problem};
-use crate::{keys, users};
 
 /// The longest name a verifier may call itself, in characters.
 const LONGEST_NAME: usize = 64;
@@ -39,11 +38,16 @@ pub(crate) async fn look_up(call: Call<LookUpKey>) -> Result<HttpResponse, Probl
     call.service().may_verify(call.caller()?)?;
     let found = call.service().look_up_for_verifier(&call.json()?.key).await?;
     let show = |facts: Facts| KeyFacts {
-        key: keys::show::key(facts.key()),
-        user: users::show::user(facts.user()),
-        grants: found.grants.clone(),
+        key_id: facts.key().id.to_string(),
+        user_id: facts.user().id.as_uuid(),
+        username: facts.user().username.to_string(),
+        user_is_active: facts.user().is_active(),
+        scopes: facts.key().scopes.to_strings(),
+        grants: facts.grants().to_strings(),
+        allow_list: facts.key().allow_list.to_strings(),
+        expires_at: facts.key().expires_at,
     };
-    let facts = found.facts.clone().map(show);
+    let facts = found.facts.map(show);
     call.answer(&LookUpResponse { start: found.start, change: found.change, now: found.now, facts })
 }
 

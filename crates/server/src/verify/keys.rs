@@ -6,8 +6,8 @@ use actix_web::HttpResponse;
 use bytes::Bytes;
 use keyward_api::verify::{MOST_KEYS, VerifyKey, VerifyKeys, VerifyRequest, VerifyResponse};
 use keyward_api::{Endpoint, ErrorCode};
-use keyward_domain::key::{Need, Verdict};
 use keyward_service::{Checked, Facts};
+use keyward_verdict::{Need, Verdict};
 
 use super::need;
 use crate::http::{Call, Problem};
@@ -63,18 +63,16 @@ fn show(checked: Checked) -> Result<Bytes, Problem> {
         Checked::Known { verdict, facts } => (verdict, facts),
     };
     let known = |facts: &Facts| Some((keys::show::key(facts.key()), users::show::user(facts.user())));
-    let (code, message) = match verdict {
-        Verdict::Valid => return facts.shown(|facts| written(&VerifyResponse::new("valid", None, known(facts)))),
-        Verdict::Expired(at) => (ErrorCode::KeyExpired, format!("API key expired at \"{at}\".")),
-        Verdict::UserSuspended => (ErrorCode::UserSuspended, "User is not active.".to_owned()),
-        Verdict::InsufficientScope(scope) => {
-            (ErrorCode::InsufficientScope, format!("The API key lacks the scope \"{scope}\"."))
+    match verdict {
+        Verdict::Valid => facts.shown(|facts| written(&VerifyResponse::new(verdict.code(), None, known(facts)))),
+        Verdict::Expired(_)
+        | Verdict::UserSuspended
+        | Verdict::InsufficientScope(_)
+        | Verdict::ResourceNotAllowed(_)
+        | Verdict::UnreadableNeed(_) => {
+            written(&VerifyResponse::new(verdict.code(), Some(verdict.to_string()), known(&facts)))
         }
-        Verdict::ResourceNotAllowed(resource) => {
-            (ErrorCode::ResourceNotAllowed, format!("The API key's allow list does not cover \"{resource}\"."))
-        }
-    };
-    written(&VerifyResponse::new(code.as_str(), Some(message), known(&facts)))
+    }
 }
 
 fn written(answer: &VerifyResponse) -> Result<Bytes, Problem> {

@@ -10,8 +10,9 @@ mod rate;
 pub(crate) use rate::RateLimit;
 
 use keyward_domain::Catalogue;
-use keyward_domain::key::{Need, Resource};
+use keyward_domain::allow_list::Resource;
 use keyward_service::Error;
+use keyward_verdict::Need;
 
 use crate::http::Problem;
 
@@ -24,7 +25,7 @@ fn need<'a>(
 ) -> Result<Need, Problem> {
     let scopes = scopes.map(|text| catalogue.parse_scope(text)).collect::<Result<_, _>>().map_err(Error::from)?;
     let resources = resources.map(|text| resource(catalogue, text)).collect::<Result<_, _>>()?;
-    Ok(Need { scopes, resources })
+    Ok(Need::new(scopes, resources))
 }
 
 fn resource(catalogue: &Catalogue, text: &str) -> Result<Resource, Problem> {

@@ -3,9 +3,9 @@
 use actix_web::HttpResponse;
 use keyward_api::NoContent;
 use keyward_api::verify::{Introspect, Introspection, Revoke};
-use keyward_domain::key::{Need, Verdict};
 use keyward_domain::{ApiKey, Timestamp, User};
 use keyward_service::Checked;
+use keyward_verdict::{Need, Verdict};
 
 use crate::http::{Call, Problem};
 
@@ -13,7 +13,7 @@ use crate::http::{Call, Problem};
 pub(crate) async fn introspect(call: Call<Introspect>) -> Result<HttpResponse, Problem> {
     call.service().may_verify(call.caller()?)?;
     let form = call.form()?;
-    let checked = call.service().check_keys(vec![(form.token, Need::default())]).await?;
+    let checked = call.service().check_keys(vec![(form.token, Need::nothing())]).await?;
     call.answer(&match checked.into_iter().next() {
         Some(Checked::Known { verdict: Verdict::Valid, facts }) => active(facts.key(), facts.user()),
         Some(Checked::Known { .. } | Checked::Invalid) | None => Introspection::default(),

@@ -1,11 +1,11 @@
 //! A change touches what it really changed, and nothing else: neither in the cache nor in the memory
 //! of verifiers. The right to it is checked again on the rows as they are.
 
-use keyward_domain::key::{Need, Verdict};
 use keyward_domain::user::UserStatus;
 use keyward_domain::{ApiKey, PlainKey, Role, Roles, User};
 use keyward_service::keys::NewToken;
 use keyward_service::{Caller, Error, Lane, PollReply};
+use keyward_verdict::{Need, Verdict};
 use uuid::Uuid;
 
 use crate::world::{World, request};
@@ -35,7 +35,7 @@ impl<'w> Watcher<'w> {
     }
 
     async fn accepts_the_canary(&self) -> bool {
-        let judged = self.world.with_cache(self.canary.expose(), &Need::default()).await;
+        let judged = self.world.with_cache(self.canary.expose(), &Need::nothing()).await;
         judged.is_some_and(|(verdict, ..)| verdict == Verdict::Valid)
     }
 

@@ -6,11 +6,11 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use keyward_domain::key::Need;
 use keyward_domain::user::UserStatus;
 use keyward_domain::{KeyId, User};
 use keyward_service::keys::NewToken;
 use keyward_service::{Error, Lane, PollReply, StoreError};
+use keyward_verdict::Need;
 use uuid::Uuid;
 
 use crate::world::{World, request};
@@ -52,7 +52,7 @@ async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut
         let user = world.user().await;
         let (plain, key) = world.service.create_token(&owner, &user, NewToken::default()).await.unwrap();
         // In the cache, and a verifier holds a lease, which the change waits for.
-        assert!(is_good(world.with_cache(plain.expose(), &Need::default()).await));
+        assert!(is_good(world.with_cache(plain.expose(), &Need::nothing()).await));
         let verifier = Uuid::new_v4();
         let before = world.service.poll_verifier(verifier, "v", None, 0).await.unwrap();
 
@@ -60,12 +60,12 @@ async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut
         let ended = poll_times(change, polls).await;
         given_up &= ended.is_none();
         // Whoever asks meanwhile may fill the cache.
-        let _meanwhile = world.with_cache(plain.expose(), &Need::default()).await;
+        let _meanwhile = world.with_cache(plain.expose(), &Need::nothing()).await;
         // One writes at a time: this has its turn once the change, if it has begun, is over.
         world.service.store().write(Lane::Normal, |_| Ok::<_, StoreError>(()), |_| ()).await.unwrap();
 
-        let stored = world.without_cache(plain.expose(), &Need::default()).await;
-        assert_eq!(world.with_cache(plain.expose(), &Need::default()).await, stored, "{ending:?} after {polls} polls");
+        let stored = world.without_cache(plain.expose(), &Need::nothing()).await;
+        assert_eq!(world.with_cache(plain.expose(), &Need::nothing()).await, stored, "{ending:?} after {polls} polls");
         if is_good(stored) {
             *undone += 1;
         } else {
@@ -93,7 +93,7 @@ async fn end(world: &World, ending: Ending, user: &User, id: &KeyId, text: &str)
 }
 
 fn is_good(judged: crate::world::Judged) -> bool {
-    judged.is_some_and(|(verdict, ..)| verdict == keyward_domain::key::Verdict::Valid)
+    judged.is_some_and(|(verdict, ..)| verdict == keyward_verdict::Verdict::Valid)
 }
 
 /// Polls so many times, each time when there is something new, and then drops it. None if it had

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyward_domain::event::{Origin, RequestInfo};
-use keyward_domain::key::{Need, PresentedKey, Verdict};
+use keyward_domain::key::PresentedKey;
 use keyward_domain::user::{Password, UserLogin, UserStatus};
 use keyward_domain::{ApiKey, Catalogue, Clock, Lifetime, Roles, Timestamp, User, UserId};
 use keyward_service::users::NewUser;
 use keyward_service::{Caller, Checked, DatabaseUrl, Lane, Service, Settings, StoreError};
 use keyward_storage::keys::{self, OwnedKey};
+use keyward_verdict::{Facts, Grant, Need, Verdict};
 use tempfile::TempDir;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -119,7 +120,15 @@ impl World {
     /// Judged by the row as it stands.
     pub(crate) async fn without_cache(&self, text: &str, need: &Need) -> Judged {
         let OwnedKey { key, owner } = self.stored(text).await?;
-        let verdict = key.judge(owner.is_active(), need, self.service.catalogue(), self.service.now());
+        let (scopes, allow_list) = (self.service.catalogue().expand(&key.scopes), &key.allow_list);
+        let facts = Facts {
+            ended: key.ended_at.is_some(),
+            ends: key.expires_at,
+            expires_at: key.expires_at,
+            user_is_active: owner.is_active(),
+            grant: Grant { scopes: &scopes, allow_list },
+        };
+        let verdict = facts.judge(need, self.service.now());
         Some((verdict, without_use(&key), unseen(&owner)))
     }
 

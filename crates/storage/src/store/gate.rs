@@ -32,7 +32,7 @@ pub(super) struct SqliteGates {
     pub(super) urgent_reader: Gate<SqlitePool>,
     pub(super) writer: Gate<SqlitePool>,
     pub(super) watch: Watch,
-    /// For [`Store::look_up`].
+    /// For [`Store::fetch_facts`].
     pub(super) at_hand: Mutex<SqliteConnection>,
 }
 

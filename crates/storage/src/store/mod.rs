@@ -115,7 +115,7 @@ impl Store {
     ///
     /// # Errors
     /// What the use case says, or why it could not be run.
-    pub async fn look_up<T, E, F>(&self, lane: Lane, mut work: F) -> Result<T, E>
+    pub async fn fetch_facts<T, E, F>(&self, lane: Lane, mut work: F) -> Result<T, E>
     where
         F: FnMut(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,

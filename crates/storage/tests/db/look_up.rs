@@ -7,7 +7,7 @@ use keyward_test_support::{Backend, TestApp, on_both};
 
 async fn thread_of_a_look_up(app: &TestApp) -> thread::ThreadId {
     let work = |_: &mut Conn<'_>| Ok::<_, StoreError>(thread::current().id());
-    app.service.store().look_up(Lane::Normal, work).await.unwrap()
+    app.service.store().fetch_facts(Lane::Normal, work).await.unwrap()
 }
 
 on_both! {
@@ -22,7 +22,7 @@ on_both! {
             id if id == asking => Err(StoreError::Busy(0)),
             id => Ok(id),
         };
-        let found = app.service.store().look_up(Lane::Normal, work).await.unwrap();
+        let found = app.service.store().fetch_facts(Lane::Normal, work).await.unwrap();
         assert_ne!(found, asking);
     }
 }

@@ -9,8 +9,9 @@ pub use refusal::Refusal;
 
 use std::sync::Arc;
 
+use keyward_verdict::Need;
+
 use super::handle::VerifierHandle;
-use super::need::Need;
 use super::verified::Verified;
 use crate::secret::SecretString;
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use keyward_api::ErrorCode;
 use serde_json::json;
 
+use keyward_verdict::Need;
+
 use super::super::denied::Denied;
-use super::super::need::Need;
 use super::credential::Wrong;
 
 /// After how many seconds a client may ask again when no key could be judged.
@@ -82,7 +83,7 @@ impl Refusal {
             Denied::UserSuspended => invalid(ErrorCode::UserSuspended, "The key's user is suspended.".to_owned()),
             Denied::InsufficientScope(missing) => {
                 // All that are needed, not only the first that is missing.
-                let needed: Vec<String> = need.scopes.iter().map(ToString::to_string).collect();
+                let needed: Vec<String> = need.scopes().iter().map(ToString::to_string).collect();
                 Self::plain(ErrorCode::InsufficientScope, &format!("The key lacks the scope \"{missing}\"."))
                     .challenge(realm, &[("error", "insufficient_scope"), ("scope", &needed.join(" "))])
             }

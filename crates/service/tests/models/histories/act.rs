@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
-use keyward_domain::key::{Need, Verdict};
 use keyward_domain::user::UserStatus;
 use keyward_domain::{ApiKey, Lifetime, PlainKey, Roles, User};
 use keyward_service::keys::NewToken;
 use keyward_service::{Caller, Error, Lane, Rejection};
+use keyward_verdict::{Need, Verdict};
 use zeroize::Zeroizing;
 
 use crate::world::{World, request, unseen, without_use};
@@ -110,7 +110,7 @@ impl<'w> History<'w> {
     /// Every key, whatever was asked last.
     pub(super) async fn ask_all(&self) -> Result<(), String> {
         for key in &self.keys {
-            self.ask(key, &Need::default()).await?;
+            self.ask(key, &Need::nothing()).await?;
         }
         Ok(())
     }
@@ -135,10 +135,8 @@ impl<'w> History<'w> {
             }
             Act::Ask { key, need } => {
                 let (scopes, resources) = NEEDS[need % NEEDS.len()];
-                let need = Need {
-                    scopes: scopes.iter().map(|scope| scope.parse().unwrap()).collect(),
-                    resources: resources.iter().map(|resource| resource.parse().unwrap()).collect(),
-                };
+                let need = scopes.iter().fold(Need::nothing(), |need, scope| need.and_scope(scope));
+                let need = resources.iter().fold(need, |need, resource| need.on(resource));
                 if let Some(key) = self.key(key) {
                     self.ask(key, &need).await?;
                 }
@@ -226,7 +224,7 @@ impl<'w> History<'w> {
 
     async fn authenticate(&self, key: &PlainKey) -> Result<(), String> {
         let world = self.world;
-        let before = world.without_cache(key.expose(), &Need::default()).await;
+        let before = world.without_cache(key.expose(), &Need::nothing()).await;
         let answer = world.service.authenticate(key.expose(), Lane::Normal, request()).await;
         let same = match (&before, &answer) {
             (None, Err(Rejection::Invalid)) => true,

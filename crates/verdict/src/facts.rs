@@ -1,0 +1,112 @@
+//! What is known of a key, and the judgement on it.
+
+use keyward_domain::{AllowList, Scope, Scopes, Timestamp};
+
+use crate::need::Need;
+use crate::verdict::Verdict;
+
+/// What a key may do, and on what.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant<'a> {
+    /// The key's scopes, and the parts of the composites among them; see
+    /// [`Catalogue::expand`](keyward_domain::Catalogue::expand).
+    pub scopes: &'a Scopes,
+    /// The key's allow list.
+    pub allow_list: &'a AllowList,
+}
+
+impl Grant<'_> {
+    /// Whether it covers a need: [`Verdict::Valid`], or what is missing.
+    #[inline]
+    #[must_use]
+    pub fn covers(&self, need: &Need) -> Verdict {
+        if let Some(text) = need.unreadable_scope() {
+            return Verdict::UnreadableNeed(text.to_owned());
+        }
+        let lacks = |scope: &&Scope| !self.scopes.iter().any(|held| held.covers(scope));
+        if let Some(missing) = need.scopes().iter().find(lacks) {
+            return Verdict::InsufficientScope(missing.to_string());
+        }
+        match need.first_outside(|resource| self.allow_list.permits_resource(resource)) {
+            Some(outside) => Verdict::ResourceNotAllowed(outside),
+            None => Verdict::Valid,
+        }
+    }
+}
+
+/// What is known of a key whose secret is right, by a clock whose instants are `T`: the wall clock of
+/// a server, or the monotonic clock of a verifier's machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a, T> {
+    /// Whether the key was ended by hand: then it is dead whatever the clock says.
+    pub ended: bool,
+    /// The instant from which on the key is rejected.
+    pub ends: T,
+    /// The same instant, as people are told of it.
+    pub expires_at: Timestamp,
+    /// Whether the key's user is active, and not suspended.
+    pub user_is_active: bool,
+    /// What the key may do.
+    pub grant: Grant<'a>,
+}
+
+impl<T: Ord> Facts<'_, T> {
+    /// Judges a use of the key at `now`: its end, its user, its scopes, its allow list, in this order.
+    #[inline]
+    #[must_use]
+    pub fn judge(&self, need: &Need, now: T) -> Verdict {
+        if self.ended || self.ends <= now {
+            return Verdict::Expired(self.expires_at);
+        }
+        if !self.user_is_active {
+            return Verdict::UserSuspended;
+        }
+        self.grant.covers(need)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyward_domain::Catalogue;
+
+    use super::*;
+
+    const END: Timestamp = Timestamp::EPOCH;
+
+    fn need(scopes: &[&str], resources: &[&str]) -> Need {
+        let need = scopes.iter().fold(Need::nothing(), |need, scope| need.and_scope(scope));
+        resources.iter().fold(need, |need, resource| need.on(resource))
+    }
+
+    #[test]
+    fn a_key_is_judged_by_end_user_scope_and_resource_in_this_order() {
+        let catalogue = Catalogue::built_in();
+        let held = catalogue.parse_scopes(["workspace:read", "coder:workspaces.access"]).unwrap();
+        let (scopes, allow_list) = (catalogue.expand(&held), AllowList::parse(["workspace:w1"], &catalogue).unwrap());
+        let grant = Grant { scopes: &scopes, allow_list: &allow_list };
+        let judge = |user_is_active, need: &Need, now| {
+            Facts { ended: false, ends: 10, expires_at: END, user_is_active, grant }.judge(need, now)
+        };
+        let good = need(&["workspace:read", "workspace:ssh"], &["workspace:w1"]);
+        assert_eq!(judge(true, &good, 9), Verdict::Valid);
+        assert_eq!(judge(true, &Need::nothing(), 9), Verdict::Valid);
+        assert_eq!(judge(true, &Need::scope("coder:workspaces.access"), 9), Verdict::Valid, "a composite by its name");
+        let far = need(&["workspace:delete"], &["workspace:w2"]);
+        assert_eq!(judge(false, &far, 10), Verdict::Expired(END), "the end is half-open");
+        assert_eq!(judge(false, &far, 9), Verdict::UserSuspended);
+        assert_eq!(judge(true, &far, 9), Verdict::InsufficientScope("workspace:delete".to_owned()));
+        for outside in ["workspace:w2", "workspace:*", "template:w1", "workspace:a b"] {
+            let need = need(&["workspace:read"], &["workspace:w1", outside]);
+            assert_eq!(judge(true, &need, 9), Verdict::ResourceNotAllowed(outside.to_owned()));
+        }
+        assert_eq!(judge(true, &Need::scope("Read"), 9), Verdict::UnreadableNeed("Read".to_owned()));
+    }
+
+    #[test]
+    fn what_was_ended_by_hand_is_dead_whatever_the_clock_says() {
+        let (scopes, allow_list) = (Scopes::all(), AllowList::all());
+        let grant = Grant { scopes: &scopes, allow_list: &allow_list };
+        let facts = Facts { ended: true, ends: 10, expires_at: END, user_is_active: true, grant };
+        assert_eq!(facts.judge(&Need::nothing(), 0), Verdict::Expired(END));
+    }
+}

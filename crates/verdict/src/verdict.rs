@@ -1,0 +1,41 @@
+//! What a judgement says.
+
+use keyward_domain::Timestamp;
+
+/// The judgement on a key whose secret is right. Its `Display` is one sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Verdict {
+    /// The key is accepted.
+    #[error("The API key is valid.")]
+    Valid,
+    /// The key expired at this instant.
+    #[error("API key expired at \"{0}\".")]
+    Expired(Timestamp),
+    /// The key's user is suspended.
+    #[error("User is not active.")]
+    UserSuspended,
+    /// The key lacks this scope.
+    #[error("The API key lacks the scope \"{0}\".")]
+    InsufficientScope(String),
+    /// The key's allow list does not cover this resource.
+    #[error("The API key's allow list does not cover \"{0}\".")]
+    ResourceNotAllowed(String),
+    /// The need names a scope that is none: a mistake of the program that asks.
+    #[error("\"{0}\" is not a scope, such as workspace:read.")]
+    UnreadableNeed(String),
+}
+
+impl Verdict {
+    /// The word for it that programs read; the same as the error codes of Keyward's API.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Expired(_) => "key_expired",
+            Self::UserSuspended => "user_suspended",
+            Self::InsufficientScope(_) => "insufficient_scope",
+            Self::ResourceNotAllowed(_) => "resource_not_allowed",
+            Self::UnreadableNeed(_) => "invalid_scope",
+        }
+    }
+}
