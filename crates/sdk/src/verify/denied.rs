@@ -1,33 +1,32 @@
-//! Why a key is not accepted.
+//! Reasons for rejecting a key.
 
 use keyward_domain::Timestamp;
 
 use crate::error::Error;
 
-/// Why a key is not accepted.
+/// Why a key is rejected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denied {
-    /// Malformed, unknown, or the secret is wrong: all alike.
+    /// The key is malformed or unknown, or its secret is wrong. The cases are not distinguished.
     #[error("the key is invalid")]
     Invalid,
-    /// It is over since then.
+    /// The key expired at this time.
     #[error("the key expired at {0}")]
     Expired(Timestamp),
-    /// Its user is suspended.
+    /// The key's user is suspended.
     #[error("the key's user is suspended")]
     UserSuspended,
-    /// It lacks this scope.
+    /// The key lacks this scope.
     #[error("the key lacks the scope \"{0}\"")]
     InsufficientScope(String),
-    /// Its allow list does not cover this. A text that is not of the form of a thing is covered by
-    /// none.
+    /// The key's allow list does not cover this resource. No allow list covers a malformed resource.
     #[error("the key's allow list does not cover \"{0}\"")]
     ResourceNotAllowed(String),
-    /// What it is needed for is not a scope: a mistake of the program's.
-    #[error("\"{0}\" is not a scope, such as workspace:read")]
+    /// The required scope is malformed, which is a mistake in the calling program.
+    #[error("\"{0}\" is not a scope; use one such as workspace:read")]
     UnreadableNeed(String),
-    /// The server had to be asked and could not be. Not known to be good is not accepted.
-    #[error("the key could not be judged: {0}")]
+    /// The verifier had to ask the server and got no answer. An unverified key is rejected.
+    #[error("cannot verify the key: {0}")]
     Unavailable(#[source] Box<Error>),
 }
