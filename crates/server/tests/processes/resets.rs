@@ -41,7 +41,7 @@ fn resets(backend: Backend, trials: u32) {
         while sent.elapsed() < after {
             std::hint::spin_loop();
         }
-        let in_the_middle = !doomed.has_news().unwrap();
+        let in_the_middle = !doomed.has_unread_data().unwrap();
         doomed.reset();
         unanswered += u32::from(client.is_dead(&key) && in_the_middle);
         keys.push(key);
