@@ -120,7 +120,7 @@ impl Reader<'_> {
             said.message =
                 format!("The server redirects to \"{}\".", self.excerpt(location.as_bytes(), MAX_QUOTED_MESSAGE))
                     .into();
-            said.hint = Some("Redirects are not followed, to protect the credential; use the server's own URL.".into());
+            said.hint = Some("Redirects are not followed; use the server's own URL.".into());
             return said;
         }
         let excerpt = self.excerpt(body, MAX_QUOTED_MESSAGE);
