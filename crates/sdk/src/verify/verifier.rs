@@ -160,7 +160,8 @@ impl Verifier {
 }
 
 impl Shared {
-    /// Verifies a key from the cache. `None` if the key is not cached or there is no valid lease.
+    /// Verifies a key from the cache. `None` if the server must be asked: the key is not cached, there is
+    /// no valid lease, or the session's expiry may have slid.
     ///
     /// The order of the three reads makes this safe: first the lease's end, then the cache, then the
     /// clock, which must be before that end. Suppose that a change was acknowledged to its author
