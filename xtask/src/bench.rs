@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         return Ok(());
     };
     if !benches.iter().any(|bench| bench.name == *name) {
-        return Err(Failure::Usage(format!("there is no benchmark \"{name}\"\n\n{}", listed(&benches))));
+        return Err(Failure::Usage(format!("unknown benchmark \"{name}\"\n\n{}", listed(&benches))));
     }
     sh::run(sh::cargo(["bench", "-p", "keyward-test-support", "--bench", name, "--"]).args(rest))
 }
@@ -25,7 +25,7 @@ struct Bench {
     about: String,
 }
 
-/// One a file; what it measures is the file's opening sentence.
+/// Lists the benchmarks, one per file. A file's first `//!` line describes it.
 fn benches(folder: &Path) -> Result<Vec<Bench>, Failure> {
     let cannot_list = || format!("list {}", folder.display());
     let mut benches = Vec::new();

@@ -1,4 +1,5 @@
-//! `cargo xtask boundaries`: who may know whom. The table is below; docs/architecture.md says why.
+//! `cargo xtask boundaries`: checks which crates may depend on which. docs/architecture.md gives the
+//! reasons.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,90 +7,91 @@ use std::fs;
 use crate::outcome::{Failure, Outcome, faults, no_arguments};
 use crate::sh;
 
-/// How far a rule looks. Normal dependencies only: tests may know anything.
+/// Which dependencies a rule covers. Only normal ones: tests may use any crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
-    /// The crates that the package names itself.
+    /// The dependencies in the package's own manifest.
     Direct,
-    /// Everything it is built with.
+    /// Direct and transitive dependencies.
     Tree,
 }
 
-/// What one package must not see, and what it is known to see.
+/// The dependencies that one package must not have, and some that it must have.
 struct Rule {
     package: &'static str,
     reach: Reach,
-    /// The package's features to look with. All of them, but for those that exist to let one in.
+    /// Feature flags for `cargo tree`: all features, except for packages with a feature that is meant
+    /// to add a forbidden crate.
     features: &'static [&'static str],
-    /// Names of packages; each stands for its family too: `diesel` is also `diesel_migrations`.
+    /// Package names. Each also covers its family: `diesel` covers `diesel_migrations`.
     forbidden: &'static [&'static str],
-    /// Proof that the look-up works at all: with a misspelt package or an empty answer, nothing
-    /// forbidden would be found either.
-    known: &'static [&'static str],
+    /// Dependencies that must be found. With a misspelt package or empty output of `cargo tree`, the
+    /// check would find nothing forbidden and pass.
+    required: &'static [&'static str],
 }
 
-/// A forbidden crate must not hide behind a feature.
+/// All features, because a feature may add a forbidden crate.
 const ALL: &[&str] = &["--all-features"];
 
-/// Server and service are judged by what they name, since storage is beneath them; the others by
-/// everything they are built with.
+/// Server and service use `Reach::Direct`, because they depend on storage indirectly; the others use
+/// `Reach::Tree`.
 const RULES: &[Rule] = &[
     Rule {
         package: "keyward-domain",
         reach: Reach::Tree,
         features: ALL,
         forbidden: &["tokio", "diesel", "actix", "reqwest"],
-        known: &["sha2"],
+        required: &["sha2"],
     },
     Rule {
         package: "keyward-api",
         reach: Reach::Tree,
         features: ALL,
         forbidden: &["tokio", "diesel", "actix", "reqwest", "keyward-storage"],
-        known: &["keyward-domain"],
+        required: &["keyward-domain"],
     },
     Rule {
         package: "keyward-verdict",
         reach: Reach::Tree,
         features: ALL,
         forbidden: &["tokio", "diesel", "actix", "reqwest", "keyward-api", "keyward-storage"],
-        known: &["keyward-domain", "hashbrown"],
+        required: &["keyward-domain", "hashbrown"],
     },
     Rule {
         package: "keyward-storage",
         reach: Reach::Tree,
         features: ALL,
         forbidden: &["actix", "reqwest", "keyward-api", "keyward-verdict"],
-        known: &["diesel", "keyward-domain"],
+        required: &["diesel", "keyward-domain"],
     },
     Rule {
         package: "keyward-service",
         reach: Reach::Direct,
         features: ALL,
         forbidden: &["actix", "reqwest", "keyward-api", "keyward-sdk"],
-        known: &["keyward-storage", "keyward-domain", "keyward-verdict"],
+        required: &["keyward-storage", "keyward-domain", "keyward-verdict"],
     },
     Rule {
         package: "keyward-server",
         reach: Reach::Direct,
         features: ALL,
         forbidden: &["diesel", "keyward-storage", "keyward-sdk", "keyward-cli", "keyward-test-support"],
-        known: &["keyward-service", "keyward-api"],
+        required: &["keyward-service", "keyward-api"],
     },
     Rule {
         package: "keyward-sdk",
         reach: Reach::Tree,
-        // Its feature `actix` is for services that are built on it; nothing else may bring it.
+        // Without the feature `actix`, which services on actix-web use. No other feature may add actix.
         features: &["--features", "tower"],
         forbidden: &["keyward-storage", "keyward-service", "keyward-server", "diesel", "actix"],
-        known: &["reqwest", "keyward-api", "keyward-verdict"],
+        required: &["reqwest", "keyward-api", "keyward-verdict"],
     },
     Rule {
         package: "keyward-cli",
         reach: Reach::Tree,
         features: ALL,
         forbidden: &["keyward-storage", "keyward-service", "keyward-server", "diesel", "actix"],
-        known: &["keyward-sdk", "clap"],
+        required: &["keyward-sdk", "clap"],
     },
 ];
 
@@ -100,14 +102,14 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let mut found = Vec::new();
     for rule in RULES {
         found.extend(rule.misspelt(&locked));
-        found.extend(rule.faults(&seen(&sh::output(&mut sh::cargo(rule.question()))?)));
+        found.extend(rule.faults(&seen(&sh::output(&mut sh::cargo(rule.cargo_arguments()))?)));
     }
     faults("boundaries", &found)
 }
 
 impl Rule {
-    /// What to ask cargo. For every target: a forbidden crate must not hide in one.
-    fn question(&self) -> Vec<&'static str> {
+    /// Arguments for cargo. All targets, because one of them may add a forbidden crate.
+    fn cargo_arguments(&self) -> Vec<&'static str> {
         let tree = ["tree", "-e", "normal", "--target", "all", "-p", self.package];
         let depth: &[&str] = match self.reach {
             Reach::Direct => &["--depth", "1"],
@@ -120,25 +122,28 @@ impl Rule {
         let package = self.package;
         let forbidden = seen.iter().filter(|name| self.forbidden.iter().any(|head| is_of_family(name, head)));
         let forbidden = forbidden.map(|name| match self.reach {
-            Reach::Direct => format!("{package} depends on {name}, which it must not name"),
+            Reach::Direct => format!("{package} must not depend on {name}, but its manifest names it"),
             Reach::Tree => format!(
-                "{package} is built with {name}, which it must not see; `cargo tree -e normal -p {package} -i {name}` shows by which way"
+                "{package} must not depend on {name}; `cargo tree -e normal -p {package} -i {name}` shows the path"
             ),
         });
-        let missing = self.known.iter().filter(|name| !seen.contains(*name));
+        let missing = self.required.iter().filter(|name| !seen.contains(*name));
         let missing = missing.map(|name| {
-            format!(
-                "{package} does not see {name}, which it is known to need: is a name wrong in xtask/src/boundaries.rs?"
-            )
+            format!("{package} does not depend on {name}, although it must; check the names in xtask/src/boundaries.rs")
         });
         forbidden.chain(missing).collect()
     }
 
-    /// Forbidden names that no package of the workspace has: they would never be found.
+    /// Forbidden names that Cargo.lock does not contain. A misspelt name would never be found.
     fn misspelt(&self, locked: &BTreeSet<&str>) -> Vec<String> {
         let unknown = self.forbidden.iter().filter(|head| !locked.iter().any(|name| is_of_family(name, head)));
         unknown
-            .map(|head| format!("{} must not see {head}, but Cargo.lock has no package of that name", self.package))
+            .map(|head| {
+                format!(
+                    "{} must not depend on {head}, but Cargo.lock contains no such package; check the spelling",
+                    self.package
+                )
+            })
             .collect()
     }
 }
@@ -147,7 +152,7 @@ fn is_of_family(name: &str, head: &str) -> bool {
     name.strip_prefix(head).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
 }
 
-/// The names in an answer of `cargo tree`, but for the package asked about, which comes first.
+/// The package names in the output of `cargo tree`, without the first, which is the package itself.
 fn seen(tree: &str) -> BTreeSet<&str> {
     tree.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect()
 }
@@ -164,8 +169,8 @@ mod tests {
     const TREE: &str = "keyward-sdk v0.1.0 (/repo/crates/sdk)\nreqwest v0.13.5\ntokio v1.54.1\nbytes v1.12.2\n\
                         tokio v1.54.1 (*)\nserde_derive v1.0.229 (proc-macro)\n";
 
-    fn faults_of(forbidden: &'static [&'static str], known: &'static [&'static str]) -> Vec<String> {
-        Rule { package: "keyward-sdk", reach: Reach::Tree, features: ALL, forbidden, known }.faults(&seen(TREE))
+    fn faults_of(forbidden: &'static [&'static str], required: &'static [&'static str]) -> Vec<String> {
+        Rule { package: "keyward-sdk", reach: Reach::Tree, features: ALL, forbidden, required }.faults(&seen(TREE))
     }
 
     #[test]
@@ -184,7 +189,7 @@ mod tests {
     fn a_misspelt_known_dependency_fails() {
         let faults = faults_of(&["diesel"], &["reqwst"]);
         assert_eq!(faults.len(), 1);
-        assert!(faults[0].starts_with("keyward-sdk does not see reqwst"), "{}", faults[0]);
+        assert!(faults[0].starts_with("keyward-sdk does not depend on reqwst"), "{}", faults[0]);
     }
 
     #[test]
@@ -196,7 +201,7 @@ mod tests {
     fn a_misspelt_forbidden_name_fails() {
         let locked = locked("[[package]]\nname = \"diesel\"\nversion = \"2.3.0\"\n");
         let rule =
-            |forbidden| Rule { package: "keyward-api", reach: Reach::Tree, features: ALL, forbidden, known: &[] };
+            |forbidden| Rule { package: "keyward-api", reach: Reach::Tree, features: ALL, forbidden, required: &[] };
         assert_eq!(rule(&["diesel"]).misspelt(&locked), Vec::<String>::new());
         assert_eq!(rule(&["deisel"]).misspelt(&locked).len(), 1);
     }

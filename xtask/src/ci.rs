@@ -1,24 +1,24 @@
-//! `cargo xtask ci`: the whole of CI, one step after the other, up to the first that fails.
+//! `cargo xtask ci`: all of CI. Stops at the first step that fails.
 
 use std::time::{Duration, Instant};
 
 use crate::outcome::{Failure, Outcome, no_arguments};
 use crate::sh;
 
-/// A step is a cargo command, so that what CI runs and what one types to run it alone are one text.
+/// A cargo command, so that anyone can run the step alone.
 struct Step {
     name: &'static str,
-    /// Everything after `cargo`, split at spaces: no argument may hold one.
+    /// Everything after `cargo`, split at white space: no argument may contain any.
     command: &'static str,
-    /// Variables that are set for it.
+    /// Environment variables to set.
     variables: &'static [(&'static str, &'static str)],
 }
 
-/// In the order in which they run.
+/// The steps, in order.
 const STEPS: &[Step] = &[
     Step { name: "format", command: "fmt --all --check", variables: &[] },
     Step { name: "clippy", command: "clippy --workspace --all-targets --all-features -- -D warnings", variables: &[] },
-    // As most who embed the SDK build it.
+    // Most users of the SDK build it without features.
     Step { name: "clippy without features", command: "clippy -p keyward-sdk -- -D warnings", variables: &[] },
     Step { name: "tests", command: "xtask test", variables: &[] },
     Step {
@@ -26,7 +26,7 @@ const STEPS: &[Step] = &[
         command: "doc --workspace --no-deps --all-features",
         variables: &[("RUSTDOCFLAGS", "-D warnings")],
     },
-    // Only errors are shown: the warnings tell of crates that come in two versions, at length.
+    // Errors only: the warnings about crates in two versions are long.
     Step {
         name: "licenses and sources",
         command: "deny --log-level error check bans licenses sources",
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 
 impl Step {
     fn run(&self) -> Outcome {
-        eprintln!("\n== {}: {}", self.name, self.typed());
+        eprintln!("\n== {}: {}", self.name, self.shell_command());
         let start = Instant::now();
         let outcome = sh::run(sh::cargo(self.command.split_whitespace()).envs(self.variables.iter().copied()));
         let took = seconds(start.elapsed());
@@ -60,15 +60,15 @@ impl Step {
                 Ok(())
             }
             Err(failure) => Err(Failure::Failed(format!(
-                "{failure}\n\nci: the step \"{}\" failed after {took}; to run it alone:\n  {}",
+                "{failure}\n\nci: the step \"{}\" failed after {took}; run it alone with:\n  {}",
                 self.name,
-                self.typed()
+                self.shell_command()
             ))),
         }
     }
 
-    /// As one types it in a shell.
-    fn typed(&self) -> String {
+    /// The step as a shell command.
+    fn shell_command(&self) -> String {
         let variables: String = self.variables.iter().map(|(name, value)| format!("{name}=\"{value}\" ")).collect();
         format!("{variables}cargo {}", self.command)
     }
@@ -96,6 +96,6 @@ mod tests {
     #[test]
     fn a_step_is_shown_as_it_is_typed() {
         let docs = STEPS.iter().find(|step| step.name == "docs").unwrap();
-        assert_eq!(docs.typed(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --workspace --no-deps --all-features");
+        assert_eq!(docs.shell_command(), "RUSTDOCFLAGS=\"-D warnings\" cargo doc --workspace --no-deps --all-features");
     }
 }

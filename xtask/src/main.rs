@@ -1,5 +1,5 @@
-//! The tasks of this repository: `cargo xtask` lists them, `cargo xtask ci` is the whole of CI.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a task has to say goes to the terminal")]
+//! The tasks of this repository: `cargo xtask` lists them, `cargo xtask ci` runs all of CI.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks print to the terminal")]
 
 mod bench;
 mod boundaries;
@@ -15,46 +15,41 @@ use std::process::ExitCode;
 
 use outcome::{Failure, Outcome};
 
-/// Something that `cargo xtask` does.
+/// A task of `cargo xtask`.
 struct Task {
     name: &'static str,
-    /// What may follow the name, as in the usage line.
+    /// The arguments, as the usage line shows them.
     arguments: &'static str,
     about: &'static str,
     run: fn(&[String]) -> Outcome,
 }
 
 const TASKS: &[Task] = &[
-    Task { name: "ci", arguments: "", about: "everything CI checks, in order, up to the first failure", run: ci::run },
+    Task { name: "ci", arguments: "", about: "run all checks of CI, up to the first failure", run: ci::run },
     Task {
         name: "test",
         arguments: "[args…]",
-        about: "all tests, doctests too: `cargo test --workspace [args…]`",
+        about: "run all tests and doctests: `cargo test --workspace [args…]`",
         run: test::run,
     },
-    Task { name: "unused", arguments: "", about: "no crate names a dependency that it does not use", run: unused::run },
+    Task { name: "unused", arguments: "", about: "check that every declared dependency is used", run: unused::run },
     Task {
         name: "boundaries",
         arguments: "",
-        about: "no crate sees a crate that it must not know",
+        about: "check that no crate depends on a forbidden crate",
         run: boundaries::run,
     },
     Task {
         name: "openapi",
         arguments: "[--check]",
-        about: "writes docs/openapi.json from the code, or checks that it is in step",
+        about: "write docs/openapi.json from the code, or check that it is up to date",
         run: openapi::run,
     },
-    Task {
-        name: "readme",
-        arguments: "",
-        about: "runs the README's five-minute tour as it is written",
-        run: readme::run,
-    },
+    Task { name: "readme", arguments: "", about: "run the README's five-minute tour", run: readme::run },
     Task {
         name: "bench",
         arguments: "[name [args…]]",
-        about: "runs a benchmark; without a name, lists them",
+        about: "run a benchmark, or list the benchmarks",
         run: bench::run,
     },
 ];
@@ -80,7 +75,7 @@ fn dispatch() -> Outcome {
         Some((first, _)) if matches!(first.as_str(), "help" | "-h" | "--help") => list(),
         Some((first, rest)) => match TASKS.iter().find(|task| task.name == first) {
             Some(task) => (task.run)(rest),
-            None => Err(Failure::Usage(format!("there is no task \"{first}\"\n\n{}", usage()))),
+            None => Err(Failure::Usage(format!("unknown task \"{first}\"\n\n{}", usage()))),
         },
     }
 }

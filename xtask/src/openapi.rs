@@ -1,4 +1,5 @@
-//! `cargo xtask openapi`: keeps `docs/openapi.json` in step with the endpoints in `keyward-api`.
+//! `cargo xtask openapi`: writes or checks `docs/openapi.json`, generated from the endpoints in
+//! `keyward-api`.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,7 +14,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.as_slice() {
         [] => write(),
         ["--check"] => check(),
-        [other, ..] => Err(Failure::Usage(format!("`openapi` takes --check or nothing, not \"{other}\""))),
+        [other, ..] => Err(Failure::Usage(format!("`openapi` takes only --check, not \"{other}\""))),
     }
 }
 
@@ -33,7 +34,7 @@ fn check() -> Outcome {
     match first_difference(&kept, &generated()?) {
         None => Ok(()),
         Some(line) => Err(Failure::Failed(format!(
-            "{FILE} is out of step with the code, from line {line} on: run `cargo xtask openapi` and commit the file"
+            "{FILE} is out of date from line {line} on; run `cargo xtask openapi` and commit the file"
         ))),
     }
 }
@@ -42,7 +43,7 @@ fn generated() -> Result<String, Failure> {
     sh::output(&mut sh::cargo(["run", "-q", "-p", "keyward-api", "--example", "openapi"]))
 }
 
-/// The number of the first line that differs, from 1.
+/// The number of the first line that differs, counted from 1.
 fn first_difference(one: &str, other: &str) -> Option<usize> {
     if one == other {
         return None;

@@ -1,4 +1,4 @@
-//! How a task ends: well, called wrongly, or failed with a sentence that says what to do.
+//! The result of a task: success, wrong usage, or a failure with a message.
 
 use std::fmt;
 use std::io;
@@ -7,12 +7,12 @@ use std::process::ExitCode;
 /// The result of a task, or of a part of one.
 pub(crate) type Outcome = Result<(), Failure>;
 
-/// Why a task did not end well.
+/// Why a task failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It was called wrongly: exit code 2.
+    /// The arguments are wrong: exit code 2.
     Usage(String),
-    /// It found a fault, or could not do its work: exit code 1.
+    /// A check found faults, or the task could not run: exit code 1.
     Failed(String),
 }
 
@@ -21,7 +21,7 @@ impl Failure {
         Self::Failed(message.into())
     }
 
-    /// For `map_err`: what could not be done, and the system's reason.
+    /// For `map_err`: names the action that failed and the system's error.
     pub(crate) fn io(doing: impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::Failed(format!("cannot {doing}: {error}"))
     }
@@ -42,15 +42,15 @@ impl fmt::Display for Failure {
     }
 }
 
-/// All the faults that a check found, as one failure; none is none.
+/// All faults that a check found, as one failure; `Ok` if there are none.
 pub(crate) fn faults(check: &str, faults: &[String]) -> Outcome {
     if faults.is_empty() {
         return Ok(());
     }
-    Err(Failure::Failed(format!("{check} found {}:\n  {}", faults.len(), faults.join("\n  "))))
+    Err(Failure::Failed(format!("{check} found {} fault(s):\n  {}", faults.len(), faults.join("\n  "))))
 }
 
-/// For tasks that take no arguments: a mistyped one must not pass for a check that was made.
+/// Refuses arguments of a task that takes none. A mistyped one must not look like a check that passed.
 pub(crate) fn no_arguments(task: &str, arguments: &[String]) -> Outcome {
     match arguments.first() {
         None => Ok(()),

@@ -1,10 +1,10 @@
-//! `cargo xtask readme`: runs the README's five-minute tour as it is written.
+//! `cargo xtask readme`: runs the README's five-minute tour.
 //!
-//! The tour is every fenced code block of `README.md` whose info string is exactly `sh tour`, in
-//! their order, as one bash script (`bash -euo pipefail`) in the repository's root. It starts its
-//! server itself, with a line such as `keyward-server &`, and need not stop it: after the script
-//! everything it started is killed. `keyward` and `keyward-server` are the ones just built; the home
-//! directory is a new, empty one.
+//! The tour consists of all fenced code blocks in `README.md` whose info string is exactly `sh tour`.
+//! They run in order, as one bash script (`bash -euo pipefail`) in the repository's root. The script
+//! starts its own server, with a line such as `keyward-server &`, and need not stop it: the task kills
+//! everything that the script started. `keyward` and `keyward-server` are the programs just built; the
+//! home directory is new and empty.
 
 mod extract;
 mod perform;
@@ -17,12 +17,12 @@ use std::time::Duration;
 use crate::outcome::{Failure, Outcome, no_arguments};
 use crate::sh;
 
-/// Five minutes for a reader; for a machine, longer than this is a tour that hangs.
+/// The tour takes a reader five minutes, but a machine less. After this time it counts as hung.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 const PROGRAMS: [&str; 2] = ["keyward", "keyward-server"];
 
-/// Where the server listens unless told otherwise.
+/// The server's default address.
 const ADDRESS: &str = "127.0.0.1:7080";
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
@@ -38,21 +38,22 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     })
 }
 
-/// The folder of the programs just built. They have to be there: the tour would run others of the
-/// same name, found further along PATH.
+/// The folder with the programs just built. They must exist, or the tour would run other programs with
+/// these names from PATH.
 fn built_programs() -> Result<PathBuf, Failure> {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     let folder =
         std::path::absolute(Path::new(&target).join("debug")).map_err(Failure::io("find the target folder"))?;
     match PROGRAMS.iter().find(|program| !folder.join(program).is_file()) {
         None => Ok(folder),
-        Some(program) => Err(Failure::Failed(format!("{} has no {program} after the build", folder.display()))),
+        Some(program) => Err(Failure::Failed(format!("the build did not create {program} in {}", folder.display()))),
     }
 }
 
-/// With another server at the address, the tour's would not start, and the tour would talk to that one.
+/// If another server used the address, the tour's server would not start and the tour would talk to the
+/// other one.
 fn refuse_a_taken_address() -> Outcome {
     TcpListener::bind(ADDRESS)
         .map(drop)
-        .map_err(Failure::io(format_args!("run the tour, whose server listens on {ADDRESS}")))
+        .map_err(Failure::io(format_args!("run the tour, because its server needs {ADDRESS}")))
 }

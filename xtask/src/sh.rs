@@ -1,4 +1,4 @@
-//! Runs other programs, as if they had been typed in the repository's root.
+//! Runs other programs in the repository's root.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -7,19 +7,19 @@ use std::process::{Command, Stdio};
 
 use crate::outcome::{Failure, Outcome};
 
-/// Makes the repository's root the current directory: every path in a task is relative to it.
+/// Makes the repository's root the current directory. Every path in a task is relative to it.
 pub(crate) fn enter_root() -> Outcome {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .ok_or_else(|| Failure::failed("xtask is not in a folder of the repository"))?;
+        .ok_or_else(|| Failure::failed("xtask is not in a repository"))?;
     std::env::set_current_dir(root).map_err(Failure::io(format_args!("enter {}", root.display())))
 }
 
-/// Cargo, with the environment of the shell that started `cargo xtask`.
+/// Cargo, with the environment of `cargo xtask`.
 pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What `cargo run` tells this program of itself. Some build scripts (ring's) ask to be run again
-    // when it changes, and a task would rebuild what a plain `cargo build` has just built.
+    // `cargo run` sets these for this program. Some build scripts (ring's) run again when they change,
+    // so a task would rebuild what `cargo build` has just built.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
@@ -30,13 +30,13 @@ pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> 
     command
 }
 
-/// Runs a command to its end, its output going where ours goes.
+/// Runs a command to its end. It inherits stdout and stderr.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let status = command.status().map_err(Failure::io(format_args!("run `{}`", shown(command))))?;
     if status.success() { Ok(()) } else { Err(Failure::Failed(format!("`{}` failed: {status}", shown(command)))) }
 }
 
-/// Runs a command to its end and gives what it printed on stdout; its stderr goes where ours goes.
+/// Runs a command to its end and returns its stdout. It inherits stderr.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let output =
         command.stderr(Stdio::inherit()).output().map_err(Failure::io(format_args!("run `{}`", shown(command))))?;
@@ -44,10 +44,10 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
         return Err(Failure::Failed(format!("`{}` failed: {}", shown(command), output.status)));
     }
     String::from_utf8(output.stdout)
-        .map_err(|error| Failure::Failed(format!("`{}` printed no UTF-8: {error}", shown(command))))
+        .map_err(|error| Failure::Failed(format!("the output of `{}` is not UTF-8: {error}", shown(command))))
 }
 
-/// The command as one would type it, but for quotes.
+/// The command as a shell command, without quotes.
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let mut text = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: all tests of the workspace with every feature, doctests too; arguments are
-//! passed on.
+//! `cargo xtask test`: runs all tests of the workspace with all features, including doctests. It passes
+//! its arguments to `cargo test`.
 
 use crate::outcome::Outcome;
 use crate::sh;

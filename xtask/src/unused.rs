@@ -1,4 +1,4 @@
-//! `cargo xtask unused`: every dependency that a manifest names is used.
+//! `cargo xtask unused`: checks that every declared dependency is used.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,13 +13,13 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("crates/storage", "pq-sys", "its feature `bundled` builds libpq, so that none has to be installed"),
 ];
 
-/// Where a crate's sources are.
+/// Where the sources of a crate are.
 const SOURCES: &[&str] = &["src", "tests", "examples", "benches", "build.rs"];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     no_arguments("unused", arguments)?;
     let mut found = Vec::new();
-    let mut asked_for = BTreeSet::new();
+    let mut declared = BTreeSet::new();
     for folder in crates()? {
         let named = dependencies(&read(&folder.join("Cargo.toml"))?);
         let mut sources = Vec::new();
@@ -27,20 +27,22 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             collect(&folder.join(place), &mut sources)?;
         }
         let unused = named.iter().filter(|name| !is_excepted(&folder, name) && !is_used(&sources, name));
-        found.extend(unused.map(|name| format!("{}/Cargo.toml names {name}, which no source uses", folder.display())));
-        let idle = EXCEPTIONS.iter().filter(|(place, name, _)| folder == Path::new(place) && !named.contains(*name));
         found.extend(
-            idle.map(|(place, name, _)| format!("xtask/src/unused.rs excepts {name}, which {place} does not name")),
+            unused.map(|name| format!("{}/Cargo.toml declares {name}, but no source file uses it", folder.display())),
         );
-        asked_for.extend(named);
+        let idle = EXCEPTIONS.iter().filter(|(place, name, _)| folder == Path::new(place) && !named.contains(*name));
+        found.extend(idle.map(|(place, name, _)| {
+            format!("xtask/src/unused.rs has an exception for {name}, but {place} does not declare it")
+        }));
+        declared.extend(named);
     }
     let shared = dependencies(&read(Path::new("Cargo.toml"))?);
-    let idle = shared.iter().filter(|name| !asked_for.contains(*name));
-    found.extend(idle.map(|name| format!("Cargo.toml names {name} for the workspace, but no crate asks for it")));
+    let idle = shared.iter().filter(|name| !declared.contains(*name));
+    found.extend(idle.map(|name| format!("Cargo.toml declares {name} for the workspace, but no crate uses it")));
     faults("unused", &found)
 }
 
-/// The folders of the workspace's members, in order.
+/// The folders of the workspace's members, sorted.
 fn crates() -> Result<Vec<PathBuf>, Failure> {
     let mut folders = vec![PathBuf::from("xtask")];
     for entry in fs::read_dir("crates").map_err(Failure::io("list crates"))? {
@@ -58,7 +60,7 @@ fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(Failure::io(format_args!("read {}", path.display())))
 }
 
-/// The text of every `.rs` file at or below this path, if there is one.
+/// Adds the text of every `.rs` file at or below this path, if it exists.
 fn collect(path: &Path, sources: &mut Vec<String>) -> Outcome {
     if path.is_dir() {
         let doing = || format!("list {}", path.display());
@@ -71,8 +73,8 @@ fn collect(path: &Path, sources: &mut Vec<String>) -> Outcome {
     Ok(())
 }
 
-/// The names in a manifest's dependency tables, whatever their kind or target. Enough of TOML for
-/// manifests: one entry begins on one line.
+/// The names in all dependency tables of a manifest. It parses only as much TOML as manifests need:
+/// each entry starts on a new line.
 fn dependencies(manifest: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let mut in_table = false;
@@ -80,7 +82,7 @@ fn dependencies(manifest: &str) -> BTreeSet<String> {
         if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
             let (parent, last) = header.rsplit_once('.').unwrap_or(("", header));
             in_table = is_dependency_table(last);
-            // `[dependencies.tokio]`: the table is one dependency.
+            // `[dependencies.tokio]`: the table describes one dependency.
             if is_dependency_table(parent.rsplit('.').next().unwrap_or(parent)) {
                 names.insert(last.to_owned());
             }
@@ -103,8 +105,8 @@ fn is_used(sources: &[String], dependency: &str) -> bool {
     sources.iter().any(|source| names_crate(source, &name))
 }
 
-/// Does a source name this crate: `name::…`, `use name;` or `use name as …`? The bare word is not
-/// enough: `time`, `bytes` and `csv` are words that anyone may use.
+/// Whether a source names this crate: `name::…`, `use name;` or `use name as …`. The bare word does not
+/// count: `time`, `bytes` and `csv` are also common words.
 fn names_crate(source: &str, name: &str) -> bool {
     source.match_indices(name).any(|(at, _)| {
         let (before, rest) = source.split_at(at);

@@ -1,11 +1,11 @@
-//! A web service on actix-web whose routes are protected by Keyward's keys.
+//! A web service on actix-web that protects its routes with Keyward's keys.
 //!
 //! ```sh
 //! KEYWARD_URL=http://127.0.0.1:7080 KEYWARD_TOKEN=<a verifier's key> \
 //!   cargo run -p keyward-sdk --features actix --example actix_service -- --listen 127.0.0.1:8080
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it says where it listens")]
+#![expect(clippy::print_stdout, reason = "it prints its address")]
 
 use std::error::Error;
 
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn serve() -> Result<(), Box<dyn Error>> {
     let token = SecretString::from(variable("KEYWARD_TOKEN")?);
     let client = Client::builder(variable("KEYWARD_URL")?).token(token).user_agent("actix-example").build()?;
-    // One for the whole process: the workers share what it remembers.
+    // One verifier for the process, so that all workers share its cache.
     let keys = VerifierHandle::from(Verifier::start(&client, "actix-example"));
 
     let server = HttpServer::new(move || {
@@ -44,12 +44,12 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     for address in server.addrs() {
         println!("listening on http://{address}");
     }
-    // Ends at SIGTERM or Ctrl-C, when the requests under way are answered.
+    // Ends at SIGTERM or Ctrl-C, after the running requests are answered.
     server.run().await?;
     Ok(())
 }
 
-/// A scope on the workspace that the path names.
+/// Requires `scope` on the workspace in the path.
 fn the_workspace(scope: &str, request: &ServiceRequest) -> Need {
     let id = request.match_info().get("id").unwrap_or_default();
     Need::scope(scope).on(&format!("workspace:{id}"))
@@ -67,18 +67,18 @@ async fn whoami(key: Verified) -> impl Responder {
     format!("{} {}\n", key.username(), key.key_id())
 }
 
-/// Without Keyward no key can be judged, so that other instances should get the requests.
+/// Without the server no key can be verified, so a load balancer should use other instances.
 async fn readyz(keys: web::Data<VerifierHandle>) -> HttpResponse {
     if keys.is_connected() { HttpResponse::Ok().finish() } else { HttpResponse::ServiceUnavailable().finish() }
 }
 
-/// `--listen ADDRESS`, or `LISTEN`, or port 8080 of this machine. Port 0 takes one that is free.
+/// The value of `--listen ADDRESS`, or of `LISTEN`, or 127.0.0.1:8080. Port 0 picks a free port.
 fn listen() -> Result<String, String> {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {
         (Some("--listen"), Some(address)) => Ok(address),
         (None, _) => Ok(variable("LISTEN").unwrap_or_else(|_unset| "127.0.0.1:8080".to_owned())),
-        (Some(other), _) => Err(format!("\"{other}\" is not understood; want --listen <address>")),
+        (Some(other), _) => Err(format!("unknown argument \"{other}\"; use --listen <address>")),
     }
 }
 

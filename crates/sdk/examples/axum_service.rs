@@ -1,11 +1,11 @@
-//! A web service on axum whose routes are protected by Keyward's keys.
+//! A web service on axum that protects its routes with Keyward's keys.
 //!
 //! ```sh
 //! KEYWARD_URL=http://127.0.0.1:7080 KEYWARD_TOKEN=<a verifier's key> \
 //!   cargo run -p keyward-sdk --features tower --example axum_service -- --listen 127.0.0.1:8080
 //! ```
 
-#![expect(clippy::print_stdout, reason = "it says where it listens")]
+#![expect(clippy::print_stdout, reason = "it prints its address")]
 
 use std::error::Error;
 
@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut terminated = signal(SignalKind::terminate())?;
     let listener = TcpListener::bind(listen()?).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    // Ends when the requests under way are answered.
+    // Ends after the running requests are answered.
     let stop = async move {
         tokio::select! {
             _ = terminated.recv() => {}
@@ -43,7 +43,7 @@ fn routes(keys: VerifierHandle) -> Router {
     let protect = ProtectLayer::new(&keys).realm("workspaces");
     let view = protect.clone().need_of(|request| the_workspace("workspace:read", request));
     let remove = protect.clone().need_of(|request| the_workspace("workspace:delete", request));
-    // On the routes, not on the fallback beside them: a method that is not there stays a 405.
+    // Layers the routes but not the fallback, so that an unsupported method still gets 405.
     let workspace = get(view_workspace).route_layer(view).merge(delete(delete_workspace).route_layer(remove));
     Router::new()
         .route("/workspaces/{id}", workspace)
@@ -53,7 +53,7 @@ fn routes(keys: VerifierHandle) -> Router {
         .with_state(keys)
 }
 
-/// A scope on the workspace that the path names.
+/// Requires `scope` on the workspace in the path.
 fn the_workspace(scope: &str, request: &Parts) -> Need {
     let id = request.uri.path().rsplit('/').next().unwrap_or_default();
     Need::scope(scope).on(&format!("workspace:{id}"))
@@ -71,18 +71,18 @@ async fn whoami(Extension(key): Extension<Verified>) -> String {
     format!("{} {}\n", key.username(), key.key_id())
 }
 
-/// Without Keyward no key can be judged, so that other instances should get the requests.
+/// Without the server no key can be verified, so a load balancer should use other instances.
 async fn readyz(State(keys): State<VerifierHandle>) -> StatusCode {
     if keys.is_connected() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// `--listen ADDRESS`, or `LISTEN`, or port 8080 of this machine. Port 0 takes one that is free.
+/// The value of `--listen ADDRESS`, or of `LISTEN`, or 127.0.0.1:8080. Port 0 picks a free port.
 fn listen() -> Result<String, String> {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {
         (Some("--listen"), Some(address)) => Ok(address),
         (None, _) => Ok(variable("LISTEN").unwrap_or_else(|_unset| "127.0.0.1:8080".to_owned())),
-        (Some(other), _) => Err(format!("\"{other}\" is not understood; want --listen <address>")),
+        (Some(other), _) => Err(format!("unknown argument \"{other}\"; use --listen <address>")),
     }
 }
 

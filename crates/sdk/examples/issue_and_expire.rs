@@ -1,8 +1,8 @@
-//! Issues a token, expires it, and lists what is there, expired ones included.
+//! Issues a token, expires it, and lists all tokens, including expired ones.
 //!
 //! `KEYWARD_URL=http://127.0.0.1:7080 KEYWARD_SESSION_TOKEN=… cargo run --example issue_and_expire`
 
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::error::Error;
 use std::time::Duration;
@@ -17,10 +17,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let wanted = CreateToken::new().name("example").lifetime(Duration::from_secs(3600)).scope("workspace:read");
     let created = client.create_token(&UserRef::Me, &wanted).await?;
-    // Only now can `created.key.expose()` be handed to whoever shall use it; nobody can read it later.
+    // `created.key.expose()` is the secret. The server returns it only here.
     println!("issued {} until {}", created.id(), created.token.expires_at);
 
-    // Once this returns, the token opens nothing any more. Its record stays.
+    // Once this returns, the token no longer works. Its record stays.
     client.expire_api_key(&UserRef::Me, created.id()).await?;
     println!("expired {}", created.id());
 

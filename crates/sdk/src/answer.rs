@@ -1,4 +1,4 @@
-//! Reading an answer: a success into its shape, everything else into an error.
+//! Reads a response: decodes a success and turns anything else into an error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,35 +13,36 @@ use crate::page;
 use crate::secret::SecretString;
 use crate::transport::TransportError;
 
-/// The longest success that is read; a page of a thousand keys stays far below.
-const LONGEST_SUCCESS: usize = 64 * 1024 * 1024;
-/// How much of a refusal is read.
-const LONGEST_REFUSAL: usize = 64 * 1024;
-/// How much of an unreadable success an error keeps.
-const KEPT_BODY: usize = 4096;
-/// How many characters of a refusal that is not the server's own make its message.
-const KEPT_MESSAGE: usize = 200;
-/// What is set aside for a body before it comes, however long it says it will be.
-const LARGEST_ROOM: usize = 1024 * 1024;
+/// Maximum size of a success body, in bytes. A page of 1000 keys is far smaller.
+const MAX_SUCCESS_BYTES: usize = 64 * 1024 * 1024;
+/// Maximum number of bytes read from an error body.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// Maximum number of characters of an undecodable success that [`Error::Decode`] keeps.
+const MAX_QUOTED_BODY: usize = 4096;
+/// Maximum number of characters of a foreign error body that the message quotes.
+const MAX_QUOTED_MESSAGE: usize = 200;
+/// Maximum initial capacity of a body buffer, in bytes, whatever `Content-Length` says.
+const MAX_INITIAL_CAPACITY: usize = 1024 * 1024;
 
-/// A credential that is shorter is none of the server's, and may well be a word.
-const SHORTEST_TOKEN: usize = 16;
+/// The server issues no shorter tokens. A shorter text may be a common word, which must not be
+/// redacted.
+const MIN_TOKEN_BYTES: usize = 16;
 
-/// A success.
+/// A decoded success.
 pub(crate) struct Answer<T> {
     pub(crate) value: T,
-    /// The cursor of the next page, when there is one.
+    /// The cursor of the next page, if there is one.
     pub(crate) next: Option<String>,
-    /// How an expire was taken up by the verifiers, as the server told it.
+    /// The value of the `Keyward-Barrier` header, which an expire returns.
     pub(crate) barrier: Option<String>,
 }
 
-/// What must be known to read an answer.
+/// What decoding a response needs to know.
 pub(crate) struct Reader<'a> {
     pub(crate) url: &'a Arc<str>,
-    /// The credential, which an answer may repeat and an error must not.
+    /// The credential. A response may repeat it; an error must not.
     pub(crate) token: Option<&'a SecretString>,
-    /// A success holds a secret.
+    /// Whether a success contains a secret.
     pub(crate) secret: bool,
 }
 
@@ -50,42 +51,42 @@ impl Reader<'_> {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         if !status.is_success() {
-            let body = self.refusal(response).await;
+            let body = self.error_body(response).await;
             return Err(self.api_error(status, &headers, &body).into());
         }
-        let body = self.success(response).await?;
-        let unreadable = |reason: String| self.unreadable(status, &headers, &body, reason);
-        // An answer without a body proves itself by its status alone; others by what they hold.
+        let body = self.success_body(response).await?;
+        let undecodable = |reason: String| self.undecodable(status, &headers, &body, reason);
+        // The expected status proves an empty response; the content proves any other.
         let empty = E::STATUS == StatusCode::NO_CONTENT.as_u16();
         if empty && status.as_u16() != E::STATUS {
-            return Err(unreadable(format!("want status {}", E::STATUS)));
+            return Err(undecodable(format!("expected status {}", E::STATUS)));
         }
         let text: &[u8] = if empty { b"{}" } else { &body };
-        let value = serde_json::from_slice(text).map_err(|error| unreadable(self.reason(&error)))?;
-        let next = page::next_cursor(&headers).map_err(unreadable)?;
+        let value = serde_json::from_slice(text).map_err(|error| undecodable(self.reason(&error)))?;
+        let next = page::next_cursor(&headers).map_err(undecodable)?;
         let barrier = headers.get(headers::BARRIER).and_then(|told| told.to_str().ok()).map(str::to_owned);
         Ok(Answer { value, next, barrier })
     }
 
-    /// The whole body, or an error: a short list must not look whole.
-    async fn success(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, TransportError> {
-        let told = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        let mut body = Zeroizing::new(Vec::with_capacity(told.min(LARGEST_ROOM)));
+    /// Reads the whole body. A cut-off body is an error: a truncated list must not look complete.
+    async fn success_body(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, TransportError> {
+        let length = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut body = Zeroizing::new(Vec::with_capacity(length.min(MAX_INITIAL_CAPACITY)));
         while let Some(chunk) = response.chunk().await.map_err(|error| TransportError::new(self.url, error))? {
-            if body.len() + chunk.len() > LONGEST_SUCCESS {
-                return Err(TransportError::too_long(self.url, LONGEST_SUCCESS));
+            if body.len() + chunk.len() > MAX_SUCCESS_BYTES {
+                return Err(TransportError::too_long(self.url, MAX_SUCCESS_BYTES));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body)
     }
 
-    /// As much of the body as comes: the status has said what matters.
-    async fn refusal(&self, mut response: Response) -> Vec<u8> {
+    /// Reads the body until it ends, fails or reaches the limit. The status alone makes it an error.
+    async fn error_body(&self, mut response: Response) -> Vec<u8> {
         let mut body = Vec::new();
         while let Ok(Some(chunk)) = response.chunk().await {
             body.extend_from_slice(&chunk);
-            if body.len() >= LONGEST_REFUSAL {
+            if body.len() >= MAX_ERROR_BYTES {
                 break;
             }
         }
@@ -93,74 +94,75 @@ impl Reader<'_> {
     }
 
     fn api_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ApiError {
-        let said: ErrorBody<'_> = serde_json::from_slice(body).unwrap_or_else(|_| self.foreign(status, headers, body));
+        let said: ErrorBody<'_> =
+            serde_json::from_slice(body).unwrap_or_else(|_| self.foreign_error(status, headers, body));
         let mut validations = said.validations.into_owned();
         for wrong in &mut validations {
-            wrong.detail = self.clean(&wrong.detail);
+            wrong.detail = self.redact(&wrong.detail);
         }
         ApiError {
             status: status.as_u16(),
             code: said.code.into_owned(),
-            message: self.clean(&said.message),
-            detail: said.detail.map(|detail| self.clean(&detail)),
-            hint: said.hint.map(|hint| self.clean(&hint)),
+            message: self.redact(&said.message),
+            detail: said.detail.map(|detail| self.redact(&detail)),
+            hint: said.hint.map(|hint| self.redact(&hint)),
             validations,
             request_id: if said.request_id.is_empty() { request_id_of(headers) } else { said.request_id.into_owned() },
             retry_after: retry_after(headers),
         }
     }
 
-    /// What to make of a refusal that is not of the server's shape.
-    fn foreign(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorBody<'static> {
+    /// The error for a response that is not in the server's error format, such as a proxy's page.
+    fn foreign_error(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ErrorBody<'static> {
         let mut said = ErrorBody::default();
         if status.is_redirection() {
-            let place = text_of(headers, &LOCATION);
-            said.message = format!("The server points to \"{}\".", self.excerpt(place.as_bytes(), KEPT_MESSAGE)).into();
-            said.hint = Some(
-                "Redirects are not followed, lest a credential goes astray: use the URL of the server itself.".into(),
-            );
+            let location = text_of(headers, &LOCATION);
+            said.message =
+                format!("The server redirects to \"{}\".", self.excerpt(location.as_bytes(), MAX_QUOTED_MESSAGE))
+                    .into();
+            said.hint = Some("Redirects are not followed; use the server's own URL.".into());
             return said;
         }
-        let excerpt = self.excerpt(body, KEPT_MESSAGE);
+        let excerpt = self.excerpt(body, MAX_QUOTED_MESSAGE);
         said.message = if excerpt.is_empty() {
-            status.canonical_reason().unwrap_or("The server gave no reason.").into()
+            status.canonical_reason().unwrap_or("The server returned no error message.").into()
         } else {
             excerpt.into()
         };
         said
     }
 
-    fn unreadable(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], reason: String) -> Error {
-        let body = if self.secret { String::new() } else { self.excerpt(body, KEPT_BODY) };
+    fn undecodable(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], reason: String) -> Error {
+        let body = if self.secret { String::new() } else { self.excerpt(body, MAX_QUOTED_BODY) };
         Error::Decode { status: status.as_u16(), body, reason, request_id: request_id_of(headers) }
     }
 
-    /// What is wrong with the JSON; not in the parser's words where these might quote a secret.
+    /// Why the JSON is invalid. The parser's message may quote the body, so it is not used for secrets.
     fn reason(&self, error: &serde_json::Error) -> String {
         if self.secret {
-            format!("wrong JSON at line {} column {}", error.line(), error.column())
+            format!("invalid JSON at line {} column {}", error.line(), error.column())
         } else {
             let words = error.to_string();
-            self.excerpt(words.as_bytes(), KEPT_BODY)
+            self.excerpt(words.as_bytes(), MAX_QUOTED_BODY)
         }
     }
 
-    /// The first `limit` characters of a text.
+    /// The first `limit` characters of a text, with the credential redacted.
     fn excerpt(&self, text: &[u8], limit: usize) -> String {
-        // Cleaned before it is cut, lest half of the credential stand at the cut.
-        self.clean(&String::from_utf8_lossy(text)).trim().chars().take(limit).collect()
+        // Redact before cutting, so that no part of the credential remains at the cut.
+        self.redact(&String::from_utf8_lossy(text)).trim().chars().take(limit).collect()
     }
 
-    /// A text without the credential, which an answer may repeat.
-    fn clean(&self, text: &str) -> String {
-        match self.token.map(SecretString::expose).filter(|token| token.len() >= SHORTEST_TOKEN) {
+    /// The text with the credential replaced by `[redacted]`.
+    fn redact(&self, text: &str) -> String {
+        match self.token.map(SecretString::expose).filter(|token| token.len() >= MIN_TOKEN_BYTES) {
             Some(token) => text.replace(token, "[redacted]"),
             None => text.to_owned(),
         }
     }
 }
 
-/// `Retry-After` in seconds; its other form, a date, is not used by the server (RFC 9110, §10.2.3).
+/// `Retry-After` in seconds. The server does not use the date form (RFC 9110, §10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     text_of(headers, &RETRY_AFTER).parse().ok().map(Duration::from_secs)
 }
@@ -185,8 +187,8 @@ mod tests {
         let reader = Reader { url: &url, token: Some(&token), secret: false };
         assert_eq!(reader.excerpt(format!(" you sent {TOKEN} ").as_bytes(), 100), "you sent [redacted]");
         for before in ["ä".repeat(198), format!("{}ä", " ".repeat(900)), format!("{TOKEN} ").repeat(40)] {
-            let excerpt = reader.excerpt(format!("{before}{TOKEN}").as_bytes(), KEPT_MESSAGE);
-            assert!(excerpt.chars().count() <= KEPT_MESSAGE && !excerpt.contains("hush"), "{excerpt}");
+            let excerpt = reader.excerpt(format!("{before}{TOKEN}").as_bytes(), MAX_QUOTED_MESSAGE);
+            assert!(excerpt.chars().count() <= MAX_QUOTED_MESSAGE && !excerpt.contains("hush"), "{excerpt}");
         }
     }
 
@@ -195,6 +197,6 @@ mod tests {
         let (url, error) = (Arc::from("http://h"), serde_json::from_str::<u8>("\"kwd_hush\"").unwrap_err());
         let reader = |secret| Reader { url: &url, token: None, secret };
         assert!(reader(false).reason(&error).contains("hush"));
-        assert_eq!(reader(true).reason(&error), "wrong JSON at line 1 column 10");
+        assert_eq!(reader(true).reason(&error), "invalid JSON at line 1 column 10");
     }
 }

@@ -7,14 +7,14 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::page::Paged;
 
-/// Which entries of the audit log, and which page of them.
+/// Which entries of the audit log to list, and which page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Space-separated `key:value` terms, such as `action:write resource_type:api_key`.
     pub q: Option<String>,
-    /// At most so many entries, 1 to 1000; 100 without it.
+    /// Page size, 1 to 1000; 100 by default.
     pub limit: Option<u32>,
-    /// The cursor of the page, from [`Paged::next`]; without it the first.
+    /// The cursor of the page, from [`Paged::next`]; the first page by default.
     pub after: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Api`] when the caller may not (403), or the search cannot be understood (400).
+    /// [`Error::Api`] if the caller may not read the log (403) or the search is invalid (400).
     pub async fn audit_logs(&self, filter: &AuditFilter) -> Result<Paged<AuditLogs>, Error> {
         let query = AuditQuery::new(filter.q.clone(), filter.limit, filter.after.clone());
         let answer = self.call(Call::<ListAudit>::new(&[])?.query(&query)?).await?;

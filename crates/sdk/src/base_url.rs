@@ -1,24 +1,24 @@
-//! Where the server is: the URL that a client is built with.
+//! Parses the server URL that a client is built with.
 
 use reqwest::Url;
 
 use crate::error::InvalidInput;
 
-/// Checks a server's URL and brings it into the form that paths are put behind: no slash at its end.
+/// Checks a server URL and removes trailing slashes, so that a path can be appended.
 pub(crate) fn parse(text: &str) -> Result<String, InvalidInput> {
     let text = text.trim();
-    let invalid = |reason: String| InvalidInput::Url { url: shown(text), reason };
+    let invalid = |reason: String| InvalidInput::Url { url: without_credentials(text), reason };
     let rest = after_scheme(text).ok_or_else(|| invalid("it must begin with http:// or https://".to_owned()))?;
-    // A URL parser would skip more slashes, and take the first folder of the path for the host.
+    // A URL parser skips extra slashes and would take the first path segment for the host.
     if rest.starts_with(['/', '\\']) {
-        return Err(invalid("it names no host".to_owned()));
+        return Err(invalid("it has no host".to_owned()));
     }
     let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("it must not hold a user name or a password".to_owned()));
+        return Err(invalid("it must not contain a username or password".to_owned()));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("it must end with the host or a path".to_owned()));
+        return Err(invalid("it must not contain a query or a fragment".to_owned()));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -28,8 +28,8 @@ fn after_scheme(text: &str) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")).then_some(rest)
 }
 
-/// The URL for an error message: without the part where a password may stand.
-fn shown(text: &str) -> String {
+/// The URL for an error message, without the part that may contain a password.
+fn without_credentials(text: &str) -> String {
     text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"))
 }
 

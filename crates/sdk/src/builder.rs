@@ -15,11 +15,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRIES: u32 = 2;
 const USER_AGENT: &str = concat!("keyward-sdk/", env!("CARGO_PKG_VERSION"));
 
-/// How long a connection is kept for the next call. Servers close idle ones after 5 s or more; a
-/// create that is sent into one just being closed fails and must not be sent again.
-const IDLE: Duration = Duration::from_secs(4);
+/// How long an idle connection stays in the pool. It is shorter than the idle timeout of servers (5 s
+/// or more): a create sent on a connection that the server is closing fails and must not be retried.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What a [`Client`] is built from. Begins at [`Client::builder`].
+/// Builds a [`Client`]; see [`Client::builder`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -56,43 +56,42 @@ impl ClientBuilder {
         }
     }
 
-    /// The credential: the text of a token or of a session. Without one only what is public can
-    /// be called.
+    /// The credential: a token or a session token. Without one, only public endpoints can be called.
     pub fn token(mut self, token: impl Into<SecretString>) -> Self {
         self.token = Some(token.into());
         self
     }
 
-    /// How long an attempt may take, from connecting to the end of the answer; 30 s unless given.
+    /// Timeout of one attempt, from connecting to the end of the response; 30 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// What the client calls itself, in the server's logs and the audit log; `keyward-sdk/<version>`
-    /// unless given.
+    /// The `User-Agent`, which the server's logs and the audit log show; `keyward-sdk/<version>` by
+    /// default.
     pub fn user_agent(mut self, user_agent: &str) -> Self {
         user_agent.clone_into(&mut self.user_agent);
         self
     }
 
-    /// Root certificates in PEM, to be trusted beside the system's. Can be called again for more.
+    /// Root certificates in PEM, trusted in addition to the system's. Can be called repeatedly.
     pub fn root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.root_certificates.push(pem.as_ref().to_vec());
         self
     }
 
-    /// How many times at the most a request that may be sent twice is sent again; 2 unless given.
+    /// Maximum number of retries of an idempotent request; 2 by default.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// The client. Nothing is sent yet.
+    /// Builds the client. This sends nothing.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] for a URL, token, user agent or certificate that cannot be used;
-    /// [`Error::Setup`] when the HTTP client cannot be made.
+    /// [`Error::InvalidInput`] if the URL, token, user agent or a certificate is invalid;
+    /// [`Error::Setup`] if the HTTP client cannot be set up.
     pub fn build(self) -> Result<Client, Error> {
         let url = base_url::parse(&self.url)?;
         if let Some(token) = &self.token {
@@ -103,8 +102,8 @@ impl ClientBuilder {
             .filter(|value| !value.is_empty())
             .ok_or(InvalidInput::Header("user agent"))?;
 
-        // Over `http://` no certificate is looked at, as no redirect is followed; and a proxy
-        // would be shown the credential.
+        // `http://` needs no certificates, because redirects are not followed. It must not use a proxy,
+        // which would see the credential.
         let encrypted = url.starts_with("https://");
         let system_roots = if encrypted { tls::system_roots() } else { Vec::new() };
         let http = reqwest::Client::builder()
@@ -115,7 +114,7 @@ impl ClientBuilder {
             .user_agent(user_agent)
             .timeout(self.timeout)
             .connect_timeout(self.timeout.min(CONNECT_TIMEOUT))
-            .pool_idle_timeout(IDLE);
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT);
         let http = if encrypted { http } else { http.no_proxy() };
         let http = http.build().map_err(|error| Error::Setup(Box::new(error)))?;
         Ok(Client::new(Shared { http, url: url.into(), retries: self.retries }, self.token))
@@ -124,7 +123,7 @@ impl ClientBuilder {
 
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL has not been looked at yet and may hold a password.
+        // The URL is not checked yet and may contain a password.
         f.debug_struct("ClientBuilder").field("token", &self.token).finish_non_exhaustive()
     }
 }
@@ -139,7 +138,7 @@ mod tests {
             let error = Client::builder("http://h").token(token).build().unwrap_err();
             assert_eq!(
                 error.to_string(),
-                "the token is empty or holds a character that cannot be sent, such as a line break"
+                "the token is empty or contains a character that a header cannot carry, such as a line break"
             );
         }
         assert!(Client::builder("http://h").user_agent("a\r\nX: y").build().is_err());

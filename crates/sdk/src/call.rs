@@ -1,4 +1,4 @@
-//! One call of one endpoint: what is sent, and sending it until there is an answer to give.
+//! Sends one call of one endpoint, with retries.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -16,8 +16,9 @@ use crate::error::{Error, InvalidInput};
 use crate::transport::TransportError;
 use crate::{path, retry};
 
-/// Room for most bodies at once: growing would leave copies of a password behind.
-const BODY_ROOM: usize = 4096;
+/// Initial capacity for a body, in bytes. Growing the buffer would leave copies of a password in
+/// memory.
+const BODY_CAPACITY: usize = 4096;
 
 /// A call of the endpoint `E`.
 pub(crate) struct Call<E> {
@@ -31,7 +32,7 @@ pub(crate) struct Call<E> {
 }
 
 impl<E: Endpoint> Call<E> {
-    /// A call with these values in the path, in order.
+    /// A call whose path contains these values, in order.
     pub(crate) fn new(values: &[&str]) -> Result<Self, InvalidInput> {
         Ok(Self {
             path: path::fill(E::PATH, values)?,
@@ -45,14 +46,14 @@ impl<E: Endpoint> Call<E> {
     }
 
     pub(crate) fn query(mut self, query: &E::Query) -> Result<Self, InvalidInput> {
-        self.query = query_text(&serde_json::to_value(query).map_err(unwritable)?);
+        self.query = query_text(&serde_json::to_value(query).map_err(serialize_error)?);
         Ok(self)
     }
 
     pub(crate) fn body(mut self, body: &E::Request) -> Result<Self, InvalidInput> {
-        let mut text = Zeroizing::new(Vec::with_capacity(BODY_ROOM));
-        serde_json::to_writer(&mut *text, body).map_err(unwritable)?;
-        // Shared by all attempts, and wiped with the last of them.
+        let mut text = Zeroizing::new(Vec::with_capacity(BODY_CAPACITY));
+        serde_json::to_writer(&mut *text, body).map_err(serialize_error)?;
+        // All attempts share the body; the last one to drop it zeroizes it.
         self.body = Some(Bytes::from_owner(text));
         Ok(self)
     }
@@ -68,13 +69,13 @@ impl<E: Endpoint> Call<E> {
         Ok(self)
     }
 
-    /// How long an attempt may take, in place of the client's own timeout.
+    /// Timeout of one attempt; overrides the client's.
     pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Says that a success holds a secret, so that its body must not stand in an error.
+    /// Marks the success as secret, so that errors do not quote its body.
     pub(crate) fn with_secret_answer(mut self) -> Self {
         self.secret_answer = true;
         self
@@ -82,7 +83,7 @@ impl<E: Endpoint> Call<E> {
 }
 
 impl Client {
-    /// Sends a call, again if that is safe and may help.
+    /// Sends a call. Retries if that is safe and may succeed.
     pub(crate) async fn call<E: Endpoint>(&self, call: Call<E>) -> Result<Answer<E::Response>, Error> {
         let retries = if E::METHOD.is_idempotent() { self.shared.retries } else { 0 };
         let mut lost = None;
@@ -93,9 +94,9 @@ impl Client {
                 Err(error) => error,
             };
             let Some(pause) = retry::pause(&error, attempt).filter(|_| attempt < retries) else {
-                return Err(retry::verdict(E::METHOD, lost, error));
+                return Err(retry::final_error(E::METHOD, lost, error));
             };
-            if retry::may_have_acted(&error) {
+            if retry::may_have_been_applied(&error) {
                 lost.get_or_insert(error);
             }
             tokio::time::sleep(pause).await;
@@ -106,7 +107,7 @@ impl Client {
     async fn attempt<E: Endpoint>(&self, call: &Call<E>) -> Result<Answer<E::Response>, Error> {
         let url = format!("{}{}{}", self.shared.url, call.path, call.query);
         let mut request = self.shared.http.request(method::<E>(), url);
-        // What is public is asked without a credential: the less it travels the better.
+        // Public endpoints get no credential, so that it is sent as rarely as possible.
         if let Some(token) = self.token().filter(|_| E::ACCESS != Access::Public) {
             request = request.header(AUTHORIZATION, bearer(token)?);
         }
@@ -119,7 +120,7 @@ impl Client {
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        let response = request.send().await.map_err(|error| failed(&self.shared.url, error))?;
+        let response = request.send().await.map_err(|error| send_error(&self.shared.url, error))?;
         let reader = answer::Reader { url: &self.shared.url, token: self.token(), secret: call.secret_answer };
         reader.read::<E>(response).await
     }
@@ -134,8 +135,8 @@ fn method<E: Endpoint>() -> reqwest::Method {
     }
 }
 
-/// A request that could not even be formed is the caller's to mend, not the network's.
-fn failed(url: &Arc<str>, error: reqwest::Error) -> Error {
+/// A request that cannot be built is the caller's error, not the network's.
+fn send_error(url: &Arc<str>, error: reqwest::Error) -> Error {
     if error.is_builder() {
         InvalidInput::Request(error.without_url().to_string()).into()
     } else {
@@ -143,11 +144,11 @@ fn failed(url: &Arc<str>, error: reqwest::Error) -> Error {
     }
 }
 
-fn unwritable(error: serde_json::Error) -> InvalidInput {
+fn serialize_error(error: serde_json::Error) -> InvalidInput {
     InvalidInput::Request(error.to_string())
 }
 
-/// The fields of a query, from its JSON form: queries are flat, and absent fields are skipped.
+/// The query string of a query. Its JSON form is flat, and absent fields are omitted.
 fn query_text(query: &Value) -> String {
     let mut text = String::new();
     for (name, value) in query.as_object().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The client: a server, and who one is to it.
+//! The client: a server URL and a credential.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use crate::builder::ClientBuilder;
 use crate::error::InvalidInput;
 use crate::secret::SecretString;
 
-/// A client of one server. Cloning it is cheap, and clones share their connections.
+/// A client of one server. Cloning is cheap; clones share the connection pool.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
     token: Option<Arc<SecretString>>,
 }
 
-/// What clones have in common.
+/// What all clones share.
 pub(crate) struct Shared {
     pub(crate) http: reqwest::Client,
-    /// With no slash at its end.
+    /// Without a trailing slash.
     pub(crate) url: Arc<str>,
     pub(crate) retries: u32,
 }
 
 impl Client {
-    /// Begins a client of the server at `url`, such as `http://127.0.0.1:7080`. A path in it, as
-    /// behind a reverse proxy, is put before the path of each endpoint.
+    /// Starts building a client of the server at `url`, such as `http://127.0.0.1:7080`. If the URL has
+    /// a path, as behind a reverse proxy, the path of each endpoint is appended to it.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new(url.into())
     }
@@ -36,14 +36,14 @@ impl Client {
         Self { shared: Arc::new(shared), token: token.map(Arc::new) }
     }
 
-    /// The same server, over the same connections, with another credential. One that cannot be
-    /// sent is an error at the first call.
+    /// A client of the same server with another credential; it shares the connection pool. An invalid
+    /// credential is an error at the first call.
     #[must_use]
     pub fn with_token(&self, token: impl Into<SecretString>) -> Self {
         Self { shared: Arc::clone(&self.shared), token: Some(Arc::new(token.into())) }
     }
 
-    /// Where the server is, with no slash at its end.
+    /// The server URL, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.shared.url
@@ -65,15 +65,15 @@ pub(crate) fn bearer(token: &SecretString) -> Result<HeaderValue, InvalidInput> 
     secret_header("token", "Bearer ", token.expose())
 }
 
-/// A header's value that nobody's `Debug` shows. A secret with a space or line break in it was
-/// read amiss, and one that is empty was not read at all.
+/// A header value that `Debug` does not show. A secret that is empty or contains white space or a
+/// control character was read wrongly, so it is an error.
 pub(crate) fn secret_header(what: &'static str, scheme: &str, secret: &str) -> Result<HeaderValue, InvalidInput> {
-    let unsendable = InvalidInput::Header(what);
+    let invalid = InvalidInput::Header(what);
     if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(unsendable);
+        return Err(invalid);
     }
     let text = Zeroizing::new(format!("{scheme}{secret}"));
-    let mut value = HeaderValue::from_str(&text).ok().ok_or(unsendable)?;
+    let mut value = HeaderValue::from_str(&text).ok().ok_or(invalid)?;
     value.set_sensitive(true);
     Ok(value)
 }

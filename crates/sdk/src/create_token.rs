@@ -1,4 +1,4 @@
-//! Making a token: what is asked for, and what comes back once.
+//! Creates a token and returns its secret, once.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::error::{Error, InvalidInput};
 use crate::secret::SecretString;
 use crate::user_ref::UserRef;
 
-/// What a new token shall be. Everything may be left out.
+/// Parameters of a new token. All are optional.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,41 +32,41 @@ pub struct CreateToken {
 }
 
 impl CreateToken {
-    /// A token with a random name, the server's default lifetime, and all that its user may do.
+    /// A token with a random name, the server's default lifetime and all permissions of its user.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Its name, unlike that of any other live token of its user.
+    /// The name. It must differ from those of the user's other unexpired tokens.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// How long it lives: a second at least, and at most what the server allows.
+    /// The lifetime: at least 1 s and at most the server's maximum.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// One more scope, such as `workspace:read`.
+    /// Adds a scope, such as `workspace:read`.
     pub fn scope(self, scope: impl Into<String>) -> Self {
         self.scopes([scope])
     }
 
-    /// More scopes. If none are given in all, by a list that happens to be empty, the server
-    /// refuses: only a token of which no scope was ever spoken may do everything.
+    /// Adds scopes. Without any call the token gets all scopes. If the calls together add none, the
+    /// server refuses the request, so that an accidentally empty list does not grant everything.
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.scopes.get_or_insert_default().extend(scopes.into_iter().map(Into::into));
         self
     }
 
-    /// One more thing that it may be used on: `type:id`, `type:*` or `*:*`.
+    /// Adds a resource that the token may act on: `type:id`, `type:*` or `*:*`.
     pub fn allow(self, entry: impl Into<String>) -> Self {
         self.allow_list([entry])
     }
 
-    /// More things that it may be used on. None in all means everything.
+    /// Adds resources that the token may act on. If none are added, it may act on all.
     pub fn allow_list(mut self, entries: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.allow_list.get_or_insert_default().extend(entries.into_iter().map(Into::into));
         self
@@ -82,8 +82,8 @@ impl CreateToken {
     }
 }
 
-/// The wire's form. There, zero stands for the default: whoever worked out that no time is left
-/// must not be given a week.
+/// The lifetime as the API has it, in nanoseconds. There, 0 means the default lifetime, so a computed
+/// lifetime of 0 must be an error.
 fn nanoseconds(lifetime: Duration) -> Result<i64, InvalidInput> {
     match i64::try_from(lifetime.as_nanos()) {
         Ok(nanos) if nanos > 0 => Ok(nanos),
@@ -91,18 +91,18 @@ fn nanoseconds(lifetime: Duration) -> Result<i64, InvalidInput> {
     }
 }
 
-/// A new token, and the one time that its secret can be read.
+/// A new token with its secret, which the server returns only here.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CreatedToken {
-    /// The secret text, to be handed to whoever shall use it.
+    /// The secret.
     pub key: SecretString,
-    /// The token, as it can be seen ever after.
+    /// The token's record, without the secret.
     pub token: ApiKey,
 }
 
 impl CreatedToken {
-    /// The token's id, which may be shown and kept.
+    /// The token's ID, which is not secret.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.token.id
@@ -110,12 +110,12 @@ impl CreatedToken {
 }
 
 impl Client {
-    /// Makes a token for the user. Never sent twice: if the answer is lost, look in
-    /// [`tokens`](Client::tokens) whether there is one that nobody holds, and expire it.
+    /// Creates a token for the user. This is never retried. If the response is lost, look for an
+    /// unexpected token in [`tokens`](Client::tokens) and expire it.
     ///
     /// # Errors
-    /// [`Error::Api`] for a name that is taken (409), a scope, allow list or lifetime that the
-    /// server does not have or the caller may not give (400, 403), a user not to be seen (404).
+    /// [`Error::Api`] if the name is taken (409); if a scope, the allow list or the lifetime is invalid
+    /// (400) or exceeds the caller's permissions (403); if the user does not exist or is hidden (404).
     pub async fn create_token(&self, user: &UserRef, req: &CreateToken) -> Result<CreatedToken, Error> {
         let call = Call::<Endpoint>::new(&[&user.to_string()])?.body(&req.to_request()?)?.with_secret_answer();
         let created = self.call(call).await?.value;

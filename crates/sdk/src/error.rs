@@ -1,4 +1,4 @@
-//! What can go wrong with a call.
+//! Errors of calls.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,59 +11,59 @@ use crate::transport::TransportError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No whole answer came. Of a change, it is not known whether it was made.
+    /// No complete response arrived. The server may still have applied a change.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The server refused, or could not.
+    /// The server answered with an error.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// An answer came and is not what the endpoint answers with: most likely another program's.
-    #[error("the answer (status {status}) cannot be read: {reason}")]
+    /// The response is not what the endpoint returns. Another program probably sent it.
+    #[error("cannot decode the response (status {status}): {reason}")]
     #[non_exhaustive]
     Decode {
         /// The HTTP status.
         status: u16,
-        /// The body, or its first 4 KiB; empty where a success would hold a secret.
+        /// The body, cut to 4 KiB; empty if a success would contain a secret.
         body: String,
-        /// What is wrong with it.
+        /// Why it cannot be decoded.
         reason: String,
-        /// The request's id; empty if the answer had none.
+        /// The request ID; empty if the response had none.
         request_id: String,
     },
-    /// Refused before a request was made.
+    /// The input was invalid, so no request was sent.
     #[error(transparent)]
     InvalidInput(#[from] InvalidInput),
-    /// The HTTP client or its TLS could not be set up.
+    /// The HTTP client or its TLS configuration could not be set up.
     #[error("cannot set up the HTTP client: {0}")]
     Setup(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// Is there no such thing, or is it not to be seen (404)?
+    /// Whether the server answered 404 (missing or hidden).
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(404)
     }
 
-    /// Was no valid credential sent (401)?
+    /// Whether the server answered 401 (no valid credential).
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.status() == Some(401)
     }
 
-    /// May the one who asks not do this (403)?
+    /// Whether the server answered 403 (not allowed).
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.status() == Some(403)
     }
 
-    /// Is something in the way of it, such as a name that is taken (409)?
+    /// Whether the server answered 409 (conflict, such as a name that is taken).
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         self.status() == Some(409)
     }
 
-    /// The server's word for what went wrong, such as `not_found`: snake_case, stable.
+    /// The server's error code, such as `not_found`: snake_case and stable.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -72,7 +72,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status, if an answer came.
+    /// The HTTP status, if a response arrived.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -82,7 +82,7 @@ impl Error {
         }
     }
 
-    /// The request's id, for the server's log and the audit log, if an answer came with one.
+    /// The request ID, which the server's log and the audit log show, if the response had one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         let id = match self {
@@ -94,33 +94,33 @@ impl Error {
     }
 }
 
-/// The server's answer when it refused, or could not.
+/// An error response.
 ///
-/// An answer that is not the server's own, such as a proxy's page, has no `code`; its beginning is
-/// the `message`.
+/// If it is not in the server's format, such as a proxy's page, `code` is empty and `message` is the
+/// start of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
     /// The HTTP status.
     pub status: u16,
-    /// What went wrong, for programs: snake_case, stable.
+    /// The error code, for programs: snake_case and stable.
     pub code: String,
     /// What went wrong, for people.
     pub message: String,
-    /// More about it, for people.
+    /// Details, for people.
     pub detail: Option<String>,
     /// What to do next.
     pub hint: Option<String>,
-    /// Which fields of the request were wrong.
+    /// The request fields that were invalid.
     pub validations: Vec<Validation>,
-    /// The request's id, for the server's log and the audit log; empty if the answer had none.
+    /// The request ID, which the server's log and the audit log show; empty if the response had none.
     pub request_id: String,
-    /// How long the server asks to be left alone.
+    /// How long to wait before the next request.
     pub retry_after: Option<Duration>,
 }
 
 impl fmt::Display for ApiError {
-    /// One line: everything that was said, the status and the request's id.
+    /// Writes all parts, the status and the request ID on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         if let Some(detail) = &self.detail {
@@ -144,33 +144,33 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// What a caller gave, and no request can be made of.
+/// Invalid input, for which no request can be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidInput {
-    /// The server's URL.
-    #[error("\"{url}\" is not the URL of a server: {reason}; want something like http://127.0.0.1:7080")]
+    /// The server URL is invalid.
+    #[error("invalid server URL \"{url}\": {reason}; use a URL such as http://127.0.0.1:7080")]
     Url {
-        /// The URL, without a user name and password.
+        /// The URL, without a username and password.
         url: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         reason: String,
     },
-    /// A name or an id that would change the path in which it should stand.
-    #[error("\"{0}\" cannot stand in a URL: want a name or an id")]
+    /// A name or ID that would change the URL path.
+    #[error("\"{0}\" cannot be part of a URL path; use a name or an ID")]
     PathValue(String),
-    /// A token, setup code or user agent that cannot be sent. Its text is not kept.
-    #[error("the {0} is empty or holds a character that cannot be sent, such as a line break")]
+    /// A token, setup code or user agent that a header cannot carry. The error does not contain it.
+    #[error("the {0} is empty or contains a character that a header cannot carry, such as a line break")]
     Header(&'static str),
-    /// The root certificates.
-    #[error("the root certificates cannot be read: {0}; want certificates in PEM")]
+    /// The root certificates cannot be read.
+    #[error("cannot read the root certificates: {0}; use certificates in PEM")]
     RootCertificates(String),
-    /// The lifetime of a new token.
+    /// The lifetime of a new token is out of range.
     #[error(
-        "a token cannot live {0:?}: want more than nothing and at most 292 years; without a lifetime it is the server's default"
+        "invalid token lifetime {0:?}: it must be positive and at most 292 years; omit it for the server's default"
     )]
     Lifetime(Duration),
-    /// No request can be made of it for another reason, such as its length.
-    #[error("the request cannot be made: {0}")]
+    /// The request cannot be built for another reason, such as its length.
+    #[error("cannot build the request: {0}")]
     Request(String),
 }

@@ -1,4 +1,4 @@
-//! Keys that there are: list, view, expire, delete.
+//! Keys: list, view, expire, delete.
 
 use std::time::Duration;
 
@@ -16,39 +16,39 @@ use crate::page::{self, Page, Paged};
 use crate::secret::SecretString;
 use crate::user_ref::UserRef;
 
-/// Which tokens. Has no other fields on purpose, so that it can be written out.
+/// Which tokens to list. It is not `#[non_exhaustive]`, so that callers can write a literal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokensFilter {
-    /// Those of every user that the caller may read.
+    /// Whether to list the tokens of every user that the caller may read.
     pub include_all: bool,
-    /// The expired ones too.
+    /// Whether to include expired tokens.
     pub include_expired: bool,
 }
 
-/// Which keys of a user.
+/// Which keys of a user to list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeysFilter {
-    /// The expired ones too.
+    /// Whether to include expired keys.
     pub include_expired: bool,
 }
 
-/// A key has been expired, or was already.
+/// The result of expiring a key, which may have expired before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExpireOutcome {
-    /// How many embedded verifiers said that they know.
+    /// Number of embedded verifiers that confirmed the expire.
     pub confirmed: u64,
-    /// How many did not, and were waited for until their lease had run out.
+    /// Number of embedded verifiers that did not confirm and whose lease ran out.
     pub lapsed: u64,
-    /// How long the server waited for them.
+    /// How long the server waited for the verifiers.
     pub waited: Duration,
 }
 
 impl ExpireOutcome {
-    /// Reads `confirmed=3 lapsed=0 ms=4`; what is absent is nothing.
-    fn read(told: &str) -> Self {
+    /// Parses `confirmed=3 lapsed=0 ms=4`. A missing or invalid number counts as 0.
+    fn parse(text: &str) -> Self {
         let number = |name: &str| {
-            let mut pairs = told.split(' ').filter_map(|pair| pair.split_once('='));
+            let mut pairs = text.split(' ').filter_map(|pair| pair.split_once('='));
             pairs.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
         };
         Self { confirmed: number("confirmed"), lapsed: number("lapsed"), waited: Duration::from_millis(number("ms")) }
@@ -56,16 +56,17 @@ impl ExpireOutcome {
 }
 
 impl Client {
-    /// The user's tokens, from every page, latest end first.
+    /// All tokens of the user, latest expiry first. Reads every page.
     ///
     /// # Errors
-    /// [`Error::Api`] for a user not to be seen (404). No error leaves a part of the list behind.
+    /// [`Error::Api`] if the user does not exist or is hidden (404). After an error there is no partial
+    /// list.
     pub async fn tokens(&self, user: &UserRef, filter: &TokensFilter) -> Result<Vec<ApiKeyWithOwner>, Error> {
         self.tokens_stream(user, filter).try_collect().await
     }
 
-    /// The same, one by one, fetched page by page as they are asked for. While it runs, a token
-    /// that expires may be seen twice; none is missed. Ends with the first error.
+    /// Like [`tokens`](Self::tokens), but a stream that fetches each page when it is needed. A token
+    /// that expires meanwhile may appear twice; none is missed. The stream ends after the first error.
     ///
     /// ```no_run
     /// # async fn example(client: keyward_sdk::Client) -> Result<(), keyward_sdk::Error> {
@@ -94,8 +95,8 @@ impl Client {
     /// One page of the user's tokens.
     ///
     /// # Errors
-    /// [`Error::Api`] for a user not to be seen (404), a limit out of range or a cursor that is
-    /// not the server's (400).
+    /// [`Error::Api`] if the user does not exist or is hidden (404), or if the limit or the cursor is
+    /// invalid (400).
     pub async fn tokens_page(
         &self,
         user: &UserRef,
@@ -107,10 +108,10 @@ impl Client {
         Ok(Paged::new(answer.value, answer.next))
     }
 
-    /// The user's keys of every login type, tokens and sessions, from every page.
+    /// All keys of the user, tokens and sessions. Reads every page.
     ///
     /// # Errors
-    /// [`Error::Api`] for a user not to be seen (404).
+    /// [`Error::Api`] if the user does not exist or is hidden (404).
     pub async fn api_keys(&self, user: &UserRef, filter: &KeysFilter) -> Result<Vec<ApiKeyWithOwner>, Error> {
         let (client, user, include_expired) = (self.clone(), user.to_string(), filter.include_expired);
         let keys = page::walk(move |page| {
@@ -124,53 +125,56 @@ impl Client {
         keys.try_collect().await
     }
 
-    /// Makes a session key for the user, and the one time that it can be read. Never sent twice.
+    /// Creates a session for the user and returns its secret, once. This is never retried.
     ///
     /// # Errors
-    /// [`Error::Api`] when the caller may not (403) or the user is not to be seen (404).
+    /// [`Error::Api`] if the caller is not allowed to (403) or the user does not exist or is hidden
+    /// (404).
     pub async fn create_api_key(&self, user: &UserRef) -> Result<SecretString, Error> {
         let call = Call::<CreateSessionKey>::new(&[&user.to_string()])?.with_secret_answer();
         Ok(self.call(call).await?.value.key.into())
     }
 
-    /// The limits for the user's tokens.
+    /// The limits of the user's tokens.
     ///
     /// # Errors
-    /// [`Error::Api`] for a user not to be seen (404).
+    /// [`Error::Api`] if the user does not exist or is hidden (404).
     pub async fn token_config(&self, user: &UserRef) -> Result<TokenConfig, Error> {
         Ok(self.call(Call::<ViewTokenConfig>::new(&[&user.to_string()])?).await?.value)
     }
 
-    /// The user's live token of that name, or else the one that expired last.
+    /// The user's unexpired token with this name; if there is none, the one that expired last.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is none to be seen (404).
+    /// [`Error::Api`] if there is no such token or it is hidden (404).
     pub async fn api_key_by_name(&self, user: &UserRef, name: &str) -> Result<ApiKey, Error> {
         Ok(self.call(Call::<ViewTokenByName>::new(&[&user.to_string(), name])?).await?.value)
     }
 
-    /// The key of that id, token or session, expired or not.
+    /// The key with this ID: a token or session, expired or not.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is none to be seen (404).
+    /// [`Error::Api`] if there is no such key or it is hidden (404).
     pub async fn api_key_by_id(&self, user: &UserRef, id: &str) -> Result<ApiKey, Error> {
         Ok(self.call(Call::<ViewKey>::new(&[&user.to_string(), id])?).await?.value)
     }
 
-    /// Ends the key now and keeps its record. When this returns, the key opens nothing any more;
-    /// ending a dead key changes nothing and is no error.
+    /// Expires the key now and keeps its record. Once this returns, no server or verifier accepts the
+    /// key. Expiring an expired key changes nothing and succeeds.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is none to be seen (404), or the caller may not (403).
+    /// [`Error::Api`] if there is no such key or it is hidden (404), or if the caller is not allowed to
+    /// (403).
     pub async fn expire_api_key(&self, user: &UserRef, id: &str) -> Result<ExpireOutcome, Error> {
         let answer = self.call(Call::<ExpireKey>::new(&[&user.to_string(), id])?).await?;
-        Ok(answer.barrier.as_deref().map_or_else(ExpireOutcome::default, ExpireOutcome::read))
+        Ok(answer.barrier.as_deref().map_or_else(ExpireOutcome::default, ExpireOutcome::parse))
     }
 
-    /// Removes the key and its record; the audit log keeps what it was.
+    /// Deletes the key and its record. The audit log keeps a description of it.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is none to be seen (404), or the caller may not (403).
+    /// [`Error::Api`] if there is no such key or it is hidden (404), or if the caller is not allowed to
+    /// (403).
     pub async fn delete_api_key(&self, user: &UserRef, id: &str) -> Result<(), Error> {
         self.call(Call::<DeleteKey>::new(&[&user.to_string(), id])?).await?;
         Ok(())

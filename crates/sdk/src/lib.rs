@@ -1,4 +1,4 @@
-//! The Rust client of Keyward: issue API keys, list them, expire them.
+//! The Rust client of Keyward: issues, lists and expires API keys.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -9,7 +9,7 @@
 //! let client = Client::builder("http://127.0.0.1:7080").token(secret).build()?;
 //! let wanted = CreateToken::new().name("ci").lifetime(Duration::from_secs(3600)).scope("workspace:read");
 //! let created = client.create_token(&UserRef::Me, &wanted).await?;
-//! println!("{}", created.key.expose()); // the one time it can be read
+//! println!("{}", created.key.expose()); // the secret is only available here
 //! client.expire_api_key(&UserRef::Me, created.id()).await?;
 //! let filter = TokensFilter { include_expired: true, ..TokensFilter::default() };
 //! let all = client.tokens(&UserRef::Me, &filter).await?;
@@ -20,15 +20,15 @@
 //!
 //! # What a call does
 //!
-//! * It runs on tokio, with its timers and its network switched on. Every future is `Send`.
-//! * It never follows a redirect, and an `http://` server is never called through a proxy: a
-//!   credential goes to the server that was named and to no other. For `https://` the proxy that
-//!   `HTTPS_PROXY` and `NO_PROXY` name is used; it sees ciphertext.
-//! * What may be sent twice (`GET`, `PUT`, `DELETE`) is sent again, [twice at the
-//!   most](ClientBuilder::retries), when the connection failed, no answer came, or the server
-//!   answered 429 or 503, after the pause that `Retry-After` asks for. A create is never sent again.
-//! * When the answer to a change was lost and the repetition fails, the first failure is what
-//!   comes back: the change may have been made, and a later "not found" must not hide that.
+//! * It needs a tokio runtime with time and I/O enabled. Every future is `Send`.
+//! * It follows no redirects, and it calls `http://` servers without a proxy, so that only the
+//!   configured server gets the credential. For `https://` it uses the proxy in `HTTPS_PROXY` and
+//!   `NO_PROXY`, which sees only ciphertext.
+//! * It retries `GET`, `PUT` and `DELETE`, [twice by default](ClientBuilder::retries), if the
+//!   connection failed, no response arrived, or the server answered 429 or 503. It waits as long as
+//!   `Retry-After` asks, up to 10 s. It never retries a create.
+//! * If the response to a change was lost and the retry fails, it returns the first error: the change
+//!   may have been applied, and a later "not found" must not hide that.
 //!
 //! # Errors
 //!
@@ -37,7 +37,7 @@
 //! use keyward_sdk::{Error, UserRef};
 //!
 //! match client.api_key_by_name(&UserRef::Me, "ci").await {
-//!     Ok(token) => println!("{} lives until {}", token.id, token.expires_at),
+//!     Ok(token) => println!("{} expires at {}", token.id, token.expires_at),
 //!     Err(error) if error.is_not_found() => println!("there is no such token"),
 //!     Err(Error::Api(refused)) => println!("{}; {}", refused.message, refused.hint.unwrap_or_default()),
 //!     Err(error) => return Err(error),
@@ -46,11 +46,11 @@
 //! # }
 //! ```
 //!
-//! **Invariant:** no error, no `Debug` output and no log line of this crate holds a credential.
+//! **Invariant:** no error, no `Debug` output and no log line of this crate contains a credential.
 
 #![expect(
     clippy::result_large_err,
-    reason = "an `Api` error has all that the server said in public fields; being matched without a box is worth the bytes"
+    reason = "`Error::Api` has public fields; callers can match on them without a box, which is worth the size"
 )]
 
 mod answer;
@@ -90,7 +90,7 @@ pub use transport::TransportError;
 pub use user_ref::UserRef;
 pub use users::{CreateUser, UsersFilter};
 
-/// What the server answers with.
+/// Types that the server returns.
 pub mod types {
     pub use keyward_api::audit::{AuditActor, AuditLog, AuditLogs, DiffField};
     pub use keyward_api::keys::{ApiKey, ApiKeyWithOwner, LoginType, TokenConfig};

@@ -1,4 +1,4 @@
-//! Paging: one page, the cursor of the next, and walking through all of them.
+//! Paging: one page, the cursor of the next page, and a stream over all pages.
 
 use std::vec;
 
@@ -10,12 +10,12 @@ use reqwest::header::{HeaderMap, LINK};
 
 use crate::error::Error;
 
-/// Which page of a list.
+/// Which page of a list to fetch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// At most so many things, 1 to 1000; without it as many as there are.
+    /// Page size, 1 to 1000; without it the page holds the whole rest of the list.
     pub limit: Option<u32>,
-    /// The cursor of the page, from [`Paged::next`]; without it the first.
+    /// The cursor of the page, from [`Paged::next`]; the first page by default.
     pub after: Option<String>,
 }
 
@@ -23,9 +23,9 @@ pub struct Page {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Paged<T> {
-    /// What it holds.
+    /// The items.
     pub items: T,
-    /// The cursor of the next page; none on the last.
+    /// The cursor of the next page; `None` on the last page.
     pub next: Option<String>,
 }
 
@@ -35,16 +35,16 @@ impl<T> Paged<T> {
     }
 }
 
-/// How far a walk has come.
+/// The state of a walk over all pages.
 struct Walk<F, T> {
     fetch: F,
-    /// What is left of the page at hand.
+    /// Remaining items of the current page.
     ready: vec::IntoIter<T>,
-    /// The page to fetch when it is used up.
+    /// The page to fetch after the current one.
     next: Option<Page>,
 }
 
-/// Everything on every page, one by one. Holds a page at the most, and ends with the first error.
+/// A stream of the items of all pages. It holds one page at a time and ends after the first error.
 pub(crate) fn walk<T, F, Fetching>(fetch: F) -> impl Stream<Item = Result<T, Error>>
 where
     F: Fn(Page) -> Fetching,
@@ -62,7 +62,7 @@ where
             let cursor = page.after.clone();
             let got = (walk.fetch)(page).await?;
             if cursor.is_some() && got.next == cursor {
-                return Err(going_round());
+                return Err(cursor_loop_error());
             }
             walk.ready = got.items.into_iter();
             walk.next = got.next.map(|cursor| page_after(Some(cursor)));
@@ -70,8 +70,8 @@ where
     })
 }
 
-/// A page that names itself as the next would be fetched for ever.
-fn going_round() -> Error {
+/// Without this error, a page that names itself as the next would be fetched forever.
+fn cursor_loop_error() -> Error {
     let reason = "the link to the next page leads to the same page".to_owned();
     Error::Decode { status: 200, body: String::new(), reason, request_id: String::new() }
 }
@@ -80,11 +80,11 @@ fn page_after(after: Option<String>) -> Page {
     Page { limit: Some(MAX_LIMIT), after }
 }
 
-/// The cursor in `Link: <…>; rel="next"` (RFC 8288). Only the cursor is taken: where the link
-/// points to is no place to send a credential.
+/// The cursor in `Link: <…>; rel="next"` (RFC 8288). The rest of the link is ignored, so that it cannot
+/// send the credential elsewhere.
 ///
 /// # Errors
-/// When there is such a link and no cursor in it: the list would look whole and not be.
+/// If such a link has no cursor. Otherwise the list would look complete.
 pub(crate) fn next_cursor(headers: &HeaderMap) -> Result<Option<String>, String> {
     let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
     let Some(target) = links.into_iter().find_map(next_target) else {
@@ -102,7 +102,7 @@ fn next_target(header: &str) -> Option<&str> {
     while let Some((_, opened)) = rest.split_once('<') {
         let (target, tail) = opened.split_once('>')?;
         let parameters = tail.split_once('<').map_or(tail, |(own, _)| own);
-        if parameters.split([';', ',']).any(says_next) {
+        if parameters.split([';', ',']).any(is_rel_next) {
             return Some(target);
         }
         rest = tail;
@@ -110,8 +110,8 @@ fn next_target(header: &str) -> Option<&str> {
     None
 }
 
-/// Is the parameter `rel=next`, quoted or not, perhaps among other relations?
-fn says_next(parameter: &str) -> bool {
+/// Whether the parameter is `rel=next`, quoted or not, possibly among other relations.
+fn is_rel_next(parameter: &str) -> bool {
     parameter.split_once('=').is_some_and(|(name, value)| {
         name.trim().eq_ignore_ascii_case("rel")
             && value.trim().trim_matches('"').split_whitespace().any(|word| word.eq_ignore_ascii_case("next"))
@@ -119,9 +119,9 @@ fn says_next(parameter: &str) -> bool {
 }
 
 fn cursor_in(target: &str) -> Option<String> {
-    // The link may be relative; which place it is relative to does not matter to its query.
-    let anywhere = Url::parse("http://localhost/").ok()?;
-    let target = anywhere.join(target).ok()?;
+    // Resolves a relative link. Only the query matters, so any base will do.
+    let base = Url::parse("http://localhost/").ok()?;
+    let target = base.join(target).ok()?;
     target.query_pairs().find(|(name, value)| name == "after" && !value.is_empty()).map(|(_, value)| value.into_owned())
 }
 

@@ -1,4 +1,4 @@
-//! How a value becomes a part of a path.
+//! Puts values into URL paths.
 
 use keyward_api::fill_path;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -8,14 +8,14 @@ use crate::error::InvalidInput;
 /// Everything but the unreserved characters of RFC 3986, §2.3.
 const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Puts values, percent-encoded, into the places of an endpoint's path.
+/// Fills the placeholders of an endpoint's path with percent-encoded values.
 pub(crate) fn fill(path: &str, values: &[&str]) -> Result<String, InvalidInput> {
     let encoded = values.iter().map(|value| encode(value)).collect::<Result<Vec<_>, _>>()?;
     Ok(fill_path(path, &encoded.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
-/// Refuses what would change which path it is instead of standing in it: nothing at all, and the
-/// two dot segments, which percent-encoding does not protect (RFC 3986, §6.2.2.3).
+/// Refuses values that would change the path: the empty one and the two dot segments, which
+/// percent-encoding does not protect (RFC 3986, §6.2.2.3).
 pub(crate) fn check(value: &str) -> Result<(), InvalidInput> {
     match value {
         "" | "." | ".." => Err(InvalidInput::PathValue(value.to_owned())),

@@ -1,11 +1,11 @@
-//! Secret texts: credentials and passwords.
+//! Secrets: credentials and passwords.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A text that is not to be shown: wiped from memory when dropped, printed as `[redacted]`,
-/// and of no form that could be written out by accident.
+/// A secret text. It is zeroized when dropped, `Debug` prints `[redacted]`, and it implements neither
+/// `Display` nor `Serialize`.
 ///
 /// ```
 /// let secret = keyward_sdk::SecretString::from("open sesame");
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 pub struct SecretString(Zeroizing<String>);
 
 impl SecretString {
-    /// The text. Whoever calls this answers for where it goes.
+    /// The secret in plain text. The caller must not let it leak.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,4 +1,4 @@
-//! Coming in and going out: the first user, logging in, logging out.
+//! The first user, login and logout.
 
 use std::fmt;
 
@@ -24,18 +24,18 @@ pub struct CreateFirstUser {
 }
 
 impl CreateFirstUser {
-    /// Someone with this e-mail address, username, and password of 12 to 256 bytes.
+    /// A user with this e-mail address, username and password (12 to 256 bytes).
     pub fn new(email: impl Into<String>, username: impl Into<String>, password: impl Into<SecretString>) -> Self {
         Self { email: email.into(), username: username.into(), name: None, password: password.into(), setup_code: None }
     }
 
-    /// What people call them.
+    /// The full name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The code that the server printed at its start; needed from any machine but its own.
+    /// The setup code, which the server printed at startup. Requests from another machine need it.
     pub fn setup_code(mut self, code: impl Into<SecretString>) -> Self {
         self.setup_code = Some(code.into());
         self
@@ -49,10 +49,10 @@ impl fmt::Debug for CreateFirstUser {
 }
 
 impl Client {
-    /// Has the first user been created?
+    /// Whether the first user exists.
     ///
     /// # Errors
-    /// Whatever is neither yes nor no, such as the 404 of a server that is no Keyward.
+    /// Any answer other than yes or no, such as the 404 of another program.
     pub async fn has_first_user(&self) -> Result<bool, Error> {
         match self.call(Call::<ViewFirstUser>::new(&[])?).await {
             Ok(_) => Ok(true),
@@ -61,11 +61,11 @@ impl Client {
         }
     }
 
-    /// Creates the first user and gives their id. Never sent twice.
+    /// Creates the first user and returns their ID. This is never retried.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is a user already (409), a field is not allowed (400), or the
-    /// setup code is missing or wrong (403, code `setup_code_required`).
+    /// [`Error::Api`] if a user exists (409), a field is invalid (400), or the setup code is missing or
+    /// wrong (403, code `setup_code_required`).
     pub async fn create_first_user(&self, req: &CreateFirstUser) -> Result<Uuid, Error> {
         let mut request = CreateFirstUserRequest {
             email: req.email.clone(),
@@ -82,11 +82,12 @@ impl Client {
         Ok(self.call(call).await?.value.user_id)
     }
 
-    /// Logs in and gives the session's token, for [`with_token`](Client::with_token). Never sent
-    /// twice.
+    /// Logs in and returns the session token, for [`with_token`](Client::with_token). This is never
+    /// retried.
     ///
     /// # Errors
-    /// [`Error::Api`] when e-mail address, username or password is wrong, or the user suspended (401).
+    /// [`Error::Api`] if the e-mail address, username or password is wrong or the user is suspended
+    /// (401).
     pub async fn login(&self, email_or_username: &str, password: &SecretString) -> Result<SecretString, Error> {
         let mut request = LoginRequest { email: email_or_username.to_owned(), password: password.expose().to_owned() };
         let call = Call::<Login>::new(&[])?.body(&request);
@@ -94,10 +95,10 @@ impl Client {
         Ok(self.call(call?.with_secret_answer()).await?.value.session_token.into())
     }
 
-    /// Expires the credential that the client has.
+    /// Logs out: expires the client's credential.
     ///
     /// # Errors
-    /// [`Error::Api`] when it was not valid any more (401).
+    /// [`Error::Api`] if the credential is no longer valid (401).
     pub async fn logout(&self) -> Result<(), Error> {
         self.call(Call::<Logout>::new(&[])?).await?;
         Ok(())

@@ -1,4 +1,4 @@
-//! What the server tells anyone about itself.
+//! Public information about the server.
 
 use keyward_api::system::{BuildInfo, ListScopes, ScopeCatalogue, ViewBuildInfo};
 
@@ -7,18 +7,18 @@ use crate::client::Client;
 use crate::error::Error;
 
 impl Client {
-    /// The scopes that a token may be given.
+    /// The scopes that a token can have.
     ///
     /// # Errors
-    /// [`Error::Transport`] when the server is out of reach.
+    /// [`Error::Transport`] if the server cannot be reached.
     pub async fn scopes(&self) -> Result<ScopeCatalogue, Error> {
         Ok(self.call(Call::<ListScopes>::new(&[])?).await?.value)
     }
 
-    /// Which version of the server it is.
+    /// The server's version.
     ///
     /// # Errors
-    /// [`Error::Transport`] when the server is out of reach.
+    /// [`Error::Transport`] if the server cannot be reached.
     pub async fn build_info(&self) -> Result<BuildInfo, Error> {
         Ok(self.call(Call::<ViewBuildInfo>::new(&[])?).await?.value)
     }

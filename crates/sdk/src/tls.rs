@@ -1,4 +1,4 @@
-//! Whom an `https://` client trusts: the system's root certificates and those it was given.
+//! TLS configuration: trusts the system's root certificates and those given to the builder.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{Error, InvalidInput};
 
-/// The root certificates of the system. Few or none is no fault here: a handshake that needs one
-/// fails with its own error, and an `http://` server needs none.
+/// The system's root certificates. Missing ones are no error here: a handshake that needs one fails
+/// with its own error, and `http://` needs none.
 pub(crate) fn system_roots() -> Vec<CertificateDer<'static>> {
     rustls_native_certs::load_native_certs().certs
 }
 
-/// TLS 1.2 and 1.3, trusting `system` as far as it can be read and all of `pems`.
+/// TLS 1.2 and 1.3. Trusts the valid certificates in `system` and all in `pems`.
 pub(crate) fn config(system: Vec<CertificateDer<'static>>, pems: &[Vec<u8>]) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
-    // Systems keep a certificate or two that no longer parse; the others are as good as before.
+    // Some systems keep certificates that no longer parse. The others remain usable.
     let (_added, _unreadable) = roots.add_parsable_certificates(system);
     for pem in pems {
         add_pem(&mut roots, pem)?;
@@ -31,7 +31,7 @@ pub(crate) fn config(system: Vec<CertificateDer<'static>>, pems: &[Vec<u8>]) -> 
     Ok(config)
 }
 
-/// A certificate that was asked for by name and cannot be used is an error.
+/// Adds a certificate that the caller gave explicitly, so an invalid one is an error.
 fn add_pem(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), InvalidInput> {
     let mut found = false;
     for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -40,7 +40,7 @@ fn add_pem(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), InvalidInput> {
         found = true;
     }
     if !found {
-        return Err(InvalidInput::RootCertificates("there is none in the text".to_owned()));
+        return Err(InvalidInput::RootCertificates("the text contains no certificate".to_owned()));
     }
     Ok(())
 }

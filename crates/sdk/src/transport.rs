@@ -1,12 +1,12 @@
-//! No whole answer came: what broke, and where.
+//! Network errors: no complete response arrived.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why no whole answer came.
+/// A network error: no complete response arrived.
 ///
-/// Its text is complete and names the cause; `source` has the same, for programs.
+/// `Display` includes the cause; `source` returns it for programs.
 #[derive(Debug)]
 pub struct TransportError {
     url: Arc<str>,
@@ -15,19 +15,19 @@ pub struct TransportError {
 
 #[derive(Debug)]
 enum Fault {
-    /// No connection was made, so nothing was sent.
+    /// No connection was made, so no request was sent.
     Connect(reqwest::Error),
-    /// Too late.
+    /// The timeout passed.
     Timeout(reqwest::Error),
-    /// The connection was lost on the way.
+    /// The connection broke.
     Broken(reqwest::Error),
-    /// More came than is taken.
+    /// The response exceeded the limit, in bytes.
     TooLong { limit: usize },
 }
 
 impl TransportError {
     pub(crate) fn new(url: &Arc<str>, error: reqwest::Error) -> Self {
-        // The full URL has the query in it, which is the caller's business.
+        // The query in the full URL may be confidential.
         let error = error.without_url();
         let fault = if error.is_connect() {
             Fault::Connect(error)
@@ -43,19 +43,19 @@ impl TransportError {
         Self { url: Arc::clone(url), fault: Fault::TooLong { limit } }
     }
 
-    /// Was no connection made? Then the server has not seen the request.
+    /// Whether no connection was made. If so, the server has not received the request.
     #[must_use]
     pub fn is_connect(&self) -> bool {
         matches!(self.fault, Fault::Connect(_))
     }
 
-    /// Did the answer not come in time?
+    /// Whether the timeout passed before the response was complete.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.fault, Fault::Timeout(_))
     }
 
-    /// Was the answer longer than is taken?
+    /// Whether the response exceeded the size limit.
     #[must_use]
     pub fn is_too_long(&self) -> bool {
         matches!(self.fault, Fault::TooLong { .. })
@@ -67,9 +67,9 @@ impl fmt::Display for TransportError {
         let url = &self.url;
         match &self.fault {
             Fault::Connect(error) => write!(f, "cannot reach {url}: {}", root_cause(error)),
-            Fault::Timeout(_) => write!(f, "no answer from {url} in time"),
+            Fault::Timeout(_) => write!(f, "{url} did not answer in time"),
             Fault::Broken(error) => write!(f, "the connection to {url} broke: {}", root_cause(error)),
-            Fault::TooLong { limit } => write!(f, "the answer of {url} is longer than {limit} bytes"),
+            Fault::TooLong { limit } => write!(f, "the response from {url} is longer than {limit} bytes"),
         }
     }
 }
@@ -83,7 +83,7 @@ impl StdError for TransportError {
     }
 }
 
-/// The innermost error, which alone says something to people ("connection refused").
+/// The innermost error, which has the useful text ("connection refused").
 fn root_cause(error: &reqwest::Error) -> &dyn StdError {
     let mut cause: &dyn StdError = error;
     while let Some(deeper) = cause.source() {

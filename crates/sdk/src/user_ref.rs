@@ -1,4 +1,4 @@
-//! Which user is meant.
+//! Names a user in a request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::error::InvalidInput;
 use crate::path;
 
-/// A UUID with its hyphens, the one form of it that names a user.
+/// Length of a hyphenated UUID, the only form that is taken as an ID.
 const UUID_LENGTH: usize = 36;
 
-/// A user, as one calls them.
+/// A reference to a user.
 ///
 /// ```
 /// use keyward_sdk::UserRef;
@@ -22,19 +22,19 @@ const UUID_LENGTH: usize = 36;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum UserRef {
-    /// Whose credential it is.
+    /// The owner of the client's credential.
     Me,
-    /// The user of this id.
+    /// The user with this ID.
     Id(Uuid),
-    /// The user of this name, in any case.
+    /// The user with this name, ignoring case.
     Name(String),
 }
 
 impl FromStr for UserRef {
     type Err = InvalidInput;
 
-    /// `me`, a UUID of 36 characters, or else a name. Whether there is such a user is for the
-    /// server to say; only what a URL would swallow is refused.
+    /// Parses `me`, a UUID of 36 characters, or a name. The server decides whether the user exists;
+    /// only values that would change the URL path are refused.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "me" {
             return Ok(Self::Me);
@@ -48,7 +48,7 @@ impl FromStr for UserRef {
 }
 
 impl fmt::Display for UserRef {
-    /// As it stands in a path, and as it can be read back.
+    /// Writes the form that paths contain and `from_str` parses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Me => f.write_str("me"),

@@ -16,14 +16,14 @@ use crate::page::{self, Paged};
 use crate::secret::SecretString;
 use crate::user_ref::UserRef;
 
-/// Which users.
+/// Which users to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UsersFilter {
-    /// A part of username, name or e-mail address, in any case.
+    /// A part of the username, name or e-mail address, ignoring case.
     pub q: Option<String>,
 }
 
-/// A new user.
+/// Parameters of a new user.
 #[derive(Clone)]
 #[must_use]
 pub struct CreateUser {
@@ -36,8 +36,8 @@ pub struct CreateUser {
 }
 
 impl CreateUser {
-    /// Someone with this e-mail address and username, who needs a [`password`](Self::password) or
-    /// to be a [`service_account`](Self::service_account).
+    /// A user with this e-mail address and username. Set a [`password`](Self::password) or make it a
+    /// [`service_account`](Self::service_account).
     pub fn new(email: impl Into<String>, username: impl Into<String>) -> Self {
         Self {
             email: email.into(),
@@ -49,7 +49,7 @@ impl CreateUser {
         }
     }
 
-    /// What people call them.
+    /// The full name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -61,18 +61,18 @@ impl CreateUser {
         self
     }
 
-    /// A program rather than a person: it has no password, and an owner makes its tokens.
+    /// Makes it a service account: it has no password, and an owner creates its tokens.
     pub fn service_account(mut self) -> Self {
         self.login_type = Some("none".to_owned());
         self
     }
 
-    /// One more role: `owner`, `user-admin` or `auditor`.
+    /// Adds a role: `owner`, `user-admin` or `auditor`.
     pub fn role(self, role: impl Into<String>) -> Self {
         self.roles([role])
     }
 
-    /// More roles.
+    /// Adds roles.
     pub fn roles(mut self, roles: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.roles.get_or_insert_default().extend(roles.into_iter().map(Into::into));
         self
@@ -92,15 +92,15 @@ impl Client {
     /// The user.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is none to be seen (404).
+    /// [`Error::Api`] if the user does not exist or is hidden (404).
     pub async fn user(&self, user: &UserRef) -> Result<User, Error> {
         Ok(self.call(Call::<ViewUser>::new(&[&user.to_string()])?).await?.value)
     }
 
-    /// The users that the caller may read, from every page.
+    /// All users that the caller may read. Reads every page.
     ///
     /// # Errors
-    /// [`Error::Api`] when the credential lacks the scope (403).
+    /// [`Error::Api`] if the credential lacks the scope (403).
     pub async fn users(&self, filter: &UsersFilter) -> Result<Vec<User>, Error> {
         let (client, q) = (self.clone(), filter.q.clone());
         let users = page::walk(move |page| {
@@ -114,11 +114,11 @@ impl Client {
         users.try_collect().await
     }
 
-    /// Creates a user. Never sent twice.
+    /// Creates a user. This is never retried.
     ///
     /// # Errors
-    /// [`Error::Api`] when name or e-mail address is taken (409), a field is not allowed (400), or
-    /// the caller may not (403).
+    /// [`Error::Api`] if the username or e-mail address is taken (409), a field is invalid (400), or
+    /// the caller is not allowed to (403).
     pub async fn create_user(&self, req: &CreateUser) -> Result<User, Error> {
         let mut request = CreateUserRequest {
             email: req.email.clone(),
@@ -136,17 +136,17 @@ impl Client {
     /// Deletes the user and expires all their keys.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is none to be seen (404), it is oneself or the last owner (400),
-    /// or the caller may not (403).
+    /// [`Error::Api`] if the user does not exist or is hidden (404), is the caller or the last owner
+    /// (400), or if the caller is not allowed to (403).
     pub async fn delete_user(&self, user: &UserRef) -> Result<(), Error> {
         self.call(Call::<DeleteUser>::new(&[&user.to_string()])?).await?;
         Ok(())
     }
 
-    /// The user's roles, beyond being a member.
+    /// The user's roles, without the implicit member role.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is no such user to be seen (404).
+    /// [`Error::Api`] if the user does not exist or is hidden (404).
     pub async fn user_roles(&self, user: &UserRef) -> Result<Vec<String>, Error> {
         Ok(self.call(Call::<ViewRoles>::new(&[&user.to_string()])?).await?.value.roles)
     }
@@ -154,37 +154,37 @@ impl Client {
     /// Replaces the user's roles.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is no such user to be seen (404), it is oneself or the last owner
-    /// (400), or the caller may not (403).
+    /// [`Error::Api`] if the user does not exist or is hidden (404), is the caller or the last owner
+    /// (400), or if the caller is not allowed to (403).
     pub async fn update_user_roles(&self, user: &UserRef, roles: &[String]) -> Result<User, Error> {
         let names = RoleNames { roles: roles.to_vec() };
         Ok(self.call(Call::<EditRoles>::new(&[&user.to_string()])?.body(&names)?).await?.value)
     }
 
-    /// Suspends the user: their keys stop at once.
+    /// Suspends the user. Their keys are rejected at once.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is no such user to be seen (404), it is oneself or the last owner
-    /// (400), or the caller may not (403).
+    /// [`Error::Api`] if the user does not exist or is hidden (404), is the caller or the last owner
+    /// (400), or if the caller is not allowed to (403).
     pub async fn suspend_user(&self, user: &UserRef) -> Result<User, Error> {
         Ok(self.call(Call::<SuspendUser>::new(&[&user.to_string()])?).await?.value)
     }
 
-    /// Activates a suspended user: their keys work again, if they have not expired.
+    /// Activates a suspended user. Their unexpired keys work again.
     ///
     /// # Errors
-    /// [`Error::Api`] when there is no such user to be seen (404), it is oneself (400), or the
-    /// caller may not (403).
+    /// [`Error::Api`] if the user does not exist or is hidden (404), is the caller (400), or if the
+    /// caller is not allowed to (403).
     pub async fn activate_user(&self, user: &UserRef) -> Result<User, Error> {
         Ok(self.call(Call::<ActivateUser>::new(&[&user.to_string()])?).await?.value)
     }
 
-    /// Sets the user's password and expires all their keys, the caller's own session too if it is
-    /// theirs. One's own needs the old one.
+    /// Sets the user's password and expires all their keys; for your own password, that includes the
+    /// session in use. Your own password also needs the old one.
     ///
     /// # Errors
-    /// [`Error::Api`] when the old password is wrong or the new one not allowed (400), there is no
-    /// such user to be seen (404), or the caller may not (403).
+    /// [`Error::Api`] if the old password is wrong or the new one is invalid (400), the user does not
+    /// exist or is hidden (404), or the caller is not allowed to (403).
     pub async fn update_password(
         &self,
         user: &UserRef,

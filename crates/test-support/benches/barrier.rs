@@ -1,10 +1,6 @@
-//! An expire of a key in use everywhere: how long it takes, undisturbed, and while a verifier is frozen, cut off, or a server killed.
+//! Duration of an expire: undisturbed, with a disturbed verifier, and with a killed server.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a bench that cannot go on ends, and it prints what it measured"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may panic, and prints its results")]
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,17 +10,17 @@ use keyward_test_support::barrier::{CONNECTIONS, Expired, Stage};
 use keyward_test_support::bench::{Goal, Report, Size, databases, median, release_server};
 use keyward_test_support::{Backend, TestDatabase, judge_if_asked};
 
-/// The longest an expire may take when all is well, in seconds.
+/// Maximum duration of an undisturbed expire, in seconds.
 const UNDISTURBED: f64 = 0.1;
 
-/// The longest it may take when a lease of 1 s has to be waited out, in seconds.
+/// Maximum duration if the server must wait for a lease of 1 s to run out, in seconds.
 const WAITED_OUT: f64 = 1.2;
 
-/// How long a verifier stands still.
+/// How long a verifier is stopped.
 const STOP: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
-    // The verifiers' processes are this program too.
+    // The processes of the verifiers run this program too.
     judge_if_asked();
     let Some(size) = Size::from_args() else { return ExitCode::from(2) };
     let server = release_server();
@@ -45,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn one_server(name: &str, stage: &mut Stage, size: Size, report: &mut Report) {
-    // Quick in any case.
+    // This is fast, so the count does not depend on the size.
     let undisturbed: Vec<_> = (0..200).map(|_| stage.expire_undisturbed()).collect();
     figure(report, name, "undisturbed", UNDISTURBED, &undisturbed);
     let mut measure = |what: &str, expire: &mut dyn FnMut(u32) -> Expired| {
@@ -55,7 +51,7 @@ fn one_server(name: &str, stage: &mut Stage, size: Size, report: &mut Report) {
     measure("a verifier cut off", &mut |_| stage.expire_while_cut_off());
     measure("a verifier in a black hole", &mut |_| stage.expire_while_swallowed());
     measure("a verifier's connection reset", &mut |_| stage.expire_and_cut());
-    // Over twice the time that an expire takes, again and again.
+    // Kills the server at times spread over twice the duration of an expire.
     let typical = stage.expire_undisturbed().took;
     measure("the server killed", &mut |turn| stage.expire_and_kill(typical * (turn % 20) / 10).0);
     measure("the server killed behind the barrier", &mut |_| stage.expire_and_kill_behind_the_barrier());

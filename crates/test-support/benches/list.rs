@@ -1,11 +1,11 @@
-//! Lists beside many expired tokens, at any depth: times, plans, and the server's memory.
+//! Lists with many expired tokens in the database, at any depth: times, query plans and the server's memory.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a bench that cannot go on ends, and it prints what it measured"
+    reason = "a benchmark may panic, and prints its results"
 )]
 
 use std::hint::black_box;
@@ -21,18 +21,19 @@ use keyward_test_support::bench::{
 };
 use keyward_test_support::{Http, ServerProcess, TestApp, TestDatabase};
 
-/// The longest of times that should be alike, by the shortest.
-const ALIKE: f64 = 1.5;
+/// Maximum ratio of times that should be equal.
+const MAX_RATIO: f64 = 1.5;
 
-/// How much more memory the server may take while it lists everything, in MiB.
+/// Maximum growth of the server's memory while it lists everything, in MiB.
 const GROWTH: f64 = 64.0;
 
-/// Executions on one connection; the first and those around the hundredth are looked at.
+/// Number of executions on one connection. The first and those around the hundredth are measured.
 const EXECUTIONS: usize = 105;
 const HUNDREDTH: std::ops::Range<usize> = 95..EXECUTIONS;
 
-/// A connection has only one first execution, and many later ones: only every so manieth round goes on to them.
-const GOING_ON: usize = 3;
+/// Every connection has one first execution but many later ones, so only every third round runs the
+/// later ones.
+const HUNDREDTH_EVERY: usize = 3;
 
 fn main() -> ExitCode {
     let Some(size) = Size::from_args() else { return ExitCode::from(2) };
@@ -52,19 +53,19 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// One kind of database, three times: the large one has three users.
+/// Three databases of one kind. The large one has three users.
 struct Bench {
     name: &'static str,
     size: Size,
     now: Timestamp,
-    /// Users with none, 1 000 and many expired tokens.
+    /// Users with no, 1 000 and many expired tokens.
     large: TestDatabase,
     users: [Seeded; 3],
-    /// With one user who has none, and one who has 1 000.
+    /// One database whose user has no expired tokens, one whose user has 1 000.
     small: [TestDatabase; 2],
 }
 
-/// A list, and in which database.
+/// A list query and its database.
 #[derive(Clone)]
 struct Query<'a> {
     database: &'a TestDatabase,
@@ -102,7 +103,7 @@ impl Bench {
         Self { name, size, now, large, users, small }
     }
 
-    /// 50 live tokens of a user with none, 1 000 and many expired ones.
+    /// Lists the 50 live tokens of a user with no, 1 000 and many expired ones.
     async fn by_user(&self, report: &mut Report) {
         let queries: Vec<_> = self.users.iter().map(|user| self.query(one(user), false)).collect();
         self.compare(
@@ -112,12 +113,12 @@ impl Bench {
         )
         .await;
         let times = self.through_the_store(&queries).await;
-        report.times(self.name, "the same, through one store, the median of 200", &times, ALIKE);
+        report.times(self.name, "the same, through one store, the median of 200", &times, MAX_RATIO);
     }
 
-    /// 50 live tokens of anyone: a database with none, 1 000 and many expired ones.
+    /// Lists 50 live tokens of all users, in databases with no, 1 000 and many expired ones.
     async fn by_login_type(&self, report: &mut Report) {
-        let query = self.query(everyones(), false);
+        let query = self.query(all_users(), false);
         let queries = [
             Query { database: &self.small[0], ..query.clone() },
             Query { database: &self.small[1], ..query.clone() },
@@ -131,12 +132,12 @@ impl Bench {
         .await;
     }
 
-    /// A page of 50 with the expired ones, at the start and far down.
+    /// Lists a page of 50 including expired tokens, at the start and far down.
     async fn depth(&self, report: &mut Report) {
         let depth = self.size.many / 10 * 9;
         let many = &self.users[2];
         let (expires_at, id) = many.row(depth);
-        for (whose, owners) in [("a user", one(many)), ("anyone", everyones())] {
+        for (whose, owners) in [("a user", one(many)), ("anyone", all_users())] {
             let start = self.query(owners, true);
             let deep = Query { page: KeyCursor { expires_at, id: id.clone() }, ..start.clone() };
             let what =
@@ -150,12 +151,12 @@ impl Bench {
         Query { database: &self.large, filter, page: KeyCursor::first() }
     }
 
-    /// The queries one after the other, each on a new connection, again and again: noise meets all
-    /// of them alike.
+    /// Runs the queries in turn, each on a new connection, repeatedly, so that noise affects all of
+    /// them equally.
     async fn compare(&self, report: &mut Report, what: &str, queries: &[Query<'_>]) {
         let mut times: Vec<Vec<Vec<Duration>>> = vec![Vec::new(); queries.len()];
         for round in 0..self.size.rounds {
-            let count = if round % GOING_ON == 0 { EXECUTIONS } else { 1 };
+            let count = if round % HUNDREDTH_EVERY == 0 { EXECUTIONS } else { 1 };
             for turn in 0..queries.len() {
                 let index = (turn + round) % queries.len();
                 times[index].push(executions(&queries[index], count).await);
@@ -163,11 +164,11 @@ impl Bench {
         }
         let times: Vec<_> = times.iter().map(|rounds| Times::of(rounds)).collect();
         let pick = |pick: fn(&Times) -> Duration| times.iter().map(pick).collect::<Vec<_>>();
-        report.times(self.name, &format!("{what}: first execution"), &pick(|times| times.first), ALIKE);
-        report.times(self.name, &format!("{what}: hundredth execution"), &pick(|times| times.hundredth), ALIKE);
+        report.times(self.name, &format!("{what}: first execution"), &pick(|times| times.first), MAX_RATIO);
+        report.times(self.name, &format!("{what}: hundredth execution"), &pick(|times| times.hundredth), MAX_RATIO);
     }
 
-    /// As the server does it: each execution is a use case of its own, on whichever connection.
+    /// Runs them as the server does: each execution is a separate use case on any connection.
     async fn through_the_store(&self, queries: &[Query<'_>]) -> Vec<Duration> {
         let store = Store::open(&self.large.parsed()).unwrap();
         let mut times = vec![Vec::new(); queries.len()];
@@ -183,7 +184,7 @@ impl Bench {
         times.iter().map(|times| median(times)).collect()
     }
 
-    /// How the database answers, whatever the values.
+    /// Prints the query plans.
     async fn plans(&self) {
         let many = &self.users[2];
         let (expires_at, id) = many.row(self.size.many / 2);
@@ -193,7 +194,7 @@ impl Bench {
         for (what, owners) in [
             ("the tokens of a user", one(many)),
             ("the keys of a user", sessions),
-            ("the tokens of everyone", everyones()),
+            ("the tokens of everyone", all_users()),
             ("the tokens of everyone but owners", readable),
         ] {
             let (filter, page) = (self.query(owners, false).filter, KeyCursor { expires_at, id: id.clone() });
@@ -207,12 +208,12 @@ impl Bench {
         println!();
     }
 
-    /// The server lists everything that the largest user has.
+    /// Measures the server's memory while it lists everything of the largest user.
     async fn memory(&self, report: &mut Report, server: &std::path::Path) {
         let process = ServerProcess::start(server, self.large.url(), self.large.directory());
         let http = Http::new(&process.url, Some(&self.users[2].person.session));
         let path = "/api/v2/users/me/keys/tokens";
-        // The first requests make connections, and fill caches that stay.
+        // The first requests open connections and fill caches, which stay.
         for _ in 0..20 {
             http.get(&format!("{path}?include_expired=true&limit=1000")).await.expect(200);
         }
@@ -226,7 +227,7 @@ impl Bench {
         }
         let took = begin.elapsed();
         let after = Memory::of(&process);
-        assert_eq!((objects.count, objects.depth), (self.size.many + LIVE, 0), "the list is not whole");
+        assert_eq!((objects.count, objects.depth), (self.size.many + LIVE, 0), "the list is incomplete");
         let growth = after.peak.saturating_sub(before.now);
         let figures = format!(
             "{:.1} MiB before, {:.1} at most, {:.1} after; {:.1} s",
@@ -244,7 +245,7 @@ fn one(user: &Seeded) -> Owners {
     Owners::One(user.id, Some(KeyKind::Token))
 }
 
-fn everyones() -> Owners {
+fn all_users() -> Owners {
     Owners::All { kind: KeyKind::Token, hide_owners_except: None }
 }
 
@@ -253,7 +254,7 @@ async fn executions(query: &Query<'_>, count: usize) -> Vec<Duration> {
     let store = Store::open(&query.database.parsed()).unwrap();
     let (filter, page) = (query.filter, query.page.clone());
     let work = move |conn: &mut keyward_storage::Conn<'_>| {
-        // The connection has met the tables before, but not this statement.
+        // Loads the tables' metadata with another statement, so that it is not measured.
         let other = ListFilter { owners: Owners::One(UserId::random(), None), ..filter };
         list(conn, other, &page, 1)?;
         let mut times = Vec::with_capacity(count);
@@ -276,7 +277,7 @@ impl Times {
     }
 }
 
-/// Counts the objects of a JSON array as it comes in, without keeping it.
+/// Counts the objects of a JSON array while it arrives, without keeping it.
 #[derive(Default)]
 struct Objects {
     count: u32,

@@ -1,10 +1,6 @@
-//! The server beside 1 000 000 keys: how soon it answers, and how much memory it takes at rest.
+//! The server with 1 000 000 keys: time to the first response and memory at rest.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a bench that cannot go on ends, and it prints what it measured"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may panic, and prints its results")]
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,13 +12,13 @@ use keyward_test_support::bench::{
 use keyward_test_support::{Http, PASSWORD, ServerProcess, TestApp, TestDatabase};
 use serde_json::json;
 
-/// The longest from the start of the process to the first answer, in seconds.
+/// Maximum time from the start of the process to the first response, in seconds.
 const START: f64 = 0.5;
 
-/// The most memory at rest, in MiB.
+/// Maximum memory at rest, in MiB.
 const AT_REST: f64 = 40.0;
 
-/// How long the server is left alone before its memory is looked at.
+/// Idle time before the memory is measured.
 const REST: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -43,7 +39,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// From the start of the process to its first answer.
+/// Measures the time from the start of the process to its first response.
 async fn start(name: &str, database: &TestDatabase, size: Size, server: &Path, report: &mut Report) {
     let mut times = Vec::new();
     for _ in 0..size.rounds.min(9) {
@@ -58,7 +54,7 @@ async fn start(name: &str, database: &TestDatabase, size: Size, server: &Path, r
     report.figure(name, &what, &figures, median(&times).as_secs_f64(), Goal::Seconds(START));
 }
 
-/// At rest after the start, and after people have logged in.
+/// Measures the memory at rest after the start and after logins.
 async fn memory(name: &str, database: &TestDatabase, server: &Path, report: &mut Report) {
     let process = ServerProcess::start(server, database.url(), database.directory());
     let http = Http::new(&process.url, None);

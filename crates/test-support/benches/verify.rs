@@ -1,10 +1,10 @@
-//! Verifying keys: embedded beside its floor, cold beside one select, over HTTP beside a bare handler.
+//! Verifying keys: embedded against its floor, cold against one select, over HTTP against a bare handler.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a bench that cannot go on ends, and it prints what it measured"
+    reason = "a benchmark may panic, and prints its results"
 )]
 
 use std::collections::HashMap;
@@ -22,23 +22,23 @@ use keyward_sdk::Client;
 use keyward_sdk::verify::{Need, Verifier};
 use keyward_service::Checked;
 use keyward_test_support::bench::{
-    Answer, Bare, Goal, Load, Report, Size, be_bare_if_asked, cpu_time, databases, load, median, pin, release_server,
-    spaced,
+    Answer, Bare, Goal, Load, Report, Size, cpu_time, databases, load, median, pin, release_server,
+    serve_bare_if_asked, spaced,
 };
 use keyward_test_support::{Backend, Http, ServerProcess, TestApp, TestDatabase};
 use keyward_verdict::Verdict;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-/// How many requests are under way at once.
+/// Number of concurrent requests.
 const CONNECTIONS: usize = 64;
 
-/// Where the servers run, and where the load comes from.
+/// The processors of the servers and of the load.
 const SERVER: usize = 0;
 const LOAD: usize = 1;
 
 fn main() -> ExitCode {
-    be_bare_if_asked();
+    serve_bare_if_asked();
     let Some(size) = Size::from_args() else { return ExitCode::from(2) };
     let program = release_server();
     println!("{}", machine());
@@ -90,8 +90,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What an embedded verifier cannot do without: it hashes the secret, reads a map that others may be
-/// changing, compares in constant time, and looks at the clock.
+/// The minimum work of an embedded verifier: hash the secret, read a map that others may be changing,
+/// compare in constant time, and read the clock.
 struct Floor {
     keys: RwLock<HashMap<[u8; 32], Arc<FloorFacts>>>,
 }
@@ -120,7 +120,7 @@ impl Floor {
     }
 }
 
-/// A verifier that knows all keys, used in a random order, beside its floor.
+/// Measures a verifier that has cached all keys, used in random order, against its floor.
 async fn embedded(program: &Path, count: usize, report: &mut Report) {
     let database = TestDatabase::create(Backend::Sqlite).expect("SQLite");
     let app = TestApp::start(database).await;
@@ -136,7 +136,7 @@ async fn embedded(program: &Path, count: usize, report: &mut Report) {
     while !verifier.holds_lease() {
         actix_web::rt::time::sleep(Duration::from_millis(5)).await;
     }
-    // One answer of the server's, given for each key as if it had been asked about.
+    // One response of the server, reused for each key.
     let told = http.post("/api/v2/verifiers/look-up", &json!({ "key": model })).await.expect(200).json();
     let mut told: LookUpResponse = serde_json::from_value(told).expect("an answer");
     let mut keys: Vec<PlainKey> = (0..count).map(|_| PlainKey::generate(KeyKind::Token).expect("randomness")).collect();
@@ -159,7 +159,7 @@ async fn embedded(program: &Path, count: usize, report: &mut Report) {
         let least = begin.elapsed();
         let mut taken = Duration::ZERO;
         for some in uses.chunks(10_000) {
-            // A machine that stood still for a second has lost it.
+            // If the machine was suspended for a second, the lease has run out.
             while !verifier.holds_lease() {
                 actix_web::rt::time::sleep(Duration::from_millis(5)).await;
             }
@@ -169,8 +169,8 @@ async fn embedded(program: &Path, count: usize, report: &mut Report) {
                 assert!(verified.is_ok(), "{verified:?}");
             }
             taken += begin.elapsed();
-            // As a service does between requests: the lease is kept on this same thread, which must
-            // come round to its sockets.
+            // A service yields between requests. The lease is renewed on this same thread, which must
+            // be able to poll its sockets.
             actix_web::rt::time::sleep(Duration::from_millis(1)).await;
         }
         ratios.push((taken.as_secs_f64() / least.as_secs_f64() * 1e6) as u64);
@@ -183,17 +183,17 @@ async fn embedded(program: &Path, count: usize, report: &mut Report) {
     report.figure("embedded", &what, &figures, median(&ratios) as f64 / 1e6, Goal::Ratio(1.5));
 }
 
-/// How many uses a round has.
+/// Number of uses per round.
 const USES: usize = 200_000;
 
-/// How many rounds there are of those.
+/// Number of rounds.
 const EMBEDDED_ROUNDS: usize = 7;
 
-/// Puts the keys into another order, the same in each run.
+/// Shuffles the keys, in the same order in each run.
 fn shuffle(keys: &mut [PlainKey]) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for last in (1..keys.len()).rev() {
-        // xorshift64 (Marsaglia): any order will do that the processor cannot guess.
+        // xorshift64 (Marsaglia). Any order will do that the processor cannot predict.
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
@@ -201,7 +201,7 @@ fn shuffle(keys: &mut [PlainKey]) {
     }
 }
 
-/// The row of a key; the same for both drivers.
+/// Selects the row of a key, with either driver.
 macro_rules! select {
     ($id:expr, $conn:expr) => {
         api_keys::table
@@ -212,32 +212,32 @@ macro_rules! select {
     };
 }
 diesel::table! {
-    /// As much of it as the floor reads.
+    /// The columns that the floor reads.
     api_keys (id) {
-        /// Which key.
+        /// The key ID.
         id -> Text,
-        /// Of its secret.
+        /// The digest of the secret.
         digest -> Binary,
-        /// What it may do.
+        /// The key's scopes.
         scopes -> Text,
-        /// What it may do it to.
+        /// The key's allow list.
         allow_list -> Text,
     }
 }
 
-/// How many keys a round of [`cold`] uses on each side, and how many are under way in its second half.
-const COLD: usize = 320;
-const AT_ONCE: usize = 16;
+/// Number of keys per round of [`cold`] on each side, and number of concurrent uses in its second half.
+const COLD_KEYS: usize = 320;
+const CONCURRENT: usize = 16;
 
-/// Keys that are used for the first time, one after the other and then several at once, beside as many
-/// prepared selects of a row by its key, through the same driver.
+/// Measures keys that are used for the first time, first one by one and then concurrently, against as
+/// many prepared selects by key through the same driver.
 async fn cold(name: &str, database: TestDatabase, rounds: usize, report: &mut Report) {
     let app = TestApp::start(database).await;
     let model = app.owner.token(&json!({ "scopes": ["workspace:read"], "allow_list": ["workspace:w1"] })).await;
     let keys: Vec<PlainKey> =
-        (0..COLD * rounds * 2).map(|_| PlainKey::generate(KeyKind::Token).expect("randomness")).collect();
+        (0..COLD_KEYS * rounds * 2).map(|_| PlainKey::generate(KeyKind::Token).expect("randomness")).collect();
     app.database.copy_live_key(model["id"].as_str().expect("an id"), &keys).expect("copies");
-    let mut selects: Vec<Select> = (0..AT_ONCE).map(|_| prepared(&app.database)).collect();
+    let mut selects: Vec<Select> = (0..CONCURRENT).map(|_| prepared(&app.database)).collect();
     let need = Need::scope("workspace:read").on("workspace:w1");
     let verify = async |keys: &[PlainKey]| {
         for key in keys {
@@ -245,9 +245,9 @@ async fn cold(name: &str, database: TestDatabase, rounds: usize, report: &mut Re
             assert!(matches!(checked, Checked::Known { verdict: Verdict::Valid, .. }), "{checked:?}");
         }
     };
-    let (one_by_one, at_once) = keys.split_at(COLD * rounds);
+    let (one_by_one, at_once) = keys.split_at(COLD_KEYS * rounds);
     let mut pairs = Pairs::default();
-    for round in one_by_one.chunks(COLD) {
+    for round in one_by_one.chunks(COLD_KEYS) {
         let begin = Instant::now();
         for key in round {
             selects[0](key.id().as_str());
@@ -259,23 +259,23 @@ async fn cold(name: &str, database: TestDatabase, rounds: usize, report: &mut Re
     }
     pairs.report(name, "cold verify", report);
     let mut pairs = Pairs::default();
-    for round in at_once.chunks(COLD) {
+    for round in at_once.chunks(COLD_KEYS) {
         let begin = Instant::now();
         std::thread::scope(|scope| {
-            for (select, keys) in selects.iter_mut().zip(round.chunks(COLD / AT_ONCE)) {
+            for (select, keys) in selects.iter_mut().zip(round.chunks(COLD_KEYS / CONCURRENT)) {
                 scope.spawn(|| keys.iter().for_each(|key| select(key.id().as_str())));
             }
         });
         let floor = begin.elapsed();
         let begin = Instant::now();
-        join_all(round.chunks(COLD / AT_ONCE).map(&verify)).await;
+        join_all(round.chunks(COLD_KEYS / CONCURRENT).map(&verify)).await;
         pairs.push(floor, begin.elapsed());
     }
-    pairs.report(name, &format!("cold verify, {AT_ONCE} at once"), report);
+    pairs.report(name, &format!("cold verify, {CONCURRENT} at once"), report);
     app.stop().await;
 }
 
-/// A connection that selects the row of an id, by a statement that it has prepared.
+/// Selects the row of an ID with a prepared statement.
 type Select = Box<dyn FnMut(&str) + Send>;
 
 fn prepared(database: &TestDatabase) -> Select {
@@ -292,7 +292,7 @@ fn prepared(database: &TestDatabase) -> Select {
     }
 }
 
-/// Rounds of [`COLD`] keys: the times of the floor and ours, measured in turn.
+/// Rounds of [`COLD_KEYS`] keys: the times of the floor and of Keyward, measured alternately.
 #[derive(Default)]
 struct Pairs {
     floors: Vec<Duration>,
@@ -306,7 +306,7 @@ impl Pairs {
     }
 
     fn report(&self, name: &str, what: &str, report: &mut Report) {
-        let each = |times: &[Duration]| median(times).as_secs_f64() * 1e6 / COLD as f64;
+        let each = |times: &[Duration]| median(times).as_secs_f64() * 1e6 / COLD_KEYS as f64;
         let figures = format!("{:.1} µs, prepared selects {:.1} µs", each(&self.ours), each(&self.floors));
         let ratio = |(floor, our): (&Duration, &Duration)| (floor.as_secs_f64() / our.as_secs_f64() * 1e6) as u64;
         let ratios: Vec<u64> = self.floors.iter().zip(&self.ours).map(ratio).collect();
@@ -314,19 +314,19 @@ impl Pairs {
     }
 }
 
-/// What one server did in all rounds. They are short and taken in turn, so that what else the machine
-/// does falls on both sides alike.
+/// The results of one server in all rounds. Rounds are short and alternate, so that other load on the
+/// machine affects both sides equally.
 #[derive(Default)]
 struct Side {
     loads: Vec<Load>,
     cpu: Duration,
 }
 
-/// How long a round is.
+/// Duration of a round.
 const ROUND: Duration = Duration::from_millis(300);
 
 impl Side {
-    /// One round, and how long the server's processor worked in it.
+    /// Runs one round and adds the processor time of the server.
     async fn measure(&mut self, address: SocketAddr, request: &[u8], cpu: impl Fn() -> Duration) {
         let before = cpu();
         self.loads.push(load(address, request, CONNECTIONS, ROUND).await);
@@ -337,7 +337,7 @@ impl Side {
         median(&self.loads.iter().map(|one| (figure(one) * 1e6) as u64).collect::<Vec<_>>()) as f64 / 1e6
     }
 
-    /// Of the server's processor, for one answer.
+    /// Processor time of the server per response, in microseconds.
     fn micros(&self) -> f64 {
         let answers: f64 = self.loads.iter().map(|one| one.rate * ROUND.as_secs_f64()).sum();
         self.cpu.as_secs_f64() * 1e6 / answers.max(1.0)
@@ -375,7 +375,7 @@ fn first_line(answer: &Answer) -> String {
     String::from_utf8_lossy(&answer.bytes).lines().next().unwrap_or_default().to_owned()
 }
 
-/// What this ran on.
+/// The machine's processors.
 fn machine() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -1,4 +1,4 @@
-//! A server in this process, on a database and a clock of its own, and people who use it.
+//! A server in this process with its own database and clock, and its users.
 
 use std::ops::Deref;
 
@@ -10,10 +10,10 @@ use crate::database::TestDatabase;
 use crate::http::Http;
 use crate::new_app::NewApp;
 
-/// Everyone's password.
+/// The password of every user.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// A real server on a free port, with its first user.
+/// A real server on a free port. Its first user exists.
 #[derive(Debug)]
 pub struct TestApp {
     server: NewApp,
@@ -29,31 +29,31 @@ impl Deref for TestApp {
     }
 }
 
-/// A user, logged in.
+/// A logged-in user.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Their id.
+    /// The user ID.
     pub id: String,
-    /// Their username.
+    /// The username.
     pub name: String,
-    /// The session's key.
+    /// The session token.
     pub session: String,
-    /// A client with that session.
+    /// An HTTP client with the session token.
     pub http: Http,
 }
 
 impl TestApp {
-    /// Starts it with the normal settings, and creates the first user, `owner`.
+    /// Starts the server with the default settings and creates the first user, `owner`.
     pub async fn start(database: TestDatabase) -> Self {
         Self::start_with(database, Settings::default()).await
     }
 
-    /// Starts it, and creates the first user, `owner`.
+    /// Starts the server and creates the first user, `owner`.
     pub async fn start_with(database: TestDatabase, settings: Settings) -> Self {
         Self::of(NewApp::start_with(database, settings, &[]).await).await
     }
 
-    /// Creates the first user, `owner`, of a server that has none.
+    /// Creates the first user, `owner`, on a server without users.
     pub async fn of(server: NewApp) -> Self {
         let anonymous = server.anonymous();
         let body = json!({ "email": "owner@example.com", "username": "owner", "password": PASSWORD });
@@ -62,13 +62,13 @@ impl TestApp {
         Self { server, owner }
     }
 
-    /// A client with a key.
+    /// An HTTP client with this key.
     #[must_use]
     pub fn with(&self, token: &str) -> Http {
         Http::new(&self.url, Some(token))
     }
 
-    /// A new user with these roles, logged in.
+    /// Creates a user with these roles and logs in.
     pub async fn person(&self, name: &str, roles: &[&str]) -> Person {
         let email = format!("{name}@example.com");
         let body = json!({ "email": email, "username": name, "password": PASSWORD, "roles": roles });
@@ -76,19 +76,19 @@ impl TestApp {
         log_in(&self.anonymous(), user["id"].as_str().unwrap_or_default(), name).await
     }
 
-    /// Lets time pass.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Lifetime) {
         self.clock.advance(by);
     }
 
-    /// The audit entries that match, newest first.
+    /// The matching audit entries, newest first.
     pub async fn audit(&self, search: &str) -> Vec<Value> {
         let request = self.owner.http.request("GET", "/api/v2/audit").query(&[("q", search)]);
         let log = crate::http::Answer::of(request).await.expect(200).json();
         log["audit_logs"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Stops the server in order, and gives back the database.
+    /// Stops the server gracefully and returns its database.
     pub async fn stop(self) -> TestDatabase {
         self.server.stop().await
     }
@@ -102,12 +102,12 @@ async fn log_in(anonymous: &Http, id: &str, name: &str) -> Person {
 }
 
 impl Person {
-    /// Makes a token of theirs; the answer holds the secret under `key`.
+    /// Creates a token for this user. `key` in the response is the secret.
     pub async fn token(&self, body: &Value) -> Value {
         self.http.post("/api/v2/users/me/keys/tokens", body).await.expect(201).json()
     }
 
-    /// The ids of the tokens that a list shows.
+    /// The IDs of the tokens in a list.
     pub async fn token_ids(&self, query: &str) -> Vec<String> {
         let list = self.http.get(&format!("/api/v2/users/me/keys/tokens{query}")).await.expect(200).json();
         let list = list.as_array().cloned().unwrap_or_default();

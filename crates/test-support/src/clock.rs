@@ -1,10 +1,10 @@
-//! A clock that stands still until it is moved.
+//! A clock that tests move by hand.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use keyward_domain::{Clock, Lifetime, SystemClock, Timestamp};
 
-/// A clock that stands still until it is moved. It starts at the present.
+/// A clock that moves only when told to. It starts at the current time.
 #[derive(Debug)]
 pub struct ManualClock {
     micros: AtomicI64,
@@ -17,12 +17,12 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
-    /// Moves it forward.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Lifetime) {
         self.micros.fetch_add(by.as_micros(), Ordering::SeqCst);
     }
 
-    /// Moves it to where it never stood: a clock may be set back between two starts of a server.
+    /// Sets the clock to any time: a clock may be set back between two starts of a server.
     pub fn set(&self, to: Timestamp) {
         self.micros.store(to.as_micros(), Ordering::SeqCst);
     }
@@ -30,6 +30,6 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.micros.load(Ordering::SeqCst)).expect("the clock is within the calendar")
+        Timestamp::from_micros(self.micros.load(Ordering::SeqCst)).expect("a time within the supported years")
     }
 }

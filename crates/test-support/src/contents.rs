@@ -1,15 +1,15 @@
-//! All that stands in a database, to see whether anything has changed.
+//! The contents of a database, for checking whether anything has changed.
 
 use diesel::prelude::*;
 
-use crate::database::{Backend, TestDatabase, Words};
+use crate::database::{Backend, TestDatabase, TextRow};
 
-/// The tables, and the columns in which mere use leaves its traces.
+/// The tables, each with the columns that change when a key or user is merely used.
 const TABLES: [(&str, &str); 3] =
     [("users", "'last_seen_at'"), ("api_keys", "'last_used', 'last_used_ip'"), ("audit_logs", "''")];
 
-/// Reads everything, again and again, over one connection.
-#[expect(missing_debug_implementations, reason = "connections have none")]
+/// Reads all rows repeatedly over one connection.
+#[expect(missing_debug_implementations, reason = "connections do not implement Debug")]
 pub struct Contents {
     connection: Connection,
     sql: String,
@@ -21,22 +21,22 @@ enum Connection {
 }
 
 impl Contents {
-    /// Connects.
+    /// Connects to the database.
     #[must_use]
     pub fn of(database: &TestDatabase) -> Self {
         let connection = match database.backend {
             Backend::Sqlite => Connection::Sqlite(database.sqlite()),
             Backend::Postgres => Connection::Postgres(database.postgres()),
         };
-        let tables = TABLES.map(|(table, traces)| rows(database, table, traces)).join(" || '\n' || ");
+        let tables = TABLES.map(|(table, use_columns)| rows(database, table, use_columns)).join(" || '\n' || ");
         Self { connection, sql: format!("SELECT {tables} AS text") }
     }
 
-    /// Every row of every table, the traces of mere use left out: equal texts mean that nothing has
-    /// changed.
+    /// All rows of all tables, without the columns that mere use changes. If two results are equal,
+    /// nothing has changed.
     pub fn read(&mut self) -> String {
         let query = diesel::sql_query(&self.sql);
-        let row: Words = match &mut self.connection {
+        let row: TextRow = match &mut self.connection {
             Connection::Sqlite(conn) => query.get_result(conn),
             Connection::Postgres(conn) => query.get_result(conn),
         }
@@ -46,26 +46,26 @@ impl Contents {
 }
 
 impl TestDatabase {
-    /// The same once, over a connection of its own.
+    /// The contents, read once over a new connection.
     #[must_use]
     pub fn contents(&self) -> String {
         Contents::of(self).read()
     }
 }
 
-/// A scalar: the rows of a table in the order of their ids, one a line.
-fn rows(database: &TestDatabase, table: &str, traces: &str) -> String {
+/// A scalar subquery: the rows of a table in the order of their IDs, one per line.
+fn rows(database: &TestDatabase, table: &str, use_columns: &str) -> String {
     match database.backend {
         Backend::Sqlite => {
-            // There is no word for "all columns but these".
+            // SQL has no syntax for "all columns except these".
             let columns = database.text(&format!(
                 "SELECT group_concat('quote(' || name || ')', ' || '' '' || ') AS text
-                 FROM pragma_table_info('{table}') WHERE name NOT IN ({traces})"
+                 FROM pragma_table_info('{table}') WHERE name NOT IN ({use_columns})"
             ));
             format!("(SELECT coalesce(group_concat({columns}, '\n'), '') FROM (SELECT * FROM {table} ORDER BY id))")
         }
         Backend::Postgres => format!(
-            "(SELECT coalesce(string_agg((to_jsonb(t) - ARRAY[{traces}])::text, '\n' ORDER BY id), '') FROM {table} t)"
+            "(SELECT coalesce(string_agg((to_jsonb(t) - ARRAY[{use_columns}])::text, '\n' ORDER BY id), '') FROM {table} t)"
         ),
     }
 }

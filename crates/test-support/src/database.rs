@@ -1,4 +1,4 @@
-//! A database of a test's own, gone when the test is over.
+//! A database for one test, removed after it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use tempfile::TempDir;
 
 use crate::postgres;
 
-/// Which database.
+/// The kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// The embedded one.
+    /// SQLite, embedded in the server.
     Sqlite,
-    /// The server.
+    /// PostgreSQL.
     Postgres,
 }
 
-/// A new, empty database. The last clone to go takes it away.
+/// A new, empty database. Dropping the last clone removes it.
 #[derive(Clone, Debug)]
 pub struct TestDatabase {
-    /// Which kind.
+    /// The kind of database.
     pub backend: Backend,
     place: Arc<Place>,
 }
@@ -42,13 +42,13 @@ struct Count {
 }
 
 #[derive(QueryableByName)]
-pub(crate) struct Words {
+pub(crate) struct TextRow {
     #[diesel(sql_type = Text)]
     pub text: String,
 }
 
 impl TestDatabase {
-    /// Makes one; none where there is no PostgreSQL to make it in.
+    /// Creates a database. `None` if it should be PostgreSQL and there is none.
     #[must_use]
     pub fn create(backend: Backend) -> Option<Self> {
         let directory = TempDir::with_prefix("keyward-test-").expect("a temporary directory");
@@ -59,34 +59,34 @@ impl TestDatabase {
         Some(Self { backend, place: Arc::new(Place { backend, url, directory }) })
     }
 
-    /// Its URL, as the server takes it.
+    /// The URL, as the server expects it.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.place.url
     }
 
-    /// The same, read.
+    /// The parsed URL.
     #[must_use]
     pub fn parsed(&self) -> DatabaseUrl {
         self.place.url.parse().expect("our own URL")
     }
 
-    /// A directory that lives as long as the database.
+    /// A directory that is removed with the database.
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {
         self.place.directory.path()
     }
 
-    /// Runs SQL by hand, as an operator would, on a connection of its own; and comes back when a server
-    /// must know of it.
+    /// Runs SQL on a new connection, as an operator would. It returns when servers are sure to notice
+    /// the change.
     ///
     /// # Errors
-    /// What the database says.
+    /// The database's error.
     pub fn execute(&self, sql: &str) -> QueryResult<()> {
         match self.backend {
             Backend::Sqlite => {
                 let done = self.sqlite().batch_execute(sql);
-                // What is promised of changes by hand: they are noticed a millisecond later at most.
+                // Servers notice external changes after at most 1 ms.
                 std::thread::sleep(Duration::from_millis(1));
                 done
             }
@@ -94,7 +94,7 @@ impl TestDatabase {
         }
     }
 
-    /// The number that a query such as `SELECT count(*) AS count …` gives.
+    /// The number that a query such as `SELECT count(*) AS count …` returns.
     #[must_use]
     pub fn count(&self, sql: &str) -> i64 {
         let query = diesel::sql_query(sql);
@@ -106,11 +106,11 @@ impl TestDatabase {
         row.count
     }
 
-    /// The text that a query such as `SELECT id AS text …` gives.
+    /// The text that a query such as `SELECT id AS text …` returns.
     #[must_use]
     pub fn text(&self, sql: &str) -> String {
         let query = diesel::sql_query(sql);
-        let row: Words = match self.backend {
+        let row: TextRow = match self.backend {
             Backend::Sqlite => query.get_result(&mut self.sqlite()),
             Backend::Postgres => query.get_result(&mut self.postgres()),
         }

@@ -1,10 +1,10 @@
-//! HTTP without the SDK: what stands on the wire, as any client sees it.
+//! An HTTP client without the SDK, for tests of the HTTP API itself.
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-/// A client with or without a key.
+/// An HTTP client with or without a key.
 #[derive(Clone, Debug)]
 pub struct Http {
     base: String,
@@ -12,7 +12,7 @@ pub struct Http {
     client: reqwest::Client,
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
@@ -27,7 +27,7 @@ impl Http {
     /// A client of the server at `base`.
     #[must_use]
     pub fn new(base: &str, token: Option<&str>) -> Self {
-        // Only the first call installs it; TLS is never spoken here, but the client wants to be able to.
+        // Only the first call installs it. Tests use no TLS, but the client needs a provider.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .tls_certs_only([])
@@ -44,7 +44,7 @@ impl Http {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// A request to be changed and sent by [`Answer::of`].
+    /// A request to modify and send with [`Answer::of`].
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method: Method = method.parse().expect("a method");
         let request = self.client.request(method, format!("{}{path}", self.base));
@@ -59,25 +59,25 @@ impl Http {
         Answer::of(self.request(method, path)).await
     }
 
-    /// `GET`
+    /// Sends `GET`.
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path).await
     }
 
-    /// Sends JSON.
+    /// Sends a JSON body.
     pub async fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
         let request = self.request(method, path).header(CONTENT_TYPE, "application/json").body(body.to_string());
         Answer::of(request).await
     }
 
-    /// `POST` of JSON.
+    /// Sends `POST` with a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.json("POST", path, body).await
     }
 }
 
 impl Answer {
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads the whole response.
     pub async fn of(request: RequestBuilder) -> Self {
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -90,7 +90,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("not JSON: {error}: {}", self.text))
     }
 
-    /// The code of an error.
+    /// The error code.
     #[must_use]
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
@@ -102,14 +102,14 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The same answer, if its status is this one.
+    /// Asserts the status and returns the response.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
         self
     }
 
-    /// The same answer, if it is this error.
+    /// Asserts the status and the error code and returns the response.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Self {
         assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.text);

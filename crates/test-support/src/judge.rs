@@ -1,5 +1,5 @@
-//! An embedded verifier in a process of its own, which judges keys over TCP: a key a line in, a
-//! judgement a line out.
+//! An embedded verifier in a separate process, which judges keys over TCP: it reads one key per line
+//! and writes one judgement per line.
 
 use std::env;
 use std::io::{self, BufRead as _, Read as _, Write as _};
@@ -13,31 +13,31 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
-/// The name of the verifier that a process is to be. Where it is not set, the process is no judge.
+/// The name of the verifier. If it is not set, the process is no judge.
 const NAME: &str = "KEYWARD_JUDGE";
 
-/// What a judge answers for a key that it accepts.
+/// A judge's answer if it accepts the key.
 pub(crate) const ACCEPTED: &str = "ok";
 
-/// What a judge's answer begins with if it could not tell: the server had to be asked and was not there.
+/// Prefix of a judge's answer if it had to ask the server and could not reach it.
 pub(crate) const UNAVAILABLE: &str = "unavailable";
 
-/// Stands before the address in a judge's first words.
-const AT: &str = "judging at ";
+/// Precedes the address in the line that a judge prints at startup.
+const ADDRESS_PREFIX: &str = "judging at ";
 
 /// A process with an embedded verifier. Killed when dropped.
 #[derive(Debug)]
 pub struct Judge {
     child: Child,
     address: SocketAddr,
-    /// Whatever else it says has somewhere to go: the harness of tests ends when it has not.
-    _words: io::BufReader<ChildStdout>,
+    /// Keeps the pipe open: the test harness exits if it cannot write its output.
+    _output: io::BufReader<ChildStdout>,
 }
 
 impl Judge {
-    /// Starts this very program with these arguments, which must lead it to [`judge_if_asked`]: a
-    /// program of another package could not be found, let alone be known to be built. The verifier
-    /// asks the server at `url` with the key `token`.
+    /// Starts this same program with these arguments, which must make it call [`judge_if_asked`]. It
+    /// cannot be a program of another package: its path is unknown and it may not be built. The
+    /// verifier asks the server at `url` with the key `token`.
     #[must_use]
     pub fn start(arguments: &[&str], name: &str, url: &str, token: &str) -> Self {
         let mut child = Command::new(env::current_exe().expect("this program's path"))
@@ -48,32 +48,32 @@ impl Judge {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("this program once more");
-        let mut words = io::BufReader::new(child.stdout.take().expect("its output"));
-        // A test's process says more before.
-        let address = words
+            .expect("a new process of this program");
+        let mut output = io::BufReader::new(child.stdout.take().expect("its output"));
+        // The test harness prints other lines first.
+        let address = output
             .by_ref()
             .lines()
             .map_while(Result::ok)
-            .find_map(|line| line.split_once(AT).map(|(_, address)| address.to_owned()))
-            .expect("the line that says where it judges");
-        Self { child, address: address.parse().expect("an address"), _words: words }
+            .find_map(|line| line.split_once(ADDRESS_PREFIX).map(|(_, address)| address.to_owned()))
+            .expect("the line with the address");
+        Self { child, address: address.parse().expect("an address"), _output: output }
     }
 
-    /// Where it takes connections.
+    /// The address it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops it (`SIGSTOP`), and waits until it stands still.
+    /// Stops it with `SIGSTOP` and waits until it has stopped.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
         let stopped = waitpid(Some(self.pid()), WaitOptions::UNTRACED).expect("our own child");
-        assert!(stopped.is_some_and(|(_, status)| status.stopped()), "it ended");
+        assert!(stopped.is_some_and(|(_, status)| status.stopped()), "the judge has ended");
     }
 
-    /// Lets it go on (`SIGCONT`).
+    /// Continues it with `SIGCONT`.
     pub fn thaw(&self) {
         self.signal(Signal::CONT);
     }
@@ -89,28 +89,28 @@ impl Judge {
 
 impl Drop for Judge {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may have ended already.
         let _killed = self.child.kill();
         let _ended = self.child.wait();
     }
 }
 
-/// Makes a judge of this process if it was started as one, until whoever started it is gone. Else
-/// returns at once.
+/// If this process was started as a judge, judges keys until the parent process ends. Otherwise returns
+/// at once.
 pub fn judge_if_asked() {
     let Ok(name) = env::var(NAME) else { return };
     let setting = |name: &str| env::var(name).expect("a setting of the judge");
     let client = Client::builder(setting("KEYWARD_URL")).token(setting("KEYWARD_TOKEN")).build().expect("a client");
-    // More than one thread, as a service has: what judges and what is told of changes run at once.
+    // Several threads, as in a service, so that keys are judged while changes are applied.
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let verifier = Verifier::start(&client, &name);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
-        // Straight to the pipe: the harness of tests keeps what is printed.
-        writeln!(io::stdout(), "{AT}{address}").expect("whoever started it");
+        // Written to stdout directly, because the test harness captures `println!`.
+        writeln!(io::stdout(), "{ADDRESS_PREFIX}{address}").expect("the parent process");
         std::thread::spawn(|| {
-            let _parting_words = io::stdin().read_to_end(&mut Vec::new());
+            let _input = io::stdin().read_to_end(&mut Vec::new());
             std::process::exit(0);
         });
         loop {
@@ -120,7 +120,7 @@ pub fn judge_if_asked() {
     });
 }
 
-/// Judges key after key, until the connection ends.
+/// Judges one key after another until the connection ends.
 async fn judge(mut stream: TcpStream, verifier: Verifier) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (keys, mut answers) = stream.split();

@@ -1,11 +1,11 @@
-//! What Keyward's own tests stand on: throw-away databases, a clock to move, a real server on a
-//! free port, and people of every role to talk to it.
+//! The basis of Keyward's tests: temporary databases, a manual clock, a real server on a free port, and
+//! users of every role.
 
 #![expect(
     clippy::panic,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test that cannot be set up fails, loudly and at once"
+    reason = "a test panics if it cannot be set up"
 )]
 
 mod app;
@@ -36,20 +36,20 @@ pub use process::ServerProcess;
 pub use proxy::TcpProxy;
 pub use wire::{Wire, WireAnswer, request};
 
-/// Runs an async test body against a new server on the given database. Without PostgreSQL a test
-/// of it is left out, loudly; with `CI=true` it fails.
+/// Runs an async test with a new server on the given kind of database. Without PostgreSQL, its tests
+/// are skipped with a warning; with `CI=true` they fail.
 pub fn run<F: Future<Output = ()>>(backend: Backend, body: impl FnOnce(TestApp) -> F) {
     if let Some(database) = TestDatabase::create(backend) {
         actix_web::rt::System::new().block_on(async move { body(TestApp::start(database).await).await });
     }
 }
 
-/// Makes of each async function a module of its name with a test for each database.
+/// For each async function, makes a module of its name with one test per database.
 #[macro_export]
 macro_rules! on_both {
     ($($(#[$attribute:meta])* async fn $name:ident($app:ident: TestApp) $body:block)*) => {$(
         mod $name {
-            #[allow(unused_imports, clippy::allow_attributes, reason = "not every body needs what stands around it")]
+            #[allow(unused_imports, clippy::allow_attributes, reason = "not every body uses the outer imports")]
             use super::*;
 
             $(#[$attribute])*

@@ -1,4 +1,4 @@
-//! A server in this process that nobody has used yet, on a database and a clock of its own.
+//! A server in this process without users, with its own database and clock.
 
 use std::sync::Arc;
 
@@ -10,32 +10,32 @@ use crate::clock::ManualClock;
 use crate::database::TestDatabase;
 use crate::http::Http;
 
-/// A real server on a free port, without any user.
+/// A real server on a free port, without users.
 #[derive(Debug)]
 pub struct NewApp {
-    /// Where it keeps its data.
+    /// The server's database.
     pub database: TestDatabase,
-    /// Its clock.
+    /// The server's clock.
     pub clock: Arc<ManualClock>,
-    /// Its use cases.
+    /// The server's service.
     pub service: Service,
-    /// Its address, as in `http://127.0.0.1:12345`.
+    /// Its URL, such as `http://127.0.0.1:12345`.
     pub url: String,
     running: Running,
 }
 
 impl NewApp {
-    /// Starts it with the normal settings.
+    /// Starts the server with the default settings.
     pub async fn start(database: TestDatabase) -> Self {
         Self::start_with(database, Settings::default(), &[]).await
     }
 
-    /// Starts it; the word of these proxies (as in `127.0.0.0/8`) is believed.
+    /// Starts the server. It trusts the headers of these proxies (such as `127.0.0.0/8`).
     pub async fn start_with(database: TestDatabase, settings: Settings, trusted_proxies: &[&str]) -> Self {
         Self::start_by(database, settings, trusted_proxies, Arc::default()).await
     }
 
-    /// Starts one more server on this database, with the same clock. Only PostgreSQL takes several.
+    /// Starts another server on this database with the same clock. Only PostgreSQL supports several.
     pub async fn start_beside(&self) -> Self {
         Self::start_by(self.database.clone(), Settings::default(), &[], Arc::clone(&self.clock)).await
     }
@@ -56,21 +56,21 @@ impl NewApp {
         Self { database, clock, service, url, running }
     }
 
-    /// A client without a key.
+    /// An HTTP client without a key.
     #[must_use]
     pub fn anonymous(&self) -> Http {
         Http::new(&self.url, None)
     }
 
-    /// What the server would have printed at its start, for the first user from elsewhere.
+    /// The setup code, which remote clients need to create the first user.
     #[must_use]
     pub fn setup_code(&self) -> &str {
         &self.running.app().setup_code
     }
 
-    /// Stops the server in order, and gives back the database.
+    /// Stops the server gracefully and returns its database.
     pub async fn stop(self) -> TestDatabase {
-        self.running.stop().await.expect("an orderly end");
+        self.running.stop().await.expect("a graceful stop");
         self.database
     }
 }

@@ -1,4 +1,4 @@
-//! The real nginx, with the configuration that the documentation offers.
+//! The real nginx with the configuration from the documentation.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -8,32 +8,32 @@ use tempfile::TempDir;
 
 const DOCUMENTED: &str = include_str!("../../../docs/proxies/nginx.conf");
 
-/// A running nginx before an application that tells which headers reached it. Stopped when dropped.
+/// A running nginx in front of an application that echoes request headers. Stopped when dropped.
 #[derive(Debug)]
 pub struct Nginx {
     process: Child,
     _directory: TempDir,
-    /// Where it listens, as in `http://127.0.0.1:12345`.
+    /// Its URL, such as `http://127.0.0.1:12345`.
     pub url: String,
 }
 
 impl Nginx {
-    /// Starts it in front of the Keyward server at `keyward` (`http://…`); none where it is not
-    /// installed, which fails with `CI=true`.
+    /// Starts nginx in front of the Keyward server at `keyward` (`http://…`). `None` if nginx is not
+    /// installed; with `CI=true` that is a failure.
     #[must_use]
     pub fn start(keyward: &str) -> Option<Self> {
         let installed = Command::new("nginx").arg("-v").stderr(Stdio::null()).status();
         if installed.is_err() {
-            let words = "there is no nginx here: its test is left out; install nginx";
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{words}");
-            let _written = writeln!(std::io::stderr(), "!!! {words} !!!");
+            let message = "nginx is not installed, so its test is skipped; install nginx";
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
+            let _written = writeln!(std::io::stderr(), "!!! {message} !!!");
             return None;
         }
         let directory = TempDir::with_prefix("keyward-nginx-").expect("a temporary directory");
         let listen = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
         let application = serve_headers();
         let path = directory.path().display();
-        // nginx's own files, which the packaged one keeps in places that need root.
+        // nginx's temporary files. The packaged nginx keeps them in folders that need root.
         let own = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|name| format!("    {name}_temp_path {path}/{name};\n"))
             .concat();
@@ -60,19 +60,19 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may have ended already.
         let _killed = self.process.kill();
         let _ended = self.process.wait();
     }
 }
 
-/// An application whose every answer is the head of the request. Ends with the process.
+/// Starts an application that answers with the head of the request. It ends with the process.
 fn serve_headers() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("its address").to_string();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A peer that goes away is nginx's matter.
+            // An error means that nginx closed the connection, which does not matter here.
             let _answered = echo_head(stream);
         }
     });

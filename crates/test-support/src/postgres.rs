@@ -1,5 +1,5 @@
-//! PostgreSQL for tests: the server that `KEYWARD_TEST_POSTGRES_URL` names, or else a throw-away
-//! cluster made from the installed programs, which ends with the test process.
+//! PostgreSQL for tests: the server at `KEYWARD_TEST_POSTGRES_URL`, or a temporary cluster created with
+//! the installed programs, which ends with the test process.
 
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 
-/// The URL of a server, up to the name of the database.
+/// The PostgreSQL server; `None` if there is none.
 static SERVER: OnceLock<Option<Server>> = OnceLock::new();
 
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 #[derive(Debug)]
 struct Server {
-    /// A URL of a database that is there already.
+    /// The URL of an existing database.
     admin: String,
-    /// Holds the pipe that the cluster's keeper listens to; it closes with this process.
+    /// Holds the pipe that the keeper script reads. It closes when this process ends.
     _keeper: Option<Child>,
 }
 
-/// Makes a database of a new name; none where there is no server to be had.
+/// Creates a database with a new name. `None` if there is no server.
 pub(crate) fn create_database() -> Option<String> {
     let server = SERVER.get_or_init(find).as_ref()?;
     let name = format!("keyward_{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::Relaxed));
@@ -33,13 +33,13 @@ pub(crate) fn create_database() -> Option<String> {
     Some(with_database(&server.admin, &name))
 }
 
-/// Removes it, whoever is still connected.
+/// Drops the database, even if there are still connections.
 pub(crate) fn drop_database(url: &str) {
     let name = url.rsplit('/').next().and_then(|rest| rest.split('?').next()).unwrap_or_default();
     if let Some(server) = SERVER.get().and_then(Option::as_ref) {
-        // Left over, it goes with the cluster; a test should not fail for it.
+        // An error must not fail the test; the database is removed with the cluster.
         if let Err(error) = admin(server).batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")) {
-            shout(&format!("the test database {name} could not be dropped: {error}"));
+            warn(&format!("cannot drop the test database {name}: {error}"));
         }
     }
 }
@@ -60,20 +60,20 @@ fn find() -> Option<Server> {
         return Some(Server { admin, _keeper: None });
     }
     let Some(bin) = programs() else {
-        let words = "there is no PostgreSQL here: install it, or set KEYWARD_TEST_POSTGRES_URL";
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{words}");
-        shout(&format!("!!! ITS TESTS ARE LEFT OUT: {words} !!!"));
+        let message = "PostgreSQL is not installed; install it or set KEYWARD_TEST_POSTGRES_URL";
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
+        warn(&format!("!!! POSTGRESQL TESTS ARE SKIPPED: {message} !!!"));
         return None;
     };
     Some(start(&bin))
 }
 
-/// Past libtest, which keeps the output of tests that pass to itself.
-fn shout(words: &str) {
-    let _written = writeln!(std::io::stderr(), "{words}");
+/// Writes to stderr directly, because the test harness hides the output of passing tests.
+fn warn(message: &str) {
+    let _written = writeln!(std::io::stderr(), "{message}");
 }
 
-/// Where `initdb` and `postgres` are: in the path, or where Debian puts them.
+/// Where `initdb` and `postgres` are: Debian's folders first, then PATH.
 fn programs() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -86,7 +86,7 @@ fn programs() -> Option<PathBuf> {
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-/// Makes the cluster, starts it, waits until stdin is closed, stops it and removes it.
+/// Creates the cluster, starts it, waits until stdin is closed, then stops and removes it.
 const KEEPER: &str = r#"
 set -eu
 dir=$(mktemp -d /tmp/keyward-postgres-XXXXXX)
@@ -121,7 +121,7 @@ fn start(bin: &std::path::Path) -> Server {
     let admin = format!("postgres://keyward@127.0.0.1:{port}/postgres");
     let deadline = Instant::now() + Duration::from_secs(60);
     while let Err(error) = PgConnection::establish(&admin) {
-        assert!(Instant::now() < deadline, "the throw-away PostgreSQL did not start: {error}");
+        assert!(Instant::now() < deadline, "the temporary PostgreSQL did not start: {error}");
         std::thread::sleep(Duration::from_millis(50));
     }
     Server { admin, _keeper: Some(keeper) }

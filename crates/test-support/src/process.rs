@@ -1,4 +1,4 @@
-//! The server as a process of its own, to be killed.
+//! The server as a separate process, so that tests can kill it.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -15,12 +15,12 @@ use crate::wire::{Wire, request};
 #[derive(Debug)]
 pub struct ServerProcess {
     child: Child,
-    /// Its address, as in `http://127.0.0.1:12345`.
+    /// Its URL, such as `http://127.0.0.1:12345`.
     pub url: String,
 }
 
 impl ServerProcess {
-    /// Starts the program on a free port, and waits until it says that it listens.
+    /// Starts the program on a free port and waits for its "listening on" line.
     #[must_use]
     pub fn start(program: &Path, database_url: &str, data_dir: &Path) -> Self {
         let mut child = Command::new(program)
@@ -34,23 +34,23 @@ impl ServerProcess {
         let stdout = child.stdout.take().expect("its output");
         let mut first = String::new();
         BufReader::new(stdout).read_line(&mut first).expect("its first line");
-        let url = first.trim().strip_prefix("listening on ").expect("the line that says where it listens").to_owned();
+        let url = first.trim().strip_prefix("listening on ").expect("the \"listening on\" line").to_owned();
         Self { child, url }
     }
 
-    /// Its process id.
+    /// The process ID.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.url.trim_start_matches("http://").parse().expect("an address")
     }
 
-    /// Creates the first user, `owner`, and logs in: the session's key.
+    /// Creates the first user, `owner`, logs in and returns the session token.
     #[must_use]
     pub fn first_session(&self) -> String {
         let mut wire = Wire::connect(self.address()).expect("a connection");
@@ -62,18 +62,18 @@ impl ServerProcess {
         login.expect("an answer").expect(201)["session_token"].as_str().expect("a session").to_owned()
     }
 
-    /// Tells it to stop (`SIGTERM`), and returns at once.
+    /// Sends `SIGTERM` and returns at once.
     pub fn tell_to_stop(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("a signal");
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has ended.
     #[must_use]
     pub fn ended(mut self) -> ExitStatus {
         self.child.wait().expect("its end")
     }
 
-    /// Ends it without a word (`SIGKILL`), as a crash does.
+    /// Kills the process (`SIGKILL`), as a crash would.
     pub fn kill(mut self) {
         self.child.kill().expect("a signal");
         self.child.wait().expect("its end");
@@ -82,7 +82,7 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may have ended already.
         let _killed = self.child.kill();
         let _ended = self.child.wait();
     }

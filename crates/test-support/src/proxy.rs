@@ -1,4 +1,5 @@
-//! A TCP proxy between a client and a server, which a test cuts, or lets swallow everything.
+//! A TCP proxy between a client and a server. Tests can make it reset connections or hold back all
+//! data.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Forwards connections on a free port of 127.0.0.1. Ends, with all its connections, when dropped.
+/// Forwards connections on a free port of 127.0.0.1. When dropped, it ends with all its connections.
 #[derive(Debug)]
 pub struct TcpProxy {
     address: SocketAddr,
@@ -24,20 +25,20 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     target: SocketAddr,
-    way: Way,
+    mode: Mode,
     pairs: Vec<Weak<Pair>>,
 }
 
-/// What becomes of bytes and of new connections.
+/// What the proxy does with data and new connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum Mode {
     Open,
     Refusing,
     Swallowing,
     Ended,
 }
 
-/// A connection that was accepted, and the one that was made for it.
+/// An accepted connection and the connection to the target.
 #[derive(Debug)]
 struct Pair {
     sides: [TcpStream; 2],
@@ -45,63 +46,63 @@ struct Pair {
 }
 
 impl TcpProxy {
-    /// Forwards to `target` from now on.
+    /// Starts forwarding to `target`.
     #[must_use]
     pub fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let state = Mutex::new(State { target, way: Way::Open, pairs: Vec::new() });
+        let state = Mutex::new(State { target, mode: Mode::Open, pairs: Vec::new() });
         let shared = Arc::new(Shared { state, changed: Condvar::new() });
         let own = Arc::clone(&shared);
         let accepting = std::thread::spawn(move || accept(&listener, &own));
         Self { address, shared, accepting: Some(accepting) }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Makes new connections to another target; those that there are stay with theirs.
+    /// Forwards new connections to another target. Existing ones keep theirs.
     pub fn forward_to(&self, target: SocketAddr) {
         self.shared.state().target = target;
     }
 
-    /// Resets all connections. New ones are let through.
+    /// Resets all connections. New ones are forwarded.
     pub fn cut(&self) {
         self.shared.state().cut();
         self.shared.changed.notify_all();
     }
 
-    /// Resets all connections, and new ones too until it is healed.
+    /// Resets all connections, and all new ones until [`heal`](Self::heal).
     pub fn refuse(&self) {
-        self.turn(Way::Refusing);
+        self.set_mode(Mode::Refusing);
         self.cut();
     }
 
-    /// Forwards nothing and connects nobody until it is healed, and says so to no one: connections
-    /// stay open, and what is sent waits.
+    /// Forwards no data and no new connections until [`heal`](Self::heal). Connections stay open; data
+    /// waits.
     pub fn swallow(&self) {
-        self.turn(Way::Swallowing);
+        self.set_mode(Mode::Swallowing);
     }
 
-    /// Goes on as at the start. What was swallowed arrives late.
+    /// Forwards normally again, including the data held back by [`swallow`](Self::swallow).
     pub fn heal(&self) {
-        self.turn(Way::Open);
+        self.set_mode(Mode::Open);
     }
 
-    fn turn(&self, way: Way) {
-        self.shared.state().way = way;
+    fn set_mode(&self, mode: Mode) {
+        self.shared.state().mode = mode;
         self.shared.changed.notify_all();
     }
 }
 
 impl Drop for TcpProxy {
     fn drop(&mut self) {
-        self.turn(Way::Ended);
+        self.set_mode(Mode::Ended);
         self.cut();
-        // Wakes the thread that accepts; were it gone, nobody would have to be woken.
+        // Wakes the accepting thread. An error means that it has already ended.
         let _woken = TcpStream::connect(self.address);
         if let Some(accepting) = self.accepting.take() {
             let _ended = accepting.join();
@@ -114,9 +115,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state, as soon as nothing is swallowed any more, or `or` holds.
-    fn unswallowed(&self, or: impl Fn() -> bool) -> MutexGuard<'_, State> {
-        let waits = |state: &mut State| state.way == Way::Swallowing && !or();
+    /// Waits until the mode is not `Swallowing`, or `or` returns true. Returns the locked state.
+    fn wait_while_swallowing(&self, or: impl Fn() -> bool) -> MutexGuard<'_, State> {
+        let waits = |state: &mut State| state.mode == Mode::Swallowing && !or();
         self.changed.wait_while(self.state(), waits).unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -127,7 +128,8 @@ impl State {
             pair.cut.store(true, Ordering::SeqCst);
             for side in &pair.sides {
                 reset_on_close(side);
-                // Wakes who reads from it, and tells the peer nothing; it may be gone already.
+                // Wakes the thread that reads from it and sends nothing to the peer. The socket may be
+                // closed already.
                 let _woken = side.shutdown(Shutdown::Read);
             }
         }
@@ -136,15 +138,15 @@ impl State {
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for client in listener.incoming().flatten() {
-        let (way, target) = {
-            let state = shared.unswallowed(|| false);
-            (state.way, state.target)
+        let (mode, target) = {
+            let state = shared.wait_while_swallowing(|| false);
+            (state.mode, state.target)
         };
-        let server = match way {
-            Way::Ended => return,
-            Way::Refusing => None,
-            // A target that is gone refuses, and so does the proxy.
-            Way::Open | Way::Swallowing => TcpStream::connect(target).ok(),
+        let server = match mode {
+            Mode::Ended => return,
+            Mode::Refusing => None,
+            // If the target is gone, the proxy resets the client's connection.
+            Mode::Open | Mode::Swallowing => TcpStream::connect(target).ok(),
         };
         let Some(server) = server else {
             reset_on_close(&client);
@@ -157,8 +159,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let mut state = shared.state();
         state.pairs.retain(|pair| pair.strong_count() > 0);
         state.pairs.push(Arc::downgrade(&pair));
-        if matches!(state.way, Way::Refusing | Way::Ended) {
-            // Turned while we connected.
+        if matches!(state.mode, Mode::Refusing | Mode::Ended) {
+            // The mode changed while connecting.
             state.cut();
         }
         drop(state);
@@ -169,27 +171,27 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// Carries bytes one way until one side has ended, and then tells the other.
+/// Forwards data in one direction until the source ends, then ends the sink.
 fn forward(pair: &Pair, from: usize, shared: &Shared) {
     let (mut source, mut sink) = (&pair.sides[from], &pair.sides[1 - from]);
     let is_cut = || pair.cut.load(Ordering::SeqCst);
     let mut buffer = [0; 16 * 1_024];
     loop {
-        // An error is an end: the peer has reset the connection.
+        // An error counts as an end: the peer has reset the connection.
         let read = source.read(&mut buffer).unwrap_or(0);
-        drop(shared.unswallowed(is_cut));
+        drop(shared.wait_while_swallowing(is_cut));
         if is_cut() {
             return;
         }
         if read == 0 || sink.write_all(&buffer[..read]).is_err() {
-            // It may be gone already.
+            // The socket may be closed already.
             let _told = sink.shutdown(Shutdown::Write);
             return;
         }
     }
 }
 
-/// Closing the connection will reset it (RST), and not end it in order.
+/// Makes closing the connection send a reset (RST).
 pub(crate) fn reset_on_close(stream: &TcpStream) {
     rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).expect("an option of sockets");
 }
@@ -200,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that greets each connection with its word, and repeats what it is told.
+    /// A server that sends `word` on each connection and echoes what it receives.
     fn echo(word: &'static [u8; 4]) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

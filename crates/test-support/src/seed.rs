@@ -1,4 +1,4 @@
-//! Many keys at once, by SQL, as no client could make them.
+//! Inserts many keys at once with SQL.
 
 use std::ops::RangeInclusive;
 
@@ -7,15 +7,15 @@ use keyward_domain::PlainKey;
 
 use crate::database::{Backend, TestDatabase};
 
-/// The columns that a copy has from its model.
+/// The columns that a copy takes from the original.
 const COPIED: &str = "user_id, kind, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, \
                       updated_at, last_used, last_used_ip, slides_until, slid_at";
 
 impl TestDatabase {
-    /// Copies a live key for each of these new ones, which work as the model does.
+    /// Copies a live key once for each of these new keys. They have the original's permissions.
     ///
     /// # Errors
-    /// What the database says.
+    /// The database's error.
     pub fn copy_live_key(&self, id: &str, copies: &[PlainKey]) -> QueryResult<()> {
         for copies in copies.chunks(500) {
             let rows: Vec<String> = copies
@@ -39,11 +39,11 @@ impl TestDatabase {
         Ok(())
     }
 
-    /// Copies an expired key once for each number: with an id and a name made of the model's and the
-    /// number, another digest, and an end so many seconds before the model's.
+    /// Copies an expired key once for each number `n`. The ID and the name contain `n`, the digest is
+    /// different, and the expiry is `n` seconds before the original's.
     ///
     /// # Errors
-    /// What the database says.
+    /// The database's error.
     pub fn copy_expired_key(&self, id: &str, numbers: RangeInclusive<u32>) -> QueryResult<()> {
         let (first, last) = (numbers.start(), numbers.end());
         let (series, key_id, digest, end) = match self.backend {

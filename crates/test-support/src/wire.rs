@@ -1,5 +1,5 @@
-//! HTTP/1.1 on one plain connection, for tests that say themselves when a request is sent and how
-//! the connection ends.
+//! HTTP/1.1 on a plain connection, for tests that control when a request is sent and how the connection
+//! ends.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::proxy::reset_on_close;
 
-/// Longer than anything takes here: a test that hangs fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than anything should take, so that a hanging test fails.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A connection, kept alive from request to request.
+/// A keep-alive connection.
 #[derive(Debug)]
 pub struct Wire {
     stream: BufReader<TcpStream>,
@@ -22,26 +22,26 @@ impl Wire {
     /// Connects.
     ///
     /// # Errors
-    /// When nobody listens there.
+    /// If nothing listens there.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Sends a request as it is written.
+    /// Sends a request without changing it.
     ///
     /// # Errors
-    /// When the connection is gone.
+    /// If the connection is closed.
     pub fn send(&mut self, request: &str) -> io::Result<()> {
         self.stream.get_mut().write_all(request.as_bytes())
     }
 
-    /// Reads an answer to its end.
+    /// Reads a complete response.
     ///
     /// # Errors
-    /// When the connection ends before, or what comes is not HTTP.
+    /// If the connection ends early or the data is not HTTP.
     pub fn answer(&mut self) -> io::Result<WireAnswer> {
         let first = self.line()?;
         let malformed = || io::Error::new(io::ErrorKind::InvalidData, first.clone());
@@ -59,10 +59,10 @@ impl Wire {
         Ok(answer)
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads the response.
     ///
     /// # Errors
-    /// When the connection breaks.
+    /// If the connection breaks.
     pub fn call(&mut self, request: &str) -> io::Result<WireAnswer> {
         self.send(request)?;
         self.answer()
@@ -71,7 +71,7 @@ impl Wire {
     /// Sends a line.
     ///
     /// # Errors
-    /// When the connection is gone.
+    /// If the connection is closed.
     pub fn send_line(&mut self, line: &str) -> io::Result<()> {
         self.stream.get_mut().write_all(format!("{line}\n").as_bytes())
     }
@@ -79,7 +79,7 @@ impl Wire {
     /// Reads a line, without its end.
     ///
     /// # Errors
-    /// When the connection ends before.
+    /// If the connection ends early.
     pub fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         if self.stream.read_line(&mut line)? == 0 {
@@ -88,11 +88,11 @@ impl Wire {
         Ok(line.trim_end().to_owned())
     }
 
-    /// Has anything come that was not read?
+    /// Whether there is unread data.
     ///
     /// # Errors
-    /// When the connection is broken.
-    pub fn has_news(&self) -> io::Result<bool> {
+    /// If the connection is broken.
+    pub fn has_unread_data(&self) -> io::Result<bool> {
         self.stream.get_ref().set_nonblocking(true)?;
         let looked = self.stream.get_ref().peek(&mut [0]);
         self.stream.get_ref().set_nonblocking(false)?;
@@ -103,13 +103,13 @@ impl Wire {
         }
     }
 
-    /// Ends the connection by a reset (RST), in the middle of whatever is going on.
+    /// Resets the connection (RST), even during a request.
     pub fn reset(self) {
         reset_on_close(self.stream.get_ref());
     }
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Clone, Debug)]
 pub struct WireAnswer {
     /// The status.
@@ -120,13 +120,13 @@ pub struct WireAnswer {
 }
 
 impl WireAnswer {
-    /// A header by its name in small letters.
+    /// A header by its lower-case name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON, if the status is this one.
+    /// Asserts the status and returns the body as JSON.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -134,7 +134,7 @@ impl WireAnswer {
     }
 }
 
-/// A request as it stands on the wire, with a key and a body of JSON; either may be empty.
+/// The text of a request with a key and a JSON body. Either may be empty.
 #[must_use]
 pub fn request(method: &str, path: &str, key: &str, body: &str) -> String {
     let credential = if key.is_empty() { String::new() } else { format!("Authorization: Bearer {key}\r\n") };

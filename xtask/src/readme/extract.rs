@@ -1,9 +1,9 @@
-//! Takes the tour's script out of a Markdown text.
+//! Extracts the tour's script from a Markdown text.
 
 const INFO: &str = "sh tour";
 
-/// The blocks of the tour, each on the lines where it stands, all other lines blank: so bash names
-/// the README's own line numbers. The error is a sentence.
+/// The blocks of the tour at their original lines. All other lines are blank, so that bash reports the
+/// README's line numbers. The error is a message.
 pub(super) fn script(markdown: &str) -> Result<String, String> {
     let mut script = String::new();
     let mut open: Option<Block<'_>> = None;
@@ -24,18 +24,18 @@ pub(super) fn script(markdown: &str) -> Result<String, String> {
         script.push('\n');
     }
     if let Some(block) = open {
-        return Err(format!("README.md, line {}: this code block is never closed", block.number));
+        return Err(format!("README.md, line {}: this code block is not closed", block.number));
     }
     if blocks == 0 {
-        return Err(format!("README.md has no code block marked `{INFO}`: there is no tour to run"));
+        return Err(format!("README.md has no code block marked `{INFO}`"));
     }
     Ok(script)
 }
 
-/// A fenced code block that has been opened.
+/// An opened fenced code block.
 struct Block<'a> {
     number: usize,
-    /// How far the opening fence is indented: in a list, the whole block is.
+    /// Indentation of the opening fence. In a list, the whole block has it.
     indent: usize,
     fence: &'a str,
     info: &'a str,
@@ -52,10 +52,10 @@ impl<'a> Block<'a> {
         is_fence.then(|| Self { number, indent: line.len() - text.len(), fence, info: info.trim() })
     }
 
-    /// A block that is nearly marked would be left out in silence.
+    /// Refuses an almost correct mark, because the block would be skipped silently.
     fn check(&self) -> Result<(), String> {
         if self.info != INFO && self.info.split_whitespace().any(|word| word == "tour") {
-            return Err(format!("README.md, line {}: want ```{INFO}, not ```{}", self.number, self.info));
+            return Err(format!("README.md, line {}: use ```{INFO}, not ```{}", self.number, self.info));
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_block_that_is_nearly_marked_is_an_error() {
         let error = script("```sh tour\nls\n```\n\n```bash tour\nls\n```\n").unwrap_err();
-        assert_eq!(error, "README.md, line 5: want ```sh tour, not ```bash tour");
+        assert_eq!(error, "README.md, line 5: use ```sh tour, not ```bash tour");
     }
 
     #[test]

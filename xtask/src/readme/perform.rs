@@ -1,4 +1,5 @@
-//! Runs the tour's script within a time limit, in a home of its own, and leaves nothing running.
+//! Runs the tour's script within a time limit and with its own home directory, then kills everything it
+//! started.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
@@ -11,16 +12,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How the tour failed.
+/// A failed tour.
 #[derive(Debug)]
 pub(super) struct Failed {
-    /// What follows "the tour …".
+    /// The reason, which follows "the tour …" in the message.
     pub(super) why: String,
-    /// All it printed, stdout and stderr in the order they came.
+    /// Its stdout and stderr, in order of arrival.
     pub(super) output: String,
 }
 
-/// Sourced by bash before the script, which stays as it is written: says which command failed.
+/// Bash sources this before the script and so reports which command failed. The script itself stays
+/// unchanged.
 const PRELUDE: &str = r#"unset BASH_ENV
 set -o errtrace
 trap 'printf "README.md: line %s: failed with exit code %s: %s\n" "$LINENO" "$?" "$BASH_COMMAND" >&2' ERR
@@ -28,32 +30,32 @@ trap 'printf "README.md: line %s: failed with exit code %s: %s\n" "$LINENO" "$?"
 
 /// Runs the script in the current directory, with `programs` first in PATH.
 pub(super) fn perform(script: &str, programs: &Path, limit: Duration) -> Result<(), Failed> {
-    let cannot = |error: io::Error| Failed { why: format!("could not be run: {error}"), output: String::new() };
+    let cannot = |error: io::Error| Failed { why: format!("could not run: {error}"), output: String::new() };
     let scratch = Scratch::new().map_err(cannot)?;
     let ended = run(script, programs, limit, &scratch).map_err(cannot)?;
     let why = match ended {
         Some(status) if status.success() => return Ok(()),
         Some(status) => format!("failed: {status}"),
-        None => format!("was not over within {} s", limit.as_secs()),
+        None => format!("did not end within {} s", limit.as_secs()),
     };
     let output = fs::read(scratch.output()).map_err(cannot)?;
     Err(Failed { why, output: String::from_utf8_lossy(&output).into_owned() })
 }
 
-/// How the script ended; none when it had to be stopped.
+/// The script's exit status; `None` if it was stopped at the time limit.
 fn run(script: &str, programs: &Path, limit: Duration, scratch: &Scratch) -> io::Result<Option<ExitStatus>> {
     fs::write(scratch.script(), script)?;
     fs::write(scratch.prelude(), PRELUDE)?;
     let mut tour = command(programs, scratch)?.spawn()?;
-    let leash = match Leash::on(&tour) {
-        Ok(leash) => leash,
+    let killer = match GroupKiller::on(&tour) {
+        Ok(killer) => killer,
         Err(error) => {
             tour.kill()?;
             return Err(error);
         }
     };
     let ended = wait(&mut tour, limit)?;
-    drop(leash);
+    drop(killer);
     tour.wait()?;
     Ok(ended)
 }
@@ -61,12 +63,13 @@ fn run(script: &str, programs: &Path, limit: Duration, scratch: &Scratch) -> io:
 fn command(programs: &Path, scratch: &Scratch) -> io::Result<Command> {
     let mut tour = Command::new("bash");
     tour.args(["-euo", "pipefail"]).arg(scratch.script());
-    // A file, not a pipe: what the script leaves running keeps a pipe open, and a full one blocks it.
+    // A file instead of a pipe: processes that the script leaves running would keep a pipe open, and a
+    // full pipe would block the script.
     let output = File::options().create(true).append(true).open(scratch.output())?;
     tour.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-    // A group of its own, so that everything it starts can be killed with it.
+    // Its own process group, so that everything it starts can be killed with it.
     tour.process_group(0);
-    // A developer's own KEYWARD_URL or session would lead the tour to another server.
+    // A developer's own KEYWARD_URL or session would make the tour use another server.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("KEYWARD_") {
             tour.env_remove(&name);
@@ -85,7 +88,7 @@ fn command(programs: &Path, scratch: &Scratch) -> io::Result<Command> {
     Ok(tour)
 }
 
-/// Waits for the script itself; what it left running does not count.
+/// Waits for the script only, not for processes that it leaves running.
 fn wait(tour: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
@@ -103,32 +106,32 @@ fn path_with_first(folder: &Path) -> io::Result<OsString> {
     std::env::join_paths(folders).map_err(io::Error::other)
 }
 
-/// Kills a process group when it is dropped, and also when this program dies before that: a second
-/// shell waits for the end of a pipe that only this program holds open.
-struct Leash(Child);
+/// Kills a process group when dropped, and also if this program dies before that: a second shell waits
+/// for the end of a pipe that only this program holds open.
+struct GroupKiller(Child);
 
-impl Leash {
+impl GroupKiller {
     fn on(leader: &Child) -> io::Result<Self> {
-        // The shell's own `kill`: not every machine has the program.
+        // The shell's built-in `kill`, because not every machine has the program.
         let script = r#"read -r _; kill -KILL -- "-$1" 2>/dev/null"#;
         let mut watcher = Command::new("bash");
-        watcher.args(["-c", script, "leash"]).arg(leader.id().to_string());
+        watcher.args(["-c", script, "killer"]).arg(leader.id().to_string());
         watcher.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // Ctrl-C ends this program and must not end the watcher with it.
         watcher.process_group(0).spawn().map(Self)
     }
 }
 
-impl Drop for Leash {
+impl Drop for GroupKiller {
     fn drop(&mut self) {
-        // `wait` closes the pipe first. Killing fails when the group has ended already: all is well.
+        // `wait` closes the pipe first. It does not matter if the group has already ended.
         if let Err(error) = self.0.wait() {
             eprintln!("xtask: processes of the tour may still be running: {error}");
         }
     }
 }
 
-/// A new folder under the system's temporary one, removed when dropped.
+/// A new folder in the system's temporary folder. Removed when dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -141,7 +144,7 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Named so that bash's messages name the place to look at.
+    /// Bash's messages contain this file name, so it is named after the file to look at.
     fn script(&self) -> PathBuf {
         self.0.join("README.md")
     }
@@ -175,7 +178,7 @@ mod tests {
         perform(script, Path::new("/nonexistent"), limit)
     }
 
-    /// A process that was killed has gone, or waits for its parent to notice.
+    /// Whether the process is running. A killed one has gone or is a zombie.
     fn is_running(pid: &str) -> bool {
         fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| !stat.contains(") Z "))
     }
@@ -198,7 +201,7 @@ mod tests {
         assert!(perform_here("false | true", Duration::from_secs(20)).is_err());
     }
 
-    /// Is the process gone, or about to be? One that was killed goes when the machine gets round to it.
+    /// Whether the process ends within 10 s. A killed process may take a moment to end.
     fn ends(pid: &str) -> bool {
         let deadline = Instant::now() + Duration::from_secs(10);
         while is_running(pid) && Instant::now() < deadline {
@@ -221,7 +224,7 @@ mod tests {
         let file = note.output();
         let script = format!("sleep 300 &\necho $! > {}\nwait\n", file.display());
         let failed = perform_here(&script, Duration::from_secs(2)).unwrap_err();
-        assert_eq!(failed.why, "was not over within 2 s");
+        assert_eq!(failed.why, "did not end within 2 s");
         assert!(ends(&fs::read_to_string(&file).unwrap()));
     }
 }

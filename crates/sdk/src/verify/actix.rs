@@ -1,5 +1,5 @@
-//! For services on actix-web: a middleware that lets requests through by their key, and an
-//! extractor of the key that was let in. Feature `actix`.
+//! For services on actix-web: a middleware that verifies the key of each request, and an extractor of
+//! the verified key. Feature `actix`.
 //!
 //! ```
 //! use actix_web::dev::ServiceRequest;
@@ -46,8 +46,8 @@ use super::handle::VerifierHandle;
 use super::verified::Verified;
 use super::web::{Gate, NeedOf, Refusal, bearer};
 
-/// Lets requests through by the key that they present, and gives it to the handler as [`Verified`].
-/// Wraps a route, a scope or a whole app.
+/// Middleware that lets a request through if its key is accepted, and gives the key to the handler as
+/// [`Verified`]. It wraps a route, a scope or a whole app.
 #[derive(Clone, Debug)]
 pub struct Protect {
     gate: Gate,
@@ -55,27 +55,27 @@ pub struct Protect {
 }
 
 impl Protect {
-    /// Wants a key that is good, whatever it may do.
+    /// Requires a valid key, whatever its scopes.
     #[must_use]
     pub fn new(verifier: impl Into<VerifierHandle>) -> Self {
         Self { gate: Gate::new(verifier.into()), need: NeedOf::default() }
     }
 
-    /// Wants this of the key.
+    /// Requires that the key satisfies `need`.
     #[must_use]
     pub fn need(mut self, need: Need) -> Self {
-        self.need = NeedOf::Always(Arc::new(need));
+        self.need = NeedOf::Fixed(Arc::new(need));
         self
     }
 
-    /// Wants of the key what this says of each request.
+    /// Requires that the key satisfies the need that `need` returns for each request.
     #[must_use]
     pub fn need_of(mut self, need: impl Fn(&ServiceRequest) -> Need + Send + Sync + 'static) -> Self {
-        self.need = NeedOf::Each(Arc::new(need));
+        self.need = NeedOf::PerRequest(Arc::new(need));
         self
     }
 
-    /// What the service calls itself in `WWW-Authenticate`; `keyward` unless given.
+    /// The realm in `WWW-Authenticate`; `keyward` by default.
     #[must_use]
     pub fn realm(mut self, realm: &str) -> Self {
         self.gate.set_realm(realm);
@@ -99,7 +99,7 @@ where
     }
 }
 
-/// A service behind [`Protect`].
+/// A service wrapped by [`Protect`].
 #[derive(Debug)]
 pub struct Protected<S> {
     service: Rc<S>,
@@ -134,7 +134,7 @@ where
     }
 }
 
-/// The key that [`Protect`] let in.
+/// Extracts the key that [`Protect`] verified.
 impl FromRequest for Verified {
     type Error = Refusal;
     type Future = Ready<Result<Self, Refusal>>;

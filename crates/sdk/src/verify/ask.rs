@@ -1,4 +1,4 @@
-//! Asking the server whether a key that somebody presented is good, and who else judges keys.
+//! Asks the server to verify a presented key, and lists the connected verifiers.
 
 use keyward_api::verifiers::{ListVerifiers, VerifierInfo};
 use keyward_api::verify::{VerifyKey, VerifyRequest, VerifyResponse};
@@ -9,11 +9,10 @@ use crate::error::Error;
 use crate::secret::SecretString;
 
 impl Client {
-    /// Judges a presented key by the scopes that are needed, all of them, and the thing
-    /// (`type:id`) that it is used on. Whoever asks needs the role `verifier` or `owner` and the
-    /// scope `api_key:verify`.
+    /// Asks the server whether a presented key is valid, has all of `scopes` and may act on `resource`
+    /// (`type:id`). The caller needs the role `verifier` or `owner` and the scope `api_key:verify`.
     ///
-    /// A key that is not good is no error: the answer says why in `code`.
+    /// An invalid key is not an error: the response says why in `code`.
     ///
     /// ```no_run
     /// # async fn example(client: keyward_sdk::Client, presented: keyward_sdk::SecretString) -> Result<(), keyward_sdk::Error> {
@@ -26,8 +25,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Api`] when the caller may not ask (403), or asks for a scope that does not exist
-    /// (400).
+    /// [`Error::Api`] if the caller is not allowed to ask (403) or a scope does not exist (400).
     pub async fn verify_key(
         &self,
         key: &SecretString,
@@ -40,10 +38,10 @@ impl Client {
         Ok(self.call(Call::<VerifyKey>::new(&[])?.body(&request)?).await?.value)
     }
 
-    /// The embedded verifiers that are connected, by name.
+    /// The connected embedded verifiers, by name.
     ///
     /// # Errors
-    /// [`Error::Api`] when the caller may not see them (403).
+    /// [`Error::Api`] if the caller is not allowed to list them (403).
     pub async fn verifiers(&self) -> Result<Vec<VerifierInfo>, Error> {
         Ok(self.call(Call::<ListVerifiers>::new(&[])?).await?.value)
     }

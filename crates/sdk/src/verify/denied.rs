@@ -1,4 +1,4 @@
-//! Why a key is not accepted.
+//! Reasons for rejecting a key.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = match self {
             Self::Invalid => return f.write_str("API key is invalid."),
-            Self::Unavailable(error) => return write!(f, "the key could not be judged: {error}"),
+            Self::Unavailable(error) => return write!(f, "cannot verify the key: {error}"),
             Self::Expired(at) => Verdict::Expired(*at),
             Self::UserSuspended => Verdict::UserSuspended,
             Self::InsufficientScope(scope) => Verdict::InsufficientScope(scope.clone()),

@@ -1,4 +1,4 @@
-//! What a service holds to judge keys by: a verifier, or in its tests a stand-in.
+//! What a service verifies keys with: a real verifier or, in tests, a mock.
 
 use keyward_verdict::Need;
 
@@ -7,7 +7,7 @@ use super::mock::MockVerifier;
 use super::verified::Verified;
 use super::verifier::Verifier;
 
-/// Judges keys: by a [`Verifier`], or in a test by a [`MockVerifier`]. Cheap to clone.
+/// Verifies keys with a [`Verifier`] or, in tests, a [`MockVerifier`]. Cloning is cheap.
 ///
 /// ```
 /// use keyward_sdk::verify::{Denied, MockKey, Need, VerifierHandle};
@@ -41,16 +41,16 @@ enum Kind {
 }
 
 impl VerifierHandle {
-    /// A stand-in for tests, which needs no server: the keys that it knows are put in by hand.
+    /// A mock for tests. It needs no server; tests add the keys that it knows.
     #[must_use]
     pub fn mock() -> MockVerifier {
         MockVerifier::default()
     }
 
-    /// Judges a presented key by what it is needed for.
+    /// Verifies a presented key and checks that it satisfies `need`.
     ///
     /// # Errors
-    /// [`Denied`] says why it is not accepted.
+    /// [`Denied`] says why the key is rejected.
     pub async fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
         match &self.0 {
             Kind::Real(verifier) => verifier.verify(token, need).await,
@@ -58,7 +58,7 @@ impl VerifierHandle {
         }
     }
 
-    /// Is it connected, for a readiness probe? See [`Verifier::is_connected`].
+    /// Whether it is connected, for a readiness probe. See [`Verifier::is_connected`].
     #[must_use]
     pub fn is_connected(&self) -> bool {
         match &self.0 {

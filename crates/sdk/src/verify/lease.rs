@@ -1,4 +1,4 @@
-//! Keeping the lease: polling, and what to do when a poll fails.
+//! Polls the server to keep the lease.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -10,71 +10,73 @@ use super::verifier::Shared;
 use crate::call::Call;
 use crate::error::Error;
 
-/// How long to wait after the first poll that failed; after each further one twice as long, up to
-/// [`LONGEST_PAUSE`]. Short, since until there is a lease again every key costs a request.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Delay after the first failed poll. It doubles with each further failure, up to [`MAX_DELAY`]. It is
+/// short because without a lease every key costs a request.
+const FIRST_DELAY: Duration = Duration::from_millis(20);
 
-/// How long to wait at most, and where there is no lease to be had.
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// Longest delay between polls, and the delay if the server gives no lease.
+const MAX_DELAY: Duration = Duration::from_millis(500);
 
-/// How long the first poll may take, before it is known how long a lease is.
+/// Timeout of the first poll, when the lease duration is not known yet.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long every poll may take, however short the lease.
-const LEAST_TIMEOUT: Duration = Duration::from_secs(1);
+/// Shortest timeout of a poll, however short the lease is.
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How the polls went so far.
+/// The state of polling.
 #[derive(Debug, Default)]
-struct Course {
-    /// Failures since the last answer.
+struct PollState {
+    /// Failed polls since the last answered one.
     failures: u32,
-    /// The lease that was last given; zero if none was.
+    /// Duration of the last lease; zero if there was none.
     lease: Duration,
 }
 
-impl Course {
-    /// After a lease an answer renews nothing: it is counted from when the request was sent. So a
-    /// connection that has gone silent, as when packets are dropped on the way, is given up then.
+impl PollState {
+    /// The timeout of the next poll. An answer that takes longer than the lease duration renews
+    /// nothing, because the lease is counted from when the poll was sent. The timeout also ends
+    /// connections that drop packets silently.
     fn timeout(&self) -> Duration {
-        if self.lease.is_zero() { FIRST_TIMEOUT } else { self.lease.max(LEAST_TIMEOUT) }
+        if self.lease.is_zero() { FIRST_TIMEOUT } else { self.lease.max(MIN_TIMEOUT) }
     }
 
-    /// How long to wait before the next poll.
-    fn pause(&self) -> Duration {
+    /// The delay before the next poll.
+    fn delay(&self) -> Duration {
         match self.failures.checked_sub(1) {
-            Some(before) => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(before)).min(LONGEST_PAUSE),
-            None if self.lease.is_zero() => LONGEST_PAUSE,
-            // The server holds the next poll until there is something to tell, or time to renew.
+            Some(before) => FIRST_DELAY.saturating_mul(2_u32.saturating_pow(before)).min(MAX_DELAY),
+            None if self.lease.is_zero() => MAX_DELAY,
+            // The server holds the next poll until there is a change or the lease must be renewed.
             None => Duration::ZERO,
         }
     }
 }
 
-/// Polls until the verifier is gone.
+/// Polls until the verifier is dropped.
 pub(super) async fn keep(shared: Weak<Shared>) {
-    let mut course = Course::default();
+    let mut state = PollState::default();
     while let Some(shared) = shared.upgrade() {
         let sent = Moment::now();
-        match poll(&shared, course.timeout()).await {
+        match poll(&shared, state.timeout()).await {
             Ok(news) => {
                 let forgotten = shared.memory.apply(&news, sent);
                 if !forgotten.is_empty() {
-                    // A million keys are not freed between two polls. Nobody waits for it.
+                    // Freeing a million keys takes longer than a poll may be delayed, so another thread
+                    // does it.
                     drop(tokio::task::spawn_blocking(move || drop(forgotten)));
                 }
-                course = Course { failures: 0, lease: Duration::from_millis(news.lease_ms) };
-                shared.answered(true);
+                state = PollState { failures: 0, lease: Duration::from_millis(news.lease_ms) };
+                shared.set_connected(true);
             }
-            // The lease runs out by itself; until then what is remembered is right.
+            // The lease runs out by itself. Until then the cache is valid.
             Err(_) => {
-                course.failures = course.failures.saturating_add(1);
-                shared.answered(false);
+                state.failures = state.failures.saturating_add(1);
+                shared.set_connected(false);
             }
         }
         drop(shared);
-        let pause = course.pause();
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
+        let delay = state.delay();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
     }
 }
@@ -98,14 +100,18 @@ mod tests {
     #[test]
     fn pauses_grow_from_short_to_half_a_second_and_there_is_none_after_a_lease() {
         let second = Duration::from_secs(1);
-        let after = |failures| Course { failures, lease: second }.pause().as_millis();
+        let after = |failures| PollState { failures, lease: second }.delay().as_millis();
         assert_eq!([0, 1, 2, 3, 6, 40].map(after), [0, 20, 40, 80, 500, 500]);
-        assert_eq!(Course::default().pause(), LONGEST_PAUSE, "without a lease it is asked again calmly");
+        assert_eq!(
+            PollState::default().delay(),
+            MAX_DELAY,
+            "without a lease the next poll waits for the longest delay"
+        );
     }
 
     #[test]
     fn a_poll_is_given_up_when_its_answer_could_renew_nothing() {
-        let of = |millis| Course { failures: 3, lease: Duration::from_millis(millis) }.timeout().as_millis();
+        let of = |millis| PollState { failures: 3, lease: Duration::from_millis(millis) }.timeout().as_millis();
         assert_eq!([0, 10, 1_000, 3_000].map(of), [5_000, 1_000, 1_000, 3_000]);
     }
 }

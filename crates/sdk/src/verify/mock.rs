@@ -1,5 +1,5 @@
-//! A stand-in for a verifier in the tests of services: keys are put in by hand, and judged by the
-//! code that judges real ones.
+//! A mock verifier for the tests of services. Tests add keys to it; the code that judges real keys
+//! judges them.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -16,11 +16,11 @@ use super::facts::{Access, Facts, Holder};
 use super::verified::Verified;
 use crate::error::{ApiError, Error};
 
-/// How long a key lives unless it is said.
+/// Default lifetime of a key.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// A stand-in for a [`Verifier`](super::Verifier), made by [`VerifierHandle::mock`]. Clones are the
-/// same stand-in: keep one to change its keys in the middle of a test.
+/// A mock of a [`Verifier`](super::Verifier), made by [`VerifierHandle::mock`]. Clones share their
+/// keys: keep a clone to change keys during a test.
 ///
 /// [`VerifierHandle::mock`]: super::VerifierHandle::mock
 #[derive(Clone, Debug, Default)]
@@ -30,14 +30,14 @@ pub struct MockVerifier {
 
 #[derive(Debug, Default)]
 struct State {
-    keys: HashMap<SecretText, Known>,
-    /// How many were added, for the next id.
+    keys: HashMap<SecretText, StoredKey>,
+    /// Number of keys added, from which the next ID is made.
     added: u32,
     suspended: HashSet<String>,
     unavailable: bool,
 }
 
-/// A text that may be a real key after all.
+/// The text of a key. It may be a real key, so `Debug` hides it.
 #[derive(PartialEq, Eq, Hash)]
 struct SecretText(String);
 
@@ -47,9 +47,9 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// What the facts of a key are made of, at each use.
+/// What the facts of a key are built from at each use.
 #[derive(Debug)]
-struct Known {
+struct StoredKey {
     id: Id,
     holder: Arc<Holder>,
     ends: Moment,
@@ -67,15 +67,14 @@ pub struct MockKey {
     lifetime: Duration,
 }
 
-/// What a [`MockKey`] was given, and no key can have.
+/// An invalid scope or allow list of a [`MockKey`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no {1}")]
+#[error("invalid {1} \"{0}\"")]
 pub struct InvalidMockKey(String, &'static str);
 
 impl MockKey {
-    /// A key of this text, which need not look like a real one. Unless it is said, it is the user
-    /// `user`'s, may do everything (`*:*`) to everything (`*:*`), and lives for
-    /// an hour.
+    /// A key with this text, which need not look like a real key. By default it belongs to the user
+    /// `user`, has all scopes (`*:*`), may act on all resources (`*:*`) and expires after one hour.
     pub fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -86,32 +85,32 @@ impl MockKey {
         }
     }
 
-    /// Whose it is. The same name is the same user, with the same id.
+    /// Sets the owner. Keys with the same username belong to the same user and share the user ID.
     pub fn user(mut self, name: impl Into<String>) -> Self {
         self.user = name.into();
         self
     }
 
-    /// It has this scope, and of others only those that are named too.
+    /// Adds a scope. With any scope added, the key has only the added scopes.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes.push(scope.into());
         self
     }
 
-    /// It may be used on this, as `workspace:w1` or `workspace:*`, and of other things only on those
-    /// that are named too.
+    /// Adds a resource, such as `workspace:w1` or `workspace:*`. With any resource added, the key may
+    /// act only on the added resources.
     pub fn allow(mut self, entry: impl Into<String>) -> Self {
         self.allow_list.push(entry.into());
         self
     }
 
-    /// How long it lives, from when it is added. Nothing at all is a key that is over.
+    /// Sets the lifetime, counted from [`MockVerifier::add`]. A key with lifetime 0 has expired.
     pub fn expires_in(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// It is over.
+    /// Makes the key expired.
     pub fn expired(self) -> Self {
         self.expires_in(Duration::ZERO)
     }
@@ -134,42 +133,42 @@ impl fmt::Debug for MockKey {
 }
 
 impl MockVerifier {
-    /// Adds a key; one of the same text is replaced.
+    /// Adds a key. It replaces a key with the same text.
     ///
     /// # Errors
-    /// [`InvalidMockKey`] for a scope or an entry of the allow list that cannot be one.
+    /// [`InvalidMockKey`] if a scope or an allow list entry is invalid.
     pub fn add(&self, key: MockKey) -> Result<(), InvalidMockKey> {
         let access = Arc::new(key.access()?);
         let now = SystemClock::default().now();
         let lifetime = i64::try_from(key.lifetime.as_micros()).unwrap_or(i64::MAX);
         let mut state = self.write();
-        let same = state.keys.values().find(|known| *known.holder.username == *key.user);
-        let user_id = same.map_or_else(Uuid::new_v4, |known| known.holder.user_id);
+        let same = state.keys.values().find(|stored| *stored.holder.username == *key.user);
+        let user_id = same.map_or_else(Uuid::new_v4, |stored| stored.holder.user_id);
         state.added = (state.added + 1) % 1_000_000;
-        let known = Known {
+        let stored = StoredKey {
             id: keyward_verdict::id(&format!("kwd_mock{:06}", state.added)).unwrap_or_default(),
             holder: Arc::new(Holder { user_id, username: key.user.into(), access }),
             ends: Moment::now().after(key.lifetime),
             expires_at: Timestamp::from_micros(now.as_micros().saturating_add(lifetime)).unwrap_or(Timestamp::MAX),
         };
-        state.keys.insert(SecretText(key.text), known);
+        state.keys.insert(SecretText(key.text), stored);
         Ok(())
     }
 
-    /// Ends a key now, as an expire does.
+    /// Expires a key now.
     pub fn expire(&self, text: &str) {
-        if let Some(known) = self.write().keys.get_mut(&SecretText(text.to_owned())) {
-            known.ends = Moment::BEGINNING;
-            known.expires_at = known.expires_at.min(SystemClock::default().now());
+        if let Some(stored) = self.write().keys.get_mut(&SecretText(text.to_owned())) {
+            stored.ends = Moment::BEGINNING;
+            stored.expires_at = stored.expires_at.min(SystemClock::default().now());
         }
     }
 
-    /// Removes a key, as a delete does: from now on it is unknown.
+    /// Deletes a key. From now on it is unknown.
     pub fn remove(&self, text: &str) {
         self.write().keys.remove(&SecretText(text.to_owned()));
     }
 
-    /// Suspends a user: none of their keys is good.
+    /// Suspends a user. All their keys are rejected.
     pub fn suspend_user(&self, name: &str) {
         self.write().suspended.insert(name.to_owned());
     }
@@ -179,8 +178,7 @@ impl MockVerifier {
         self.write().suspended.remove(name);
     }
 
-    /// Whether the server is out of reach, so that no key can be judged
-    /// ([`Denied::Unavailable`]).
+    /// Sets whether the server is unreachable, so that no key can be judged ([`Denied::Unavailable`]).
     pub fn set_unavailable(&self, unavailable: bool) {
         self.write().unavailable = unavailable;
     }
@@ -194,13 +192,13 @@ impl MockVerifier {
         if state.unavailable {
             return Err(Denied::Unavailable(Box::new(unavailable())));
         }
-        let known = state.keys.get(&SecretText(token.to_owned())).ok_or(Denied::Invalid)?;
+        let stored = state.keys.get(&SecretText(token.to_owned())).ok_or(Denied::Invalid)?;
         let facts = Facts {
-            id: known.id,
-            user_is_active: !state.suspended.contains(&*known.holder.username),
-            ends: known.ends,
-            expires_at: known.expires_at,
-            holder: Arc::clone(&known.holder),
+            id: stored.id,
+            user_is_active: !state.suspended.contains(&*stored.holder.username),
+            ends: stored.ends,
+            expires_at: stored.expires_at,
+            holder: Arc::clone(&stored.holder),
         };
         Denied::unless_valid(facts.verdict(need, Moment::now()))?;
         Ok(Verified::new(facts))
@@ -215,12 +213,12 @@ impl MockVerifier {
     }
 }
 
-/// What a server says that cannot answer.
+/// The error of a server that is unavailable.
 fn unavailable() -> Error {
     Error::Api(ApiError {
         status: 503,
         code: keyward_api::ErrorCode::Unavailable.as_str().to_owned(),
-        message: "The server cannot answer now: the test says so.".to_owned(),
+        message: "The server is temporarily unavailable (set by the test).".to_owned(),
         detail: None,
         hint: None,
         validations: Vec::new(),
@@ -265,7 +263,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_key_is_refused_and_no_text_is_shown() {
         let mock = MockVerifier::default();
-        assert_eq!(mock.add(MockKey::new("x").scope("Read")).unwrap_err().to_string(), "\"Read\" is no scope");
+        assert_eq!(mock.add(MockKey::new("x").scope("Read")).unwrap_err().to_string(), "invalid scope \"Read\"");
         assert!(mock.add(MockKey::new("x").allow("w1")).is_err());
         mock.add(MockKey::new("hush")).unwrap();
         assert!(!format!("{mock:?} {:?}", MockKey::new("hush")).contains("hush"));

@@ -1,14 +1,13 @@
-//! Judging keys in your own process: after the first use of a key a local decision, without the
-//! network, and none that outlives the key.
+//! Verifies keys in your own process. The first use of a key asks the server; later uses are decided
+//! locally, without the network.
 //!
-//! A [`Verifier`] remembers facts of the keys it has seen, and judges each use by them and by the
-//! clock. It may do so only while it holds a **lease**: it asks the server all the time what has
-//! changed, and the last request that was answered must have been *sent* less than a lease ago.
-//! The server, for its part, holds back the success of an expire until every verifier has said that
-//! it knows, or its lease has run out. So when an expire has answered, no verifier accepts the key;
-//! one that is frozen or cut off delays that by a lease at most, and asks the server for each key
+//! A [`Verifier`] caches facts about the keys it has seen and judges each use by them and the clock. It
+//! may do so only while it holds a **lease**. It polls the server for changes all the time, and the
+//! lease is valid if the last answered poll was *sent* less than the lease duration ago. The server
+//! delays the success response of an expire until every verifier has confirmed the change or its lease
+//! has run out. So once an expire has succeeded, no verifier accepts the key. A verifier that is frozen
+//! or cut off delays the expire by at most one lease duration, and then asks the server about each key
 //! until it has a lease again.
-//!
 //! ```no_run
 //! use keyward_sdk::verify::{Need, Verifier};
 //!
@@ -16,20 +15,20 @@
 //! let verifier = Verifier::start(&client, "orders");
 //! match verifier.verify(presented, &Need::scope("workspace:read").on("workspace:w1")).await {
 //!     Ok(verified) => println!("welcome, {}", verified.username()),
-//!     Err(denied) => println!("no: {denied}"),
+//!     Err(denied) => println!("denied: {denied}"),
 //! }
 //! # }
 //! ```
 //!
 //! # In a web service
 //!
-//! With the feature `actix` there is a middleware and an extractor for actix-web (module `actix`),
-//! with `tower` a layer for tower and axum (module `tower`). They answer as RFC 6750 says.
+//! The feature `actix` adds a middleware and an extractor for actix-web (module `actix`). The feature
+//! `tower` adds a layer for tower and axum (module `tower`). Both answer as RFC 6750 requires.
 //!
 //! # In a test
 //!
-//! Have your code take a [`VerifierHandle`], and give it a [`VerifierHandle::mock`]: it needs no
-//! server, and judges the keys you put in by the same code.
+//! Let your code take a [`VerifierHandle`] and give it a [`VerifierHandle::mock`]. The mock needs no
+//! server and judges the keys you add with the same code.
 
 #[cfg(feature = "actix")]
 pub mod actix;

@@ -1,5 +1,5 @@
-//! For services on tower, such as axum's: a layer that lets requests through by their key, and puts
-//! the key that was let in among the request's extensions. Feature `tower`.
+//! For services on tower, such as axum's: a layer that verifies the key of each request and stores it
+//! in the request's extensions. Feature `tower`.
 //!
 //! ```
 //! use axum::extract::{Extension, Path};
@@ -39,9 +39,9 @@ use keyward_verdict::Need;
 use super::handle::VerifierHandle;
 use super::web::{Gate, NeedOf, Refusal, bearer};
 
-/// Lets requests through by the key that they present, and puts it among their extensions as
-/// [`Verified`](super::Verified). When a request is refused, the [`Refusal`] is among the
-/// extensions of the response, for a log.
+/// Layer that lets a request through if its key is accepted, and stores the key in the request's
+/// extensions as [`Verified`](super::Verified). If it refuses a request, it stores the [`Refusal`] in
+/// the response's extensions, for logging.
 #[derive(Clone, Debug)]
 pub struct ProtectLayer {
     gate: Gate,
@@ -49,30 +49,30 @@ pub struct ProtectLayer {
 }
 
 impl ProtectLayer {
-    /// Wants a key that is good, whatever it may do.
+    /// Requires a valid key, whatever its scopes.
     #[must_use]
     pub fn new(verifier: impl Into<VerifierHandle>) -> Self {
         Self { gate: Gate::new(verifier.into()), need: NeedOf::default() }
     }
 
-    /// Wants this of the key.
+    /// Requires that the key satisfies `need`.
     #[must_use]
     pub fn need(mut self, need: Need) -> Self {
-        self.need = NeedOf::Always(Arc::new(need));
+        self.need = NeedOf::Fixed(Arc::new(need));
         self
     }
 
-    /// Wants of the key what this says of each request.
+    /// Requires that the key satisfies the need that `need` returns for each request.
     ///
-    /// The path is as it was sent. An id with escapes (`%20`) in it is none that an allow list can
-    /// name, and is refused.
+    /// The path is as it was sent. An allow list cannot contain an ID with escapes (`%20`), so such a
+    /// request is refused.
     #[must_use]
     pub fn need_of(mut self, need: impl Fn(&Parts) -> Need + Send + Sync + 'static) -> Self {
-        self.need = NeedOf::Each(Arc::new(need));
+        self.need = NeedOf::PerRequest(Arc::new(need));
         self
     }
 
-    /// What the service calls itself in `WWW-Authenticate`; `keyward` unless given.
+    /// The realm in `WWW-Authenticate`; `keyward` by default.
     #[must_use]
     pub fn realm(mut self, realm: &str) -> Self {
         self.gate.set_realm(realm);
@@ -88,7 +88,7 @@ impl<S> Layer<S> for ProtectLayer {
     }
 }
 
-/// A service behind a [`ProtectLayer`].
+/// A service wrapped by a [`ProtectLayer`].
 #[derive(Clone, Debug)]
 pub struct Protected<S> {
     inner: S,
@@ -115,7 +115,7 @@ where
         let need = self.layer.need.request(&parts);
         let presented = bearer(parts.headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes));
         let judged = self.layer.gate.admit(presented, need);
-        // The one that was found ready is called; its clone waits for the next request.
+        // Calls the service that was polled ready, and keeps its clone for the next request.
         let next = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
@@ -132,13 +132,13 @@ where
 }
 
 impl Refusal {
-    /// The answer, with the refusal itself among its extensions.
+    /// The response, with the refusal in its extensions.
     #[must_use]
     pub fn into_response<B: From<String>>(self) -> Response<B> {
         let mut response = Response::new(B::from(self.body()));
         *response.status_mut() = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in self.headers() {
-            // All of them are of printable ASCII, so that none is left out.
+            // All values are printable ASCII, so this never fails.
             if let Ok(value) = HeaderValue::from_str(value) {
                 response.headers_mut().insert(HeaderName::from_static(name), value);
             }

@@ -1,4 +1,4 @@
-//! The verifier: judges by what it remembers, and asks the server about what it does not.
+//! The verifier: judges keys from its cache, and asks the server about others.
 
 use keyward_domain::Moment;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::error::Error;
 
-/// How many keys are remembered, unless it is said.
-const MOST_KEYS: usize = 100_000;
+/// Default capacity of the cache, in keys.
+const DEFAULT_MOST_KEYS: usize = 100_000;
 
-/// How long a key may take that the server has to be asked about, unless it is said.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Default timeout of asking the server about a key.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Judges keys in this process. Cheap to clone; the last clone to go ends its polling.
+/// Verifies keys in this process. Cloning is cheap; dropping the last clone stops polling.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     shared: Arc<Shared>,
@@ -41,11 +41,11 @@ pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) memory: Memory,
     timeout: Duration,
-    /// Was the last poll answered?
+    /// Whether the last poll was answered.
     connected: AtomicBool,
 }
 
-/// Ends the task that polls.
+/// Stops the polling task when dropped.
 #[derive(Debug)]
 struct Polling(AbortHandle);
 
@@ -55,7 +55,7 @@ impl Drop for Polling {
     }
 }
 
-/// What a [`Verifier`] is started with. Begins at [`Verifier::builder`].
+/// Builds a [`Verifier`]; see [`Verifier::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifierBuilder {
@@ -66,24 +66,24 @@ pub struct VerifierBuilder {
 }
 
 impl VerifierBuilder {
-    /// How many keys are remembered; 100 000 unless given. A key takes about 100 bytes, once it is
-    /// used, so that a million take 100 MB. What the keys of a user have in common is kept once, and
-    /// takes 100 to 200 bytes more where every key is another user's. When there are more keys,
-    /// those go that have not been used for the longest time, roughly.
+    /// Capacity of the cache, in keys; 100 000 by default. A used key takes about 100 bytes, so a
+    /// million keys take 100 MB. Data that the keys of a user share is stored once; if every key
+    /// belongs to another user, each takes 100 to 200 bytes more. When the cache is full, it evicts
+    /// approximately the least recently used keys.
     pub fn most_keys(mut self, most_keys: usize) -> Self {
         self.most_keys = most_keys;
         self
     }
 
-    /// How long [`verify`](Verifier::verify) may take where the server has to be asked; 5 s unless
-    /// given. The client's own timeout does not apply.
+    /// Timeout of [`verify`](Verifier::verify) when it asks the server; 5 s by default. The client's
+    /// own timeout does not apply.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Starts it. Must be called on a tokio runtime, which it polls on: a runtime that is kept busy
-    /// for long without a pause loses the lease, and delays whoever expires a key.
+    /// Starts the verifier. Call it on a tokio runtime, which runs the polling. A runtime that is
+    /// blocked for long loses the lease and delays requests that expire a key.
     #[must_use]
     pub fn start(self) -> Verifier {
         let shared = Arc::new(Shared {
@@ -100,58 +100,59 @@ impl VerifierBuilder {
 }
 
 impl Verifier {
-    /// Starts a verifier, which asks the server by this client from now on. The client's key needs
-    /// the scope `api_key:verify`, and its user the role `verifier` or `owner`. `name` is what
-    /// operators see of it. Must be called on a tokio runtime, which it polls on.
+    /// Starts a verifier that polls the server with this client. The client's key needs the scope
+    /// `api_key:verify`, and its user the role `verifier` or `owner`. Operators see the verifier as
+    /// `name`. Call it on a tokio runtime, which runs the polling.
     #[must_use]
     pub fn start(client: &Client, name: &str) -> Self {
         Self::builder(client, name).start()
     }
 
-    /// The same, with something to say about it first.
+    /// Starts building a verifier with other settings.
     pub fn builder(client: &Client, name: &str) -> VerifierBuilder {
         let client = client.clone();
-        VerifierBuilder { client, name: name.to_owned(), most_keys: MOST_KEYS, timeout: TIMEOUT }
+        VerifierBuilder { client, name: name.to_owned(), most_keys: DEFAULT_MOST_KEYS, timeout: DEFAULT_TIMEOUT }
     }
 
-    /// Judges a presented key by what it is needed for. After the first use of a key this is done
-    /// in less than a microsecond, and the future is ready at once.
+    /// Verifies a presented key and checks that it satisfies `need`. For a cached key this takes less
+    /// than a microsecond, and the future is ready at once.
     ///
     /// # Errors
-    /// [`Denied`] says why it is not accepted.
+    /// [`Denied`] says why the key is rejected.
     pub async fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
-        match self.shared.recall(token, need) {
+        match self.shared.verify_cached(token, need) {
             Some(judged) => judged,
-            // Apart, since a request is large, and the room for it would be part of every future.
-            None => Box::pin(self.shared.ask(token, need)).await,
+            // Boxed, because the request's future is large and every future of `verify` would contain
+            // it.
+            None => Box::pin(self.shared.verify_remotely(token, need)).await,
         }
     }
 
-    /// Does it hold a lease now? Then keys that it remembers are judged here, without the network.
-    /// A server that gives no leases, as one of several on PostgreSQL, never lets it.
+    /// Whether it holds a lease now. If so, cached keys are verified without the network. A server that
+    /// gives no leases, such as one of several on PostgreSQL, never lets it hold one.
     #[must_use]
     pub fn holds_lease(&self) -> bool {
         Moment::now() < self.shared.memory.lease()
     }
 
-    /// Is it connected, for a readiness probe? It is when the server answered the last poll, and so
-    /// allows this client to verify keys, or when it still holds a lease.
+    /// Whether it is connected, for a readiness probe: the server answered the last poll, which also
+    /// proves that this client may verify keys, or the lease is still valid.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.shared.connected.load(Ordering::Relaxed) || self.holds_lease()
     }
 
-    /// How many keys it remembers.
+    /// Number of cached keys.
     #[must_use]
     pub fn remembered_keys(&self) -> usize {
         self.shared.memory.len()
     }
 
-    /// Takes up an answer of the server's about this key, as [`verify`](Self::verify) does with one
-    /// it asked for. For benchmarks, which want many keys at once.
+    /// Caches the server's answer about a key, as [`verify`](Self::verify) does after asking. For
+    /// benchmarks, which need many cached keys quickly.
     ///
     /// # Errors
-    /// [`Denied::Invalid`] when the answer knows no such key.
+    /// [`Denied::Invalid`] if the answer says that the key is unknown.
     #[doc(hidden)]
     pub fn learn(&self, token: &str, answer: &LookUpResponse) -> Result<(), Denied> {
         let presented = PresentedKey::parse(token).map_err(|_malformed| Denied::Invalid)?;
@@ -160,20 +161,21 @@ impl Verifier {
 }
 
 impl Shared {
-    /// Judges by what is remembered; none if that is not possible, or not allowed.
+    /// Verifies a key from the cache. `None` if the server must be asked: the key is not cached, there is
+    /// no valid lease, or the session's expiry may have slid.
     ///
-    /// The order is what makes it safe: the end of the lease first, then the look-up, then the
-    /// clock, which must not have reached that end. Say a change has been acknowledged to whoever
-    /// made it before this began. Either this verifier has said that it applied the change: then
-    /// what it ends was dropped before the look-up. Or every lease given before the change was over
-    /// by then: so is the one read here, if it is one of those, and the clock shows it. If it is a
-    /// later one, the answer that gave it told of the change, which was applied before the lease
-    /// was written, and the look-up comes after it was read.
+    /// The order of the three reads makes this safe: first the lease's end, then the cache, then the
+    /// clock, which must be before that end. Suppose that a change was acknowledged to its author
+    /// before this call began. There are two cases. Either this verifier confirmed the change: then it
+    /// had evicted the key before the cache is read here. Or every lease given before the change had
+    /// run out. If the lease read here is one of those, the clock shows that. If it is a later one, the
+    /// poll response that gave it contained the change, which was applied before the lease was stored;
+    /// the cache is read after the lease, so it has the change.
     ///
-    /// A lease that is read after the look-up could be a newer one than what was found. A clock
-    /// that is read before the look-up would not see that this thread was stopped in between. So
-    /// one reading of each is enough, in this order and no other.
-    fn recall(&self, token: &str, need: &Need) -> Option<Result<Verified, Denied>> {
+    /// A lease that is read after the cache could be newer than the cached facts. A clock that is read
+    /// before the cache would miss that this thread was stopped in between. So one read of each is
+    /// enough, in this order only.
+    fn verify_cached(&self, token: &str, need: &Need) -> Option<Result<Verified, Denied>> {
         let lease = self.memory.lease();
         let found = self.memory.get(token);
         let now = Moment::now();
@@ -192,9 +194,9 @@ impl Shared {
         Some(Denied::unless_valid(verdict).map(|()| Verified::new(facts)))
     }
 
-    /// Asks the server for the facts, and remembers them.
-    async fn ask(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
-        // What cannot be a key costs no request.
+    /// Asks the server for the facts and caches them.
+    async fn verify_remotely(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
+        // A malformed key costs no request.
         let presented = PresentedKey::parse(token).map_err(|_malformed| Denied::Invalid)?;
         let unavailable = |error: Error| Denied::Unavailable(Box::new(error));
         let sent = Moment::now();
@@ -214,8 +216,8 @@ impl Shared {
         Ok(facts)
     }
 
-    /// Notes whether a poll was answered.
-    pub(super) fn answered(&self, answered: bool) {
-        self.connected.store(answered, Ordering::Relaxed);
+    /// Records whether the last poll was answered.
+    pub(super) fn set_connected(&self, connected: bool) {
+        self.connected.store(connected, Ordering::Relaxed);
     }
 }

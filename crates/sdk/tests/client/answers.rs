@@ -1,4 +1,4 @@
-//! What is made of what comes back.
+//! How the client reads responses.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -100,7 +100,7 @@ async fn whether_there_is_a_first_user_is_yes_no_or_an_error() {
 
 #[tokio::test]
 async fn a_server_out_of_reach_is_named_with_the_cause() {
-    // Bound and let go: nobody listens there now.
+    // The listener is closed again, so nothing listens on its port.
     let url = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let client = Client::builder(&url).token(TOKEN).retries(0).build().unwrap();
     let error = client.user(&UserRef::Me).await.unwrap_err();
@@ -112,7 +112,7 @@ async fn a_server_out_of_reach_is_named_with_the_cause() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_a_timeout() {
-    // Accepts into its backlog and says nothing.
+    // The kernel accepts the connection into the backlog; nothing answers.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let client = Client::builder(url).timeout(Duration::from_millis(50)).retries(1).build().unwrap();

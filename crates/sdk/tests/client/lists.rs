@@ -1,11 +1,11 @@
-//! Lists: every page, one by one, to the end or to an error.
+//! Lists: the client reads every page, to the end or to an error.
 
 use futures_util::TryStreamExt as _;
 use keyward_sdk::{Error, KeysFilter, Page, TokensFilter, UserRef, UsersFilter};
 
 use crate::server::{Answer, Server, answer, ok, token};
 
-/// A page of one token, with a link to the page behind `after`.
+/// A page with one token. `after` is the cursor in its link to the next page, if any.
 fn page(id: &str, after: Option<&str>) -> Answer {
     let link = after.map(|after| format!("Link: <http://elsewhere.example/x?limit=1&after={after}>; rel=\"next\"\r\n"));
     answer(200, &link.unwrap_or_default(), &format!("[{}]", token(id)))
@@ -45,7 +45,7 @@ async fn a_stream_fetches_a_page_only_when_it_is_asked_for() {
 
 #[tokio::test]
 async fn an_error_in_the_middle_is_never_a_short_list() {
-    let cut = Answer::Say("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 999\r\n\r\n[".to_owned());
+    let cut = Answer::Send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 999\r\n\r\n[".to_owned());
     let server = Server::start([page("kwd_1", Some("a")), cut]);
     let client = server.builder().retries(0).build().unwrap();
     let mut tokens = client.tokens_stream(&UserRef::Me, &TokensFilter::default());

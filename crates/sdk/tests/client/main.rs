@@ -1,7 +1,7 @@
-//! The client against a server that says what it is told to: what goes out, and what is made of
-//! what comes back.
+//! The client against a server with prepared answers: what the client sends and how it reads the
+//! answers.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly: that is what they are for")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod answers;
 mod lists;

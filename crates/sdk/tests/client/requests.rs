@@ -82,7 +82,7 @@ async fn a_path_in_the_url_comes_before_that_of_the_endpoint() {
 
 #[tokio::test]
 async fn plain_http_needs_no_certificates_and_takes_no_detour() {
-    // The environment of a whole process has to be other, so the test runs itself in one.
+    // The environment applies to a whole process, so the test runs itself in a child process.
     if std::env::var_os("KEYWARD_TEST_BARE").is_none() {
         let own = "requests::plain_http_needs_no_certificates_and_takes_no_detour";
         let child = Command::new(std::env::current_exe().unwrap())

@@ -1,4 +1,4 @@
-//! What is sent again, and what never is.
+//! Which requests the client retries.
 
 use std::time::{Duration, Instant};
 

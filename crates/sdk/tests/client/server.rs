@@ -1,4 +1,4 @@
-//! A server on a free port that gives prepared answers, one a connection, and keeps what it was sent.
+//! A server on a free port that gives prepared answers, one per connection, and records requests.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -7,16 +7,16 @@ use std::thread;
 
 use keyward_sdk::{Client, ClientBuilder};
 
-/// A credential of the right length.
+/// A credential of valid length.
 pub(crate) const TOKEN: &str = "kwd_a1B2c3D4e5-0123456789012345678901abcdef";
 
-/// A running server; it ends with the test's process.
+/// A running server. It ends with the test's process.
 pub(crate) struct Server {
     pub(crate) url: String,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
-/// A request, as it came.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// Method and target.
@@ -36,14 +36,14 @@ impl Request {
 
 /// What to do with a connection.
 pub(crate) enum Answer {
-    /// Send this.
-    Say(String),
-    /// Read the request and hang up.
+    /// Send this text.
+    Send(String),
+    /// Read the request and close the connection.
     HangUp,
 }
 
 impl Server {
-    /// Gives these answers in turn, then hangs up on everyone.
+    /// Gives these answers in turn, then closes every further connection without an answer.
     pub(crate) fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -66,12 +66,12 @@ impl Server {
         self.builder().token(TOKEN).build().unwrap()
     }
 
-    /// Everything that was sent so far.
+    /// All requests so far.
     pub(crate) fn seen(&self) -> Vec<Request> {
         self.seen.lock().unwrap().clone()
     }
 
-    /// The one request that was sent.
+    /// The request, if there was exactly one.
     pub(crate) fn only_request(&self) -> Request {
         let seen = self.seen();
         assert_eq!(seen.len(), 1, "{seen:?}");
@@ -79,10 +79,10 @@ impl Server {
     }
 }
 
-/// An answer with these headers, each ended by a line break, and this body.
+/// An answer with this status, these headers (each ends with CRLF) and this body.
 pub(crate) fn answer(status: u16, headers: &str, body: &str) -> Answer {
     let length = body.len();
-    Answer::Say(format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"))
+    Answer::Send(format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"))
 }
 
 pub(crate) fn ok(body: &str) -> Answer {
@@ -90,15 +90,15 @@ pub(crate) fn ok(body: &str) -> Answer {
 }
 
 pub(crate) fn no_content() -> Answer {
-    Answer::Say("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n".to_owned())
+    Answer::Send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n".to_owned())
 }
 
-/// Status 503, to be asked again at once.
+/// Status 503, with a retry allowed at once.
 pub(crate) fn unavailable() -> Answer {
     answer(503, "Retry-After: 0\r\n", r#"{"message":"Later.","code":"unavailable"}"#)
 }
 
-/// A token as lists have it.
+/// A token, as lists contain it.
 pub(crate) fn token(id: &str) -> String {
     let nobody = "00000000-0000-0000-0000-000000000000";
     let epoch = "1970-01-01T00:00:00Z";
@@ -124,7 +124,7 @@ fn serve(mut stream: TcpStream, answer: Answer, log: &Mutex<Vec<Request>>) {
     reader.read_exact(&mut body).unwrap();
     request.body = String::from_utf8(body).unwrap();
     log.lock().unwrap().push(request);
-    if let Answer::Say(text) = answer {
+    if let Answer::Send(text) = answer {
         stream.write_all(text.as_bytes()).unwrap();
     }
 }

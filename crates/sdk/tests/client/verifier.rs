@@ -1,4 +1,4 @@
-//! A verifier and a server that fails, or says nothing at all.
+//! A verifier whose server fails or does not answer.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -8,17 +8,17 @@ use keyward_sdk::verify::{Denied, Need, Verifier};
 
 use crate::server::{Answer, Server, TOKEN, ok, unavailable};
 
-/// Of the right form, and nobody's.
+/// A well-formed key that belongs to nobody.
 const KEY: &str = "kwd_0000000000-000000000000000000000023WGTJ";
 
-fn news(lease_ms: u64) -> Answer {
+fn poll_reply(lease_ms: u64) -> Answer {
     let start = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
     ok(&format!(r#"{{"start":"{start}","lease_ms":{lease_ms},"change":0,"reset":true,"keys":[]}}"#))
 }
 
 #[tokio::test]
 async fn a_poll_that_fails_is_repeated_soon() {
-    let server = Server::start([Answer::HangUp, unavailable(), news(60_000)]);
+    let server = Server::start([Answer::HangUp, unavailable(), poll_reply(60_000)]);
     let began = Instant::now();
     let verifier = Verifier::start(&server.client(), "orders");
     assert!(!verifier.is_connected() && !verifier.holds_lease());
@@ -26,12 +26,12 @@ async fn a_poll_that_fails_is_repeated_soon() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert!(began.elapsed() < Duration::from_millis(450), "20 ms and 40 ms after the failures: {:?}", began.elapsed());
-    assert!(verifier.is_connected(), "whatever happens to the polls that follow, it holds a lease");
+    assert!(verifier.is_connected(), "it holds a lease, even if later polls fail");
 }
 
 #[tokio::test]
 async fn without_a_lease_a_verifier_is_connected_and_asks_calmly() {
-    let server = Server::start([news(0), news(0), news(0)]);
+    let server = Server::start([poll_reply(0), poll_reply(0), poll_reply(0)]);
     let verifier = Verifier::start(&server.client(), "orders");
     while !verifier.is_connected() {
         tokio::task::yield_now().await;

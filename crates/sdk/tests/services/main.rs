@@ -1,12 +1,7 @@
-//! The example services as processes of their own, in front of a real server: what a client of
-//! theirs sees. `cargo test` builds the examples before it runs this.
+//! The example services as separate processes, with a real server: what their clients see. `cargo test`
+//! builds the examples before it runs this.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests may fail loudly: that is what they are for"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 mod process;
 
@@ -16,22 +11,22 @@ use serde_json::json;
 
 const EXAMPLES: [&str; 2] = ["actix_service", "axum_service"];
 
-/// The example, with a verifier's key.
+/// Starts the example with a verifier's key.
 async fn start(app: &TestApp, example: &str) -> ServiceProcess {
     let gateway = app.person("gateway", &["verifier"]).await;
     let token = gateway.token(&json!({ "scopes": ["api_key:verify"] })).await;
     let service = ServiceProcess::start(example, &app.url, token["key"].as_str().unwrap());
     let anonymous = Http::new(&service.url, None);
     anonymous.get("/healthz").await.expect(200);
-    // Ready when the server has answered the first poll.
+    // The example is ready when the server has answered the first poll.
     while anonymous.get("/readyz").await.status != 200 {
         tokio::task::yield_now().await;
     }
     service
 }
 
-/// Of an answer: its status, its code, and the challenge.
-fn seen(answer: &Answer) -> (u16, String, String) {
+/// The status, the code and the challenge of an answer.
+fn summary(answer: &Answer) -> (u16, String, String) {
     (answer.status, answer.code(), answer.header("www-authenticate").unwrap_or_default().to_owned())
 }
 
@@ -47,7 +42,7 @@ async fn lets_through_what_a_key_may_do(app: &TestApp, example: &str) {
 
     let lacking = client.send("DELETE", "/workspaces/w1").await;
     let challenge = "Bearer realm=\"workspaces\", error=\"insufficient_scope\", scope=\"workspace:delete\"";
-    assert_eq!(seen(&lacking), (403, "insufficient_scope".to_owned(), challenge.to_owned()));
+    assert_eq!(summary(&lacking), (403, "insufficient_scope".to_owned(), challenge.to_owned()));
     for outside in ["/workspaces/w2", "/workspaces/*", "/workspaces/w%31x", "/workspaces/a%20b"] {
         client.get(outside).await.refused(403, "resource_not_allowed");
     }
@@ -68,21 +63,21 @@ async fn answers_a_bad_credential_as_rfc_6750_says(app: &TestApp, example: &str)
         Answer::of(request).await
     };
     let key = app.owner.token(&json!({})).await["key"].as_str().unwrap().to_owned();
-    assert_eq!(seen(&send(&[]).await), none);
-    assert_eq!(seen(&send(&["Basic dXNlcjpwYXNz"]).await), none);
-    assert_eq!(seen(&anonymous.get(&format!("/whoami?access_token={key}")).await), none);
+    assert_eq!(summary(&send(&[]).await), none);
+    assert_eq!(summary(&send(&["Basic dXNlcjpwYXNz"]).await), none);
+    assert_eq!(summary(&anonymous.get(&format!("/whoami?access_token={key}")).await), none);
     send(&[&format!("bEaReR {key}")]).await.expect(200);
 
     let bearer = format!("Bearer {key}");
     for malformed in [&[&*bearer, &*bearer][..], &["Bearer"], &["Bearer a b"]] {
         let answer = send(malformed).await;
-        let (status, code, challenge) = seen(&answer);
+        let (status, code, challenge) = summary(&answer);
         assert_eq!((status, code.as_str()), (400, "bad_request"), "{malformed:?}");
         assert!(challenge.starts_with("Bearer realm=\"workspaces\", error=\"invalid_request\""), "{challenge}");
     }
     let unknown = send(&["Bearer kwd_unknown"]).await;
     let challenge = "Bearer realm=\"workspaces\", error=\"invalid_token\", error_description=\"The key is invalid.\"";
-    assert_eq!(seen(&unknown), (401, "invalid_key".to_owned(), challenge.to_owned()));
+    assert_eq!(summary(&unknown), (401, "invalid_key".to_owned(), challenge.to_owned()));
     assert_eq!(unknown.header("content-type"), Some("application/json"));
 
     let member = app.person("member", &[]).await;

@@ -1,4 +1,4 @@
-//! An example service as a process of its own.
+//! An example service as a separate process.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 #[derive(Debug)]
 pub(crate) struct ServiceProcess {
     child: Child,
-    /// Its address, as in `http://127.0.0.1:12345`.
+    /// Its URL, such as `http://127.0.0.1:12345`.
     pub(crate) url: String,
 }
 
 impl ServiceProcess {
-    /// Starts it on a free port, and waits until it says that it listens.
+    /// Starts it on a free port and waits for its "listening on" line.
     pub(crate) fn start(example: &str, keyward: &str, token: &str) -> Self {
         let program = program(example);
         let mut child = Command::new(&program)
@@ -29,7 +29,7 @@ impl ServiceProcess {
         Self { child, url }
     }
 
-    /// Asks it to end (`SIGTERM`), and waits until it has, in good order.
+    /// Stops it with `SIGTERM` and waits until it has exited successfully.
     pub(crate) fn end(mut self) {
         let asked = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(asked.success());
@@ -39,13 +39,13 @@ impl ServiceProcess {
 
 impl Drop for ServiceProcess {
     fn drop(&mut self) {
-        // It may be gone already.
+        // The process may have exited already.
         let _killed = self.child.kill();
         let _ended = self.child.wait();
     }
 }
 
-/// Examples are built beside the folder of the tests.
+/// Cargo builds examples next to the folder of the tests.
 fn program(example: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().unwrap().parent().unwrap().join("examples").join(example)

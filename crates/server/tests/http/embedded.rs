@@ -1,4 +1,4 @@
-//! Embedded verifiers: local decisions, and none that outlives the key.
+//! Embedded verifiers: they decide locally, and never accept an expired key.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn gateway_token(app: &TestApp) -> String {
     token["key"].as_str().unwrap().to_owned()
 }
 
-/// A verifier that is connected.
+/// Starts a verifier and waits until it is connected.
 async fn connected(client: &Client, name: &str) -> Verifier {
     let verifier = Verifier::start(client, name);
     while !client.verifiers().await.unwrap().iter().any(|known| known.name == name) {
@@ -35,7 +35,7 @@ on_both! {
         let body = json!({ "scopes": ["workspace:read", "coder:workspaces.access"], "allow_list": ["workspace:w1"] });
         let token = app.owner.token(&body).await;
         let key = token["key"].as_str().unwrap();
-        // Twice: by the server's facts, and by what is remembered.
+        // Twice: first with the server's answer, then from the cache.
         for _ in 0..2 {
             let good = verifier.verify(key, &Need::scope("workspace:ssh").on("workspace:w1")).await.unwrap();
             assert_eq!((good.key_id(), good.username()), (token["id"].as_str().unwrap(), "owner"));
@@ -101,7 +101,7 @@ on_both! {
         let key = token["key"].as_str().unwrap().to_owned();
         verifier.verify(&key, &Need::nothing()).await.unwrap();
         let _database = app.stop().await;
-        // Accepted for what is left of the lease, a second at most; then it is not known to be good.
+        // Accepted until the lease runs out, at most 1 s; then the verifier cannot know.
         let began = std::time::Instant::now();
         loop {
             match verifier.verify(&key, &Need::nothing()).await {
@@ -127,7 +127,7 @@ on_both! {
     }
 }
 
-/// Two servers on one PostgreSQL, with a verifier on each.
+/// Two servers on one PostgreSQL, with one verifier each.
 struct Pair {
     app: TestApp,
     other: NewApp,
@@ -144,7 +144,7 @@ impl Pair {
         Self { app, other, verifiers }
     }
 
-    /// The text and id of a new key that both have judged good.
+    /// Text and ID of a new key that both verifiers have accepted.
     async fn key(&self) -> (String, String) {
         let token = self.app.owner.token(&json!({})).await;
         let key = token["key"].as_str().unwrap().to_owned();
@@ -175,10 +175,10 @@ fn an_expire_through_either_server_is_obeyed_by_the_verifiers_of_both() {
             let client = Client::builder(&url).token(pair.app.owner.session.as_str()).build().unwrap();
             let outcome = client.expire_api_key(&UserRef::Me, &id).await.unwrap();
             pair.nobody_accepts(&key).await;
-            assert_eq!((outcome.confirmed, outcome.lapsed), (1, 0), "its own; of the others it does not know");
+            assert_eq!((outcome.confirmed, outcome.lapsed), (1, 0), "each server knows only its own verifier");
             assert!(
                 outcome.waited >= Duration::from_millis(900),
-                "what is left of a whole lease for the verifiers of the other server"
+                "it waits until the leases of the other server have run out"
             );
         }
     });
@@ -229,7 +229,7 @@ fn a_server_that_gives_leases_is_on_the_list_until_its_last_one_is_over() {
         drop(verifier);
         let began = std::time::Instant::now();
         while app.database.count(listed) > 0 {
-            assert!(began.elapsed() < Duration::from_secs(30), "ten leases and a beat, and room");
+            assert!(began.elapsed() < Duration::from_secs(30), "ten leases and a heartbeat, plus a margin");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });

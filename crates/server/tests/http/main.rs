@@ -1,6 +1,6 @@
-//! The server over HTTP, on both databases. The modules follow the paths under `/api/v2`.
+//! Tests of the server over HTTP, on both databases. The modules follow the paths under `/api/v2`.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 mod audit;
 mod conventions;

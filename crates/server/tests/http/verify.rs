@@ -1,4 +1,4 @@
-//! Asking about presented keys: `/keys/verify`, `/oauth2/…`, `/authz`.
+//! Verifying presented keys: `/keys/verify`, `/oauth2/…`, `/authz`.
 
 use keyward_domain::Lifetime;
 use keyward_test_support::{Answer, Http, Nginx, TestApp, on_both};
@@ -34,7 +34,7 @@ on_both! {
 
         let less = verify(&http, json!({ "key": key, "scopes": ["workspace:read", "workspace:delete"] })).await;
         assert_eq!((&less["valid"], &less["code"]), (&json!(false), &json!("insufficient_scope")));
-        assert_eq!(less["key"]["id"], token["id"], "the holder may know");
+        assert_eq!(less["key"]["id"], token["id"], "the response describes the key");
         let outside = verify(&http, json!({ "key": key, "resource": "workspace:w2" })).await;
         assert_eq!(outside["code"], "resource_not_allowed");
 
@@ -51,7 +51,7 @@ on_both! {
         let other = app.owner.token(&json!({})).await;
         app.advance(Lifetime::minutes(1));
         let (ended_id, other_key) = (ended["id"].as_str().unwrap(), other["key"].as_str().unwrap());
-        // The id of a dead key with another's secret: the checksum is wrong, as it is for a guess.
+        // The ID of an expired key with another key's secret. The checksum is wrong, as with a guess.
         let guess = format!("{ended_id}-{}", other_key.split('-').nth(1).unwrap());
         let unknown = "kwd_0000000000-0000000000000000000000000000";
         let answers = [verify(&http, json!({ "key": guess })).await, verify(&http, json!({ "key": unknown })).await];
@@ -108,7 +108,7 @@ on_both! {
             assert_eq!(answer.text, "{\"active\":false}");
         }
 
-        // The caller's own key as the password of Basic, as OAuth clients send it.
+        // OAuth clients send the caller's key as the password of Basic authentication.
         let service = app.owner.token(&json!({ "scopes": ["api_key:verify"] })).await;
         let request = app.anonymous().request("POST", "/oauth2/introspect");
         let request = request.basic_auth("anyone", service["key"].as_str());

@@ -1,9 +1,9 @@
-//! An expire's success is a barrier for a key that 8 connections use flat out through the server
-//! and through each of two embedded verifiers, whatever happens to one of them or to the server.
+//! The success of an expire is a barrier, whatever happens to a verifier or the server. 8 connections
+//! use the key without pause through the server and through each of two embedded verifiers.
 //!
-//! That no call begun after the 204 is accepted is what counts here; [`Stage`] sees to it. The times
-//! are asserted with much room, since tests share the machine with others: `cargo xtask bench
-//! barrier` measures them, with their goals.
+//! No call that begins after the 204 may be accepted; [`Stage`] asserts that. Times have a large
+//! margin, because tests share the machine with others; `cargo xtask bench barrier` measures them
+//! against goals.
 
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
@@ -14,19 +14,18 @@ use keyward_test_support::{Backend, TestDatabase, judge_if_asked};
 
 use crate::PROGRAM;
 
-/// What leads this program to [`judge`].
+/// Arguments that make this program run [`judge`].
 const JUDGE: &[&str] = &["--exact", "barrier::judge", "--ignored"];
 
-/// How much longer than it should an expire may take on a machine, and a disk, that are busy with
-/// other tests.
-const ROOM: Duration = Duration::from_secs(10);
+/// Extra time for an expire on a machine and a disk that are busy with other tests.
+const MARGIN: Duration = Duration::from_secs(10);
 
-/// Held for writing by a test that needs the whole machine, and for reading by those that wait much:
-/// two that use keys flat out at once take more than twice as long.
+/// Locked for writing by a test that needs the whole machine, and for reading by tests that mostly
+/// wait. Two tests that use keys without pause at the same time would take more than twice as long.
 static MACHINE: RwLock<()> = RwLock::new(());
 
 #[test]
-#[ignore = "a process of the other tests; by itself it does nothing"]
+#[ignore = "other tests start it as a process; alone it does nothing"]
 fn judge() {
     judge_if_asked();
 }
@@ -47,9 +46,9 @@ fn undisturbed(backend: Backend) {
         let all: Vec<_> = (0..200).map(|_| stage.expire_undisturbed()).collect();
         report(&stage, "undisturbed", &all, Duration::ZERO);
         all_accounted_for(&all, 2, 0);
-        // One that gets no turn on a busy machine lapses rightly.
-        let told = all.iter().filter(|expired| expired.lapsed == 0).count();
-        assert!(told >= 180, "only {told} of 200 expires were confirmed by every verifier");
+        // A verifier that gets no processor time lets its lease run out, which is correct.
+        let confirmed = all.iter().filter(|expired| expired.lapsed == 0).count();
+        assert!(confirmed >= 180, "only {confirmed} of 200 expires were confirmed by every verifier");
     });
 }
 
@@ -57,7 +56,7 @@ fn undisturbed(backend: Backend) {
 fn none_is_accepted_after_the_204_of_either_of_two_servers_on_postgres() {
     let _among_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
     on(Backend::Postgres, 2, |mut stage| {
-        // Each waits for its own verifier, and for a lease of the other's.
+        // Each server waits for its own verifier, and until the other server's leases have run out.
         let all: Vec<_> = (0..10).map(|_| stage.expire_undisturbed()).collect();
         report(&stage, "two servers", &all, LEASE);
         all_accounted_for(&all, 1, 0);
@@ -67,13 +66,13 @@ fn none_is_accepted_after_the_204_of_either_of_two_servers_on_postgres() {
         let cut: Vec<_> = (0..4).map(|_| stage.expire_while_cut_off()).collect();
         report(&stage, "two servers, one verifier cut off", &cut, LEASE);
         all_accounted_for(&cut, 1, 0);
-        // One server is killed, and the other, with its verifier, goes on.
+        // One server is killed. The other one and its verifier continue.
         let killed: Vec<_> = (0..4).map(|_| stage.expire_and_kill(Duration::from_millis(5)).0).collect();
         report(&stage, "two servers, one killed", &killed, LEASE);
     });
 }
 
-/// Makes of each function a module of its name with a test for each database.
+/// For each function, makes a module of its name with one test per database.
 macro_rules! on_both {
     ($(fn $name:ident($stage:ident: Stage) $body:block)*) => {$(
         mod $name {
@@ -100,7 +99,7 @@ on_both! {
     fn none_is_accepted_by_a_verifier_that_was_frozen(stage: Stage) {
         let all: Vec<_> = (0..20)
             .map(|turn| {
-                // Longer than a lease, now and then by far.
+                // Longer than a lease; every tenth time much longer.
                 let at_least = if turn % 10 == 0 { Duration::from_secs(3) } else { Duration::ZERO };
                 stage.expire_while_frozen(at_least)
             })
@@ -119,7 +118,7 @@ on_both! {
         report(&stage, "one in a black hole", &swallowed, LEASE);
         all_accounted_for(&swallowed, 2, 1);
         works_again(&mut stage);
-        // It connects again, in time or not.
+        // It reconnects, in time or not.
         let cut: Vec<_> = (0..10).map(|_| stage.expire_and_cut()).collect();
         report(&stage, "one reset", &cut, LEASE);
         all_accounted_for(&cut, 2, 0);
@@ -161,7 +160,7 @@ fn on(backend: Backend, servers: usize, body: impl FnOnce(Stage)) {
     }
 }
 
-/// Says what an expire cost, and sees to it that none took much longer than it should.
+/// Prints the duration of the expires and asserts the slowest.
 #[track_caller]
 fn report(stage: &Stage, what: &str, all: &[Expired], limit: Duration) {
     let mut times: Vec<_> = all.iter().map(|expired| expired.took).collect();
@@ -174,11 +173,11 @@ fn report(stage: &Stage, what: &str, all: &[Expired], limit: Duration) {
         "{database:?}, {what}: {} keys, {calls} calls, {lapsed} lapsed; an expire took {median:?}, at most {slowest:?}",
         all.len()
     );
-    assert!(slowest < limit + ROOM, "{what}: {slowest:?}");
+    assert!(slowest < limit + MARGIN, "{what}: {slowest:?}");
 }
 
-/// Every verifier of the server was heard or waited for, and at least so many were waited for until their lease
-/// had run out.
+/// Asserts that each of the server's verifiers confirmed or let its lease run out, and that at least
+/// `lapsed` did the latter.
 #[track_caller]
 fn all_accounted_for(all: &[Expired], verifiers: u64, lapsed: u64) {
     for expired in all {
@@ -187,8 +186,8 @@ fn all_accounted_for(all: &[Expired], verifiers: u64, lapsed: u64) {
     }
 }
 
-/// After a disturbance both verifiers confirm again. One that gets no turn on a busy machine lapses
-/// rightly, so that it is asked more than once.
+/// Asserts that both verifiers confirm again after a disturbance. It tries three times, because a
+/// verifier that gets no processor time correctly lets its lease run out.
 #[track_caller]
 fn works_again(stage: &mut Stage) {
     let all: Vec<_> = (0..3).map(|_| stage.expire_undisturbed()).collect();

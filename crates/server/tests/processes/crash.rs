@@ -1,5 +1,5 @@
-//! A server that is killed while it writes: what it acknowledged is there, every change has its
-//! audit entry, and every entry its change.
+//! A server is killed while it writes. Everything it acknowledged must be stored, every change must
+//! have its audit entry, and every entry its change.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::PROGRAM;
 const ROUNDS: usize = 20;
 const WRITERS: usize = 4;
 
-/// What the server said it had done.
+/// What the server acknowledged.
 #[derive(Debug, Default)]
 struct Acknowledged {
     created: Vec<String>,
@@ -43,27 +43,27 @@ fn crash(backend: Backend) {
                 Some(session) => http.with(session),
                 None => http.with(session.insert(server.first_session())),
             };
-            let (tell, mut told) = unbounded_channel();
+            let (notify, mut acknowledgements) = unbounded_channel();
             let writers: Vec<_> = (0..WRITERS)
-                .map(|_| actix_web::rt::spawn(write(http.clone(), Rc::clone(&done), tell.clone())))
+                .map(|_| actix_web::rt::spawn(write(http.clone(), Rc::clone(&done), notify.clone())))
                 .collect();
-            // Killed after some acknowledgements, at another place in the writers' work each time.
+            // Kills the server after a number of acknowledgements, at a different point in each round.
             for _ in 0..10 + round * 3 {
-                told.recv().await.unwrap();
+                acknowledgements.recv().await.unwrap();
             }
             server.kill();
             for writer in writers {
                 writer.await.unwrap();
             }
         }
-        // Once more, so that SQLite has put its log in order, as after any crash.
+        // Starts once more, so that SQLite recovers its log, as after any crash.
         drop(ServerProcess::start(Path::new(PROGRAM), database.url(), database.directory()));
         check(&database, &done.borrow());
     });
 }
 
-/// Makes tokens and expires every other one, until the server is gone.
-async fn write(http: Http, done: Rc<RefCell<Acknowledged>>, tell: UnboundedSender<()>) {
+/// Creates tokens and expires every second one, until the server is gone.
+async fn write(http: Http, done: Rc<RefCell<Acknowledged>>, notify: UnboundedSender<()>) {
     loop {
         let request = http.request("POST", "/api/v2/users/me/keys/tokens").header("content-type", "application/json");
         let Ok(answer) = request.body("{}").send().await else { return };
@@ -76,14 +76,14 @@ async fn write(http: Http, done: Rc<RefCell<Acknowledged>>, tell: UnboundedSende
             done.created.push(id.clone());
             done.created.len().is_multiple_of(2)
         };
-        // The receiver is gone once enough was told; the kill is near.
-        let _told = tell.send(());
+        // The receiver is dropped once it has counted enough; the kill follows.
+        let _sent = notify.send(());
         if expire {
             let request = http.request("PUT", &format!("/api/v2/users/me/keys/{id}/expire"));
             let Ok(answer) = request.send().await else { return };
             assert_eq!(answer.status().as_u16(), 204);
             done.borrow_mut().expired.push(id);
-            let _told = tell.send(());
+            let _sent = notify.send(());
         }
     }
 }

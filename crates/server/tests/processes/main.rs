@@ -1,7 +1,7 @@
-//! Servers and embedded verifiers as processes of their own: killed, frozen, cut off.
+//! Servers and embedded verifiers as separate processes, which tests kill, freeze and disconnect.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
-#![expect(clippy::print_stdout, reason = "figures, for those who ask for them with --nocapture")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::print_stdout, reason = "--nocapture shows the figures")]
 
 mod barrier;
 mod crash;

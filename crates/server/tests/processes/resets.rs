@@ -1,5 +1,5 @@
-//! A client that resets its connection in the middle of an expire: the key is dead for everyone or
-//! for no one, and what the server remembers of it is gone with it.
+//! A client resets its connection during an expire. The key must be expired for everyone or for no one,
+//! and the server's cache must agree.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use keyward_test_support::{Backend, ServerProcess, TestDatabase, Wire, request};
 
 use crate::PROGRAM;
 
-/// How long a change may be in the database and not be in force yet. What stays is an entry that
-/// nobody will ever drop.
-const SETTLING: Duration = Duration::from_secs(1);
+/// How long the cache may lag behind the database. An entry that is stale for longer would never be
+/// evicted.
+const MAX_CACHE_LAG: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_reset_leaves_no_live_entry_behind_on_sqlite() {
@@ -31,29 +31,29 @@ fn resets(backend: Backend, trials: u32) {
     let mut unanswered = 0;
     for trial in 0..trials {
         let key = client.new_key();
-        // What is used is in the cache.
+        // Using the key puts it into the cache.
         assert_eq!(client.use_it(&key), 200);
-        let mut doomed = Wire::connect(client.server.address()).unwrap();
-        doomed.send(&client.expire(&key)).unwrap();
-        // From at once to well after its usual end, again and again: too short for sleeps to hit.
+        let mut connection = Wire::connect(client.server.address()).unwrap();
+        connection.send(&client.expire(&key)).unwrap();
+        // Delays from 0 to twice the duration of an expire, repeatedly. They are too short for a sleep.
         let after = typical * (trial % 50) / 25;
         let sent = Instant::now();
         while sent.elapsed() < after {
             std::hint::spin_loop();
         }
-        let in_the_middle = !doomed.has_news().unwrap();
-        doomed.reset();
-        unanswered += u32::from(client.is_dead(&key) && in_the_middle);
+        let before_response = !connection.has_unread_data().unwrap();
+        connection.reset();
+        unanswered += u32::from(client.is_dead(&key) && before_response);
         keys.push(key);
     }
-    // Once more, when all is over: what was not dead then may be now.
+    // Count again at the end: a key that was live may have expired since.
     let dead = keys.iter().filter(|key| client.is_dead(key)).count();
     println!(
-        "{backend:?}: {trials} resets: {dead} keys dead, {unanswered} of them before there was an answer; \
+        "{backend:?}: {trials} resets: {dead} keys expired, {unanswered} of them before there was a response; \
          {} live. An expire takes {typical:?}",
         keys.len() - dead
     );
-    assert!(unanswered > 0, "no reset fell into the middle of an expire");
+    assert!(unanswered > 0, "no reset happened during an expire");
 }
 
 struct Client {
@@ -85,7 +85,7 @@ impl Client {
         request("PUT", &format!("/api/v2/users/me/keys/{}/expire", key.id), &self.owner, "")
     }
 
-    /// How long an expire takes.
+    /// The median duration of an expire.
     fn typical_expire(&mut self) -> Duration {
         let mut times: Vec<_> = (0..21)
             .map(|_| {
@@ -100,18 +100,18 @@ impl Client {
         times[times.len() / 2]
     }
 
-    /// Is the key dead by its row? Then it must be for who uses it, and else it must live.
+    /// Whether the key has expired according to its row. Panics if its use disagrees with that.
     fn is_dead(&mut self, key: &Key) -> bool {
         let began = Instant::now();
         loop {
             let status = self.use_it(key);
-            // Its row is read after the use: once a use was refused, the row says why.
+            // The row is read after the use, so it explains a refusal.
             let dead = self.row_is_dead(key);
             match (dead, status) {
                 (true, 401) | (false, 200) => return dead,
-                // The expire came in between, or is being put in force.
-                (true, 200) => assert!(began.elapsed() < SETTLING, "a dead key is accepted"),
-                (_, other) => panic!("{other} for a key that is {}", if dead { "dead" } else { "live" }),
+                // The expire came in between, or is not in force yet.
+                (true, 200) => assert!(began.elapsed() < MAX_CACHE_LAG, "an expired key is accepted"),
+                (_, other) => panic!("{other} for a key that is {}", if dead { "expired" } else { "live" }),
             }
         }
     }

@@ -1,8 +1,8 @@
-//! Who uses the key: connections that do nothing else.
+//! Connections that do nothing but use the key.
 //!
-//! They take what the others leave of the machine: one thread serves all the connections through a
-//! door, and gives way. A thread for each connection, with a right of its own to a processor, would
-//! keep an expire waiting for its turn among them, again and again on its way through the processes.
+//! They have low priority: one thread with a high `nice` value serves all connections of a group. With
+//! one thread of normal priority per connection, every process in the path of an expire would have to
+//! wait for processor time.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,54 +15,54 @@ use super::round::{Judged, Round};
 use crate::judge::{ACCEPTED, UNAVAILABLE};
 use crate::wire::{Wire, request};
 
-/// How many connections use the key through each door.
+/// Number of connections to each target.
 pub const CONNECTIONS: usize = 8;
 
-/// How long to wait before connecting again to where nobody listens.
+/// Delay before reconnecting when nothing listens.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// How much nicer than the servers and the verifiers they are.
-const GIVES_WAY: i32 = 10;
+/// `nice` value added to the threads, so that servers and verifiers go first.
+const NICE_INCREMENT: i32 = 10;
 
-/// Where a key is judged; the address changes when a server is started again.
+/// Where a key is judged. The address changes when a server restarts.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(super) struct Target {
     pub(super) name: String,
     pub(super) address: Arc<Mutex<SocketAddr>>,
-    pub(super) way: Way,
+    pub(super) kind: CallKind,
 }
 
-/// How a key is used there.
+/// How a key is used.
 #[derive(Clone, Debug)]
-pub(super) enum Way {
-    /// A request of the key's own.
-    Request,
-    /// Somebody else, with this key, asks the server about it.
-    Question(String),
+pub(super) enum CallKind {
+    /// A request with the key.
+    OwnRequest,
+    /// A verify request about the key, with this other key as credential.
+    VerifyRequest(String),
     /// A line to a judge.
     Line,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for CallKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Request => "a request of its own",
-            Self::Question(_) => "a question about it",
+            Self::OwnRequest => "a request with the key",
+            Self::VerifyRequest(_) => "a verify request",
             Self::Line => "a line",
         })
     }
 }
 
-/// The connections. They end when dropped.
+/// All connections. They end when dropped.
 #[derive(Debug)]
 pub(super) struct Callers {
     names: Vec<String>,
-    turn: Arc<Turn>,
+    current: Arc<CurrentRound>,
 }
 
-/// Which key is in use: none while one is made.
+/// The current round, which is `None` while a key is created.
 #[derive(Debug, Default)]
-struct Turn {
+struct CurrentRound {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -74,55 +74,55 @@ struct State {
 }
 
 impl Callers {
-    /// A thread for each group of doors, with a connection to each of them.
-    pub(super) fn start(groups: Vec<Vec<Door>>) -> Self {
-        let names = groups.iter().flatten().map(|door| door.name.clone()).collect();
-        let turn = Arc::new(Turn::default());
+    /// Starts one thread per group, with one connection per target.
+    pub(super) fn start(groups: Vec<Vec<Target>>) -> Self {
+        let names = groups.iter().flatten().map(|target| target.name.clone()).collect();
+        let current = Arc::new(CurrentRound::default());
         let mut first = 0;
         for group in groups {
-            let turn = Arc::clone(&turn);
+            let current = Arc::clone(&current);
             let connections: Vec<_> =
-                (first..).zip(group).map(|(number, door)| Connection { number, door, wire: None }).collect();
+                (first..).zip(group).map(|(number, target)| Connection { number, target, wire: None }).collect();
             first += connections.len();
-            std::thread::spawn(move || call(connections, &turn));
+            std::thread::spawn(move || call(connections, &current));
         }
-        Self { names, turn }
+        Self { names, current }
     }
 
-    /// Uses the key on every connection, and returns when it was accepted on each.
+    /// Uses the key on every connection and returns when each has accepted it.
     pub(super) fn present(&self, key: &str) -> Arc<Round> {
         let round = Arc::new(Round::new(key, self.names.iter().cloned()));
-        self.turn.set(|state| state.round = Some(Arc::clone(&round)));
+        self.current.set(|state| state.round = Some(Arc::clone(&round)));
         round.await_use();
         round
     }
 
-    /// Lets the key be.
+    /// Stops using the key.
     pub(super) fn rest(&self) {
-        self.turn.set(|state| state.round = None);
+        self.current.set(|state| state.round = None);
     }
 }
 
 impl Drop for Callers {
     fn drop(&mut self) {
-        // Those in the middle of a call end when it does, or when its other end is gone.
-        self.turn.set(|state| state.ended = true);
+        // A running call ends with its response, or when the other end is gone.
+        self.current.set(|state| state.ended = true);
     }
 }
 
-impl Turn {
+impl CurrentRound {
     fn set(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state());
         self.changed.notify_all();
     }
 
-    /// Is this key still in use?
+    /// Whether this round is still the current one.
     fn is(&self, round: &Arc<Round>) -> bool {
         let state = self.state();
         !state.ended && state.round.as_ref().is_some_and(|current| Arc::ptr_eq(current, round))
     }
 
-    /// The key that is in use, as soon as there is one; none at the end.
+    /// Waits for a round. `None` at the end.
     fn round(&self) -> Option<Arc<Round>> {
         let waits = |state: &mut State| state.round.is_none() && !state.ended;
         let state = self.changed.wait_while(self.state(), waits).unwrap_or_else(PoisonError::into_inner);
@@ -134,21 +134,21 @@ impl Turn {
     }
 }
 
-/// A connection, made again when it has broken.
+/// A connection that reconnects after an error.
 #[derive(Debug)]
 struct Connection {
     number: usize,
-    door: Door,
+    target: Target,
     wire: Option<Wire>,
 }
 
-/// Uses key after key, flat out: while one answer is read, the other calls are on their way.
-fn call(mut connections: Vec<Connection>, turn: &Turn) {
-    // On Linux, this thread alone.
-    nice(GIVES_WAY).expect("a lower priority");
-    while let Some(round) = turn.round() {
+/// Uses the current key without pause. While one response is read, the other requests are in flight.
+fn call(mut connections: Vec<Connection>, current: &CurrentRound) {
+    // On Linux, this affects the calling thread only.
+    nice(NICE_INCREMENT).expect("a lower priority");
+    while let Some(round) = current.round() {
         let mut sent: Vec<_> = connections.iter_mut().map(|connection| connection.send(&round.key)).collect();
-        while turn.is(&round) {
+        while current.is(&round) {
             for (connection, sent) in connections.iter_mut().zip(&mut sent) {
                 connection.receive(sent.take(), &round);
                 *sent = connection.send(&round.key);
@@ -161,11 +161,11 @@ fn call(mut connections: Vec<Connection>, turn: &Turn) {
 }
 
 impl Connection {
-    /// Begins a call. Says when it began; none if nobody is there.
+    /// Sends a call and returns its start. `None` if the other end is gone.
     fn send(&mut self, key: &str) -> Option<Instant> {
         let began = Instant::now();
         if let Err(_gone) = self.try_send(key) {
-            // The other end is being killed, or started again.
+            // The other end has been killed or restarts.
             self.wire = None;
             std::thread::sleep(PAUSE);
             return None;
@@ -173,10 +173,10 @@ impl Connection {
         Some(began)
     }
 
-    /// Takes down what the call came to.
+    /// Records the result of a call.
     fn receive(&mut self, began: Option<Instant>, round: &Round) {
         let (Some(wire), Some(began)) = (&mut self.wire, began) else { return };
-        match self.door.way.judgement(wire) {
+        match self.target.kind.read_response(wire) {
             Ok(judged) => round.note(self.number, began, judged),
             Err(_gone) => self.wire = None,
         }
@@ -186,37 +186,37 @@ impl Connection {
         let wire = match &mut self.wire {
             Some(wire) => wire,
             none => {
-                let address = *self.door.address.lock().unwrap_or_else(PoisonError::into_inner);
+                let address = *self.target.address.lock().unwrap_or_else(PoisonError::into_inner);
                 none.insert(Wire::connect(address)?)
             }
         };
-        match &self.door.way {
-            Way::Request => wire.send(&request("GET", "/api/v2/users/me", key, "")),
-            Way::Question(asker) => {
+        match &self.target.kind {
+            CallKind::OwnRequest => wire.send(&request("GET", "/api/v2/users/me", key, "")),
+            CallKind::VerifyRequest(asker) => {
                 wire.send(&request("POST", "/api/v2/keys/verify", asker, &format!(r#"{{"key":"{key}"}}"#)))
             }
-            Way::Line => wire.send_line(key),
+            CallKind::Line => wire.send_line(key),
         }
     }
 }
 
-impl Way {
-    /// Reads the answer to a call.
-    fn judgement(&self, wire: &mut Wire) -> io::Result<Judged> {
+impl CallKind {
+    /// Reads the response to a call.
+    fn read_response(&self, wire: &mut Wire) -> io::Result<Judged> {
         if let Self::Line = self {
             return Ok(read_judgement(&wire.line()?));
         }
         let answer = wire.answer()?;
         Ok(match (self, answer.status) {
-            (Self::Question(_), 200) if !answer.text.contains(r#""valid":true"#) => Judged::Denied,
+            (Self::VerifyRequest(_), 200) if !answer.text.contains(r#""valid":true"#) => Judged::Denied,
             (_, 200) => Judged::Accepted,
-            (Self::Request, 401) => Judged::Denied,
+            (Self::OwnRequest, 401) => Judged::Denied,
             _ => Judged::Unavailable,
         })
     }
 }
 
-/// What a judge's answer means.
+/// Parses a judge's answer.
 pub(super) fn read_judgement(line: &str) -> Judged {
     match line {
         ACCEPTED => Judged::Accepted,

@@ -1,4 +1,4 @@
-//! A key that is in use everywhere is expired, while one of those who judge it is disturbed.
+//! Expires a key that is in use everywhere, while a verifier or a server is disturbed.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::stage::{DISTURBED, Expired, Stage};
 use crate::wire::Wire;
 
 impl Stage {
-    /// Nobody is disturbed.
+    /// Expires a key without a disturbance.
     pub fn expire_undisturbed(&mut self) -> Expired {
         let (key, round) = self.use_new_key();
         let mut expired = self.expire(&key);
@@ -17,32 +17,32 @@ impl Stage {
         expired
     }
 
-    /// One verifier's process stands still from before the expire until it has been stopped so long
-    /// and the expire has succeeded.
+    /// One verifier's process is stopped before the expire. It continues when the expire has succeeded,
+    /// but not before `at_least` has passed.
     pub fn expire_while_frozen(&mut self, at_least: Duration) -> Expired {
         let frozen = Instant::now();
         self.expire_while(
             |stage| stage.judges[DISTURBED].freeze(),
             |stage| {
-                // Nothing is waited for: it is the length of the stop that is asked for.
+                // A sleep, because the length of the stop is what matters.
                 std::thread::sleep(at_least.saturating_sub(frozen.elapsed()));
                 stage.judges[DISTURBED].thaw();
             },
         )
     }
 
-    /// One verifier's connections to its server are reset, and new ones too until the expire has
+    /// Resets one verifier's connections to its server, and all new ones until the expire has
     /// succeeded.
     pub fn expire_while_cut_off(&mut self) -> Expired {
         self.expire_while(|stage| stage.proxies[DISTURBED].refuse(), |stage| stage.proxies[DISTURBED].heal())
     }
 
-    /// What one verifier and its server send to each other waits until the expire has succeeded.
+    /// Holds back all data between one verifier and its server until the expire has succeeded.
     pub fn expire_while_swallowed(&mut self) -> Expired {
         self.expire_while(|stage| stage.proxies[DISTURBED].swallow(), |stage| stage.proxies[DISTURBED].heal())
     }
 
-    /// One verifier's connections are reset when the expire has been sent, and it may connect again.
+    /// Resets one verifier's connections when the expire has been sent. It may reconnect at once.
     pub fn expire_and_cut(&mut self) -> Expired {
         let (key, round) = self.use_new_key();
         let (mut wire, sent) = self.send_expire(&key);
@@ -54,12 +54,12 @@ impl Stage {
         expired
     }
 
-    /// The server is killed so long after the expire was sent to it, and started again. Says
-    /// whether it had succeeded before; if not, it is sent again.
+    /// Kills the server `after` the expire was sent to it, and restarts it. Returns whether the expire
+    /// had succeeded before; if not, it is sent again.
     pub fn expire_and_kill(&mut self, after: Duration) -> (Expired, bool) {
         let (key, round) = self.use_new_key();
         let (mut wire, sent) = self.send_expire(&key);
-        // Too short for a sleep to hit.
+        // Spins, because the time is too short for a sleep.
         while sent.elapsed() < after {
             std::hint::spin_loop();
         }
@@ -77,19 +77,19 @@ impl Stage {
         (expired, succeeded)
     }
 
-    /// The server is killed while it holds back the success of an expire for a verifier that is
-    /// frozen; the verifier goes on, and the expire is sent to the server that is started again.
+    /// Kills the server while it delays the success of an expire because a verifier is frozen. Then the
+    /// verifier continues, the server restarts, and the expire is sent again.
     pub fn expire_and_kill_behind_the_barrier(&mut self) -> Expired {
         let (key, round) = self.use_new_key();
         self.judges[DISTURBED].freeze();
         let (mut wire, _) = self.send_expire(&key);
         let server = self.last_asked();
-        // The server itself has stopped accepting it: what is left is the barrier.
+        // Once the server itself rejects the key, only the barrier is left.
         round.await_denial();
         if let Some(process) = self.servers[server].process.take() {
             process.kill();
         }
-        assert!(wire.answer().is_err(), "the expire was to be held back");
+        assert!(wire.answer().is_err(), "the server must delay the success of the expire");
         self.judges[DISTURBED].thaw();
         self.start_again(server);
         let mut expired = self.expire(&key);
@@ -99,8 +99,8 @@ impl Stage {
         expired
     }
 
-    /// The server is told to stop when the expire has been sent to it, and started again. Says
-    /// whether it had succeeded before; if not, it is sent again.
+    /// Stops the server gracefully when the expire has been sent to it, and restarts it. Returns
+    /// whether the expire had succeeded before; if not, it is sent again.
     pub fn expire_and_stop(&mut self) -> (Expired, bool) {
         let (key, round) = self.use_new_key();
         let (mut wire, sent) = self.send_expire(&key);
@@ -109,7 +109,7 @@ impl Stage {
             Some(process) => {
                 process.tell_to_stop();
                 let first = wire.answer().ok().map(|answer| Expired::of(&answer, sent));
-                assert!(process.ended().success(), "a stop in order");
+                assert!(process.ended().success(), "the server must stop gracefully");
                 first
             }
             None => None,
@@ -123,8 +123,8 @@ impl Stage {
         (expired, succeeded)
     }
 
-    /// Disturbs one verifier before the expire, and lets it be after. Calls are begun in between,
-    /// after the success was read: those who ask it again.
+    /// Disturbs one verifier during the expire and heals it afterwards. After the success it sends
+    /// further calls to that verifier.
     fn expire_while(&mut self, disturb: impl FnOnce(&Self), heal: impl FnOnce(&Self)) -> Expired {
         let (key, round) = self.use_new_key();
         disturb(self);
@@ -138,7 +138,11 @@ impl Stage {
         heal(self);
         for mut wire in late {
             let answer = wire.line().expect("an answer");
-            assert_ne!(read_judgement(&answer), Judged::Accepted, "by the one that was disturbed, after the 204");
+            assert_ne!(
+                read_judgement(&answer),
+                Judged::Accepted,
+                "the disturbed verifier must not accept it after the 204"
+            );
         }
         expired.calls = round.check(expired.read);
         self.callers.rest();

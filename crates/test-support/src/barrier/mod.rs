@@ -1,6 +1,6 @@
-//! A key that is used flat out through every door, while it is expired: of the calls begun after
-//! the 204 was read, none may be accepted. Servers and verifiers are processes, to be killed,
-//! frozen and cut off.
+//! Uses a key without pause through every server and verifier while it is expired. No call that begins
+//! after the 204 was read may be accepted. Servers and verifiers are processes, so that tests can kill,
+//! freeze and disconnect them.
 
 mod callers;
 mod disturbances;

@@ -1,5 +1,5 @@
-//! Servers on one database, two embedded verifiers, each behind a proxy, and those who use keys
-//! through all of them.
+//! Servers on one database, two embedded verifiers, each behind a proxy, and the connections that use
+//! keys through all of them.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,23 +8,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::callers::{CONNECTIONS, Callers, Door, Way};
+use super::callers::{CONNECTIONS, CallKind, Callers, Target};
 use super::round::Round;
-use crate::wire::{PATIENCE, Wire, WireAnswer, request};
+use crate::wire::{TIMEOUT, Wire, WireAnswer, request};
 use crate::{Backend, Judge, ServerProcess, TcpProxy, TestDatabase};
 
-/// The lease that servers give unless they are told otherwise.
+/// The default lease duration of servers.
 pub const LEASE: Duration = Duration::from_secs(1);
 
-/// How long to wait before looking again at what cannot tell by itself that it has changed.
+/// Delay between polls of a condition that sends no notification.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The verifier that is disturbed; the other one is not.
+/// Index of the verifier that is disturbed.
 pub(super) const DISTURBED: usize = 1;
 
 const NAMES: [&str; 2] = ["one", "two"];
 
-/// What runs, and how to reach it. All of it ends when dropped.
+/// All processes and connections. They end when dropped.
 #[derive(Debug)]
 pub struct Stage {
     pub(super) callers: Callers,
@@ -32,14 +32,14 @@ pub struct Stage {
     pub(super) proxies: [TcpProxy; 2],
     pub(super) servers: Vec<Server>,
     program: PathBuf,
-    /// The owner's session.
+    /// The owner's session token.
     owner: String,
-    /// The server that the next expire goes to.
+    /// Number of expires sent. It selects the server for the next request.
     turn: usize,
     database: TestDatabase,
 }
 
-/// A server, which may be started again.
+/// A server, which may be restarted.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) process: Option<ServerProcess>,
@@ -53,23 +53,23 @@ pub(super) struct Key {
     pub(super) secret: String,
 }
 
-/// The success of an expire.
+/// A successful expire.
 #[derive(Clone, Debug)]
 pub struct Expired {
-    /// From when it was sent to when its success had been read.
+    /// Time from sending the request to reading its success.
     pub took: Duration,
-    /// How many verifiers said that they know.
+    /// Number of verifiers that confirmed.
     pub confirmed: u64,
-    /// How many have let their lease run out.
+    /// Number of verifiers whose lease ran out.
     pub lapsed: u64,
-    /// How often the key was used, before and after.
+    /// Number of calls with the key, before and after the expire.
     pub calls: u64,
     pub(super) read: Instant,
 }
 
 impl Stage {
-    /// Starts so many servers of this program, with the first user, and two judges: this program
-    /// started with the arguments `judge`. The verifiers are spread over the servers.
+    /// Starts `servers` servers of this program with the first user, and two judges: this program with
+    /// the arguments `judge`. The verifiers are distributed over the servers.
     #[must_use]
     pub fn start(program: &Path, judge: &[&str], database: TestDatabase, servers: usize) -> Self {
         let start = || ServerProcess::start(program, database.url(), database.directory());
@@ -85,18 +85,21 @@ impl Stage {
             Judge::start(judge, NAMES[index], &url, &asker)
         });
         let to_servers = (0..CONNECTIONS).map(|connection| {
-            // Both ways with each server.
-            let (index, way) = match connection % 2 {
-                0 => (connection / 2, Way::Request),
-                _ => (connection / 2, Way::Question(asker.clone())),
+            // Each server gets both kinds of calls.
+            let (index, kind) = match connection % 2 {
+                0 => (connection / 2, CallKind::OwnRequest),
+                _ => (connection / 2, CallKind::VerifyRequest(asker.clone())),
             };
             let index = index % servers.len();
-            Door { name: format!("server {index}, {way}"), address: Arc::clone(&servers[index].address), way }
+            Target { name: format!("server {index}, {kind}"), address: Arc::clone(&servers[index].address), kind }
         });
         let to_judges = judges.iter().zip(NAMES).map(|(judge, name)| {
-            let door =
-                Door { name: format!("judge {name}"), address: Arc::new(Mutex::new(judge.address())), way: Way::Line };
-            vec![door; CONNECTIONS]
+            let target = Target {
+                name: format!("judge {name}"),
+                address: Arc::new(Mutex::new(judge.address())),
+                kind: CallKind::Line,
+            };
+            vec![target; CONNECTIONS]
         });
         let callers = Callers::start(std::iter::once(to_servers.collect()).chain(to_judges).collect());
         let stage = Self { callers, judges, proxies, servers, program: program.to_owned(), owner, turn: 0, database };
@@ -104,13 +107,13 @@ impl Stage {
         stage
     }
 
-    /// Which database it stands on.
+    /// The kind of database.
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.database.backend
     }
 
-    /// Makes a key, and uses it through every door until it is accepted there.
+    /// Creates a key and uses it until every target accepts it.
     pub(super) fn use_new_key(&self) -> (Key, Arc<Round>) {
         let answer = self.call("POST", "/api/v2/users/me/keys/tokens", "{}").expect(201);
         let key = Key { id: text(&answer, "id"), secret: text(&answer, "key") };
@@ -118,7 +121,7 @@ impl Stage {
         (key, round)
     }
 
-    /// Sends the expire of a key, and leaves the answer to be read.
+    /// Sends the expire of a key without reading the response.
     pub(super) fn send_expire(&mut self, key: &Key) -> (Wire, Instant) {
         self.turn += 1;
         let mut wire = self.connect(self.turn);
@@ -135,9 +138,9 @@ impl Stage {
         Expired::of(&answer, sent)
     }
 
-    /// Waits until each verifier has a lease, and knows all changes.
+    /// Waits until each verifier has a lease and knows all changes.
     pub fn await_leases(&self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let known: Vec<Value> = (0..self.servers.len())
                 .flat_map(|server| {
@@ -146,7 +149,7 @@ impl Stage {
                 })
                 .collect();
             let is_ready = |verifier: &Value| {
-                // Polls are answered every third of a lease.
+                // The server answers a poll every third of a lease.
                 let recently = verifier["answered_ms_ago"].as_u64().is_some_and(|ago| ago < 500);
                 recently && verifier["lag"] == 0
             };
@@ -154,12 +157,12 @@ impl Stage {
             if ready {
                 return;
             }
-            assert!(Instant::now() < deadline, "waited in vain for leases: {known:?}");
+            assert!(Instant::now() < deadline, "timed out waiting for leases: {known:?}");
             std::thread::sleep(PAUSE);
         }
     }
 
-    /// Starts a server again, which has ended, on another port.
+    /// Restarts a server that has ended, on another port.
     pub(super) fn start_again(&mut self, server: usize) {
         let process = ServerProcess::start(&self.program, self.database.url(), self.database.directory());
         let count = self.servers.len();
@@ -173,7 +176,7 @@ impl Stage {
         server.process = Some(process);
     }
 
-    /// The server that the last expire went to.
+    /// Index of the server that got the last expire.
     pub(super) fn last_asked(&self) -> usize {
         self.turn % self.servers.len()
     }
@@ -202,11 +205,11 @@ impl Server {
 }
 
 impl Expired {
-    /// Reads a success that has just come.
+    /// Reads a success that has just arrived.
     pub(super) fn of(answer: &WireAnswer, sent: Instant) -> Self {
         let read = Instant::now();
         answer.expect(204);
-        let told = answer.header("keyward-barrier").expect("how the verifiers took it up");
+        let told = answer.header("keyward-barrier").expect("the barrier header");
         let number = |name: &str| {
             let mut pairs = told.split(' ').filter_map(|pair| pair.split_once('='));
             pairs.find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok()).expect("a number")
@@ -216,7 +219,7 @@ impl Expired {
     }
 }
 
-/// A token of a service account that may ask about keys.
+/// Creates a service account that may verify keys, and returns its token.
 fn verifiers_token(server: &ServerProcess, owner: &str) -> String {
     let mut wire = Wire::connect(server.address()).expect("a connection");
     let mut post = |path: &str, body: Value| {

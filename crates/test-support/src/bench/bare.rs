@@ -1,4 +1,4 @@
-//! A bare actix server that gives one answer: what a server costs that does nothing.
+//! A bare actix server that returns one fixed response, to measure the cost of a server without work.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -10,32 +10,32 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use super::load::Answer;
 use super::server::cpu_time;
 
-/// In its process, the file with the bytes that it is to answer.
-const ASKED: &str = "KEYWARD_BENCH_BARE";
+/// Names the file with the response. It is set only in the bare server's process.
+const ANSWER_FILE: &str = "KEYWARD_BENCH_BARE";
 
-/// A bare server in a process of its own. Killed when dropped.
+/// A bare server in a separate process. Killed when dropped.
 #[derive(Debug)]
 pub struct Bare {
     child: Child,
-    /// Where it listens.
+    /// The address it listens on.
     pub address: SocketAddr,
 }
 
 impl Bare {
-    /// Starts this very program again, to answer each request by these bytes.
+    /// Starts this same program as a bare server that answers each request with these bytes.
     #[must_use]
     pub fn start(answer: &Answer, directory: &std::path::Path) -> Self {
         let file = directory.join("answer");
         std::fs::write(&file, &answer.bytes).expect("a file");
         let program = std::env::current_exe().expect("this program");
         let mut child =
-            Command::new(program).env(ASKED, &file).stdout(Stdio::piped()).spawn().expect("this program again");
+            Command::new(program).env(ANSWER_FILE, &file).stdout(Stdio::piped()).spawn().expect("this program again");
         let mut first = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut first).expect("its first line");
         Self { child, address: first.trim().parse().expect("an address") }
     }
 
-    /// The processor time that it has taken.
+    /// Processor time used so far.
     #[must_use]
     pub fn cpu_time(&self) -> std::time::Duration {
         cpu_time(self.child.id())
@@ -49,10 +49,9 @@ impl Drop for Bare {
     }
 }
 
-/// Is the bare server, if this process was started as one, and does not come back. To be called
-/// before anything else in `main`.
-pub fn be_bare_if_asked() {
-    let Some(file) = std::env::var_os(ASKED) else { return };
+/// If this process was started as a bare server, serves and never returns. Call it first in `main`.
+pub fn serve_bare_if_asked() {
+    let Some(file) = std::env::var_os(ANSWER_FILE) else { return };
     let bytes = std::fs::read(file).expect("the answer");
     let text = String::from_utf8(bytes).expect("text");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
@@ -61,7 +60,7 @@ pub fn be_bare_if_asked() {
     let status = StatusCode::from_bytes(status.as_bytes()).expect("a status");
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(": "))
-        // The framework writes these itself.
+        // The framework writes these headers itself.
         .filter(|(name, _)| !["date", "content-length"].contains(&name.to_ascii_lowercase().as_str()))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
@@ -76,9 +75,9 @@ pub fn be_bare_if_asked() {
     std::process::exit(0);
 }
 
-type Given = (StatusCode, Vec<(String, String)>, web::Bytes);
+type FixedResponse = (StatusCode, Vec<(String, String)>, web::Bytes);
 
-async fn bare(_: web::Bytes, answer: web::Data<Given>) -> HttpResponse {
+async fn bare(_: web::Bytes, answer: web::Data<FixedResponse>) -> HttpResponse {
     let (status, headers, body) = &**answer;
     let mut built = HttpResponse::build(*status);
     for (name, value) in headers {

@@ -1,25 +1,25 @@
-//! A load of HTTP requests over kept connections, light enough that the server is what is measured.
+//! HTTP load over keep-alive connections, light enough that the server is the bottleneck.
 //!
-//! Each connection sends the same request again as soon as it is answered. Of the answers only the
-//! status and the length are looked at.
+//! Each connection repeats the same request as soon as it has a response. It checks only the status and
+//! the length of responses.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use actix_web::rt::net::TcpStream;
 
-/// What came of it.
+/// The result of a load.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Answers a second.
+    /// Responses per second.
     pub rate: f64,
-    /// Half of the answers came within this time.
+    /// Median response time.
     pub median: Duration,
-    /// 99 of 100 did.
+    /// 99th percentile of the response time.
     pub p99: Duration,
 }
 
-/// Sends the request over so many connections for so long. Must be called within an actix runtime.
+/// Sends the request over this many connections for this long. Must be called on an actix runtime.
 pub async fn load(address: SocketAddr, request: &[u8], connections: usize, length: Duration) -> Load {
     let answer = Answer::learn(address, request).await;
     let end = Instant::now() + length;
@@ -35,15 +35,15 @@ pub async fn load(address: SocketAddr, request: &[u8], connections: usize, lengt
     Load { rate: times.len() as f64 / length.as_secs_f64(), median: at(0.5), p99: at(0.99) }
 }
 
-/// What an answer must be like.
+/// The expected response.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// All of it.
+    /// The whole response.
     pub bytes: Vec<u8>,
 }
 
 impl Answer {
-    /// Sends the request once, and takes the answer as the measure of the others.
+    /// Sends the request once and takes the response as the expected one.
     pub async fn learn(address: SocketAddr, request: &[u8]) -> Self {
         let mut stream = connect(address).await;
         send(&mut stream, request).await;
@@ -58,13 +58,13 @@ impl Answer {
         }
     }
 
-    /// `HTTP/1.1 200`
+    /// The status line up to the status, such as `HTTP/1.1 200`.
     fn status(&self) -> &[u8] {
         &self.bytes[..12]
     }
 }
 
-/// Where an answer ends, if its head is there.
+/// The length of the response, once its head has arrived.
 fn end_of(bytes: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(bytes).expect("text");
     let (head, _) = text.split_once("\r\n\r\n")?;
@@ -72,10 +72,10 @@ fn end_of(bytes: &[u8]) -> Option<usize> {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().expect("a length"))
     });
-    Some(head.len() + 4 + length.expect("an answer that tells its length"))
+    Some(head.len() + 4 + length.expect("a Content-Length"))
 }
 
-/// The times in nanoseconds.
+/// Returns the response times in nanoseconds.
 async fn repeat(address: SocketAddr, request: Vec<u8>, expected: Answer, end: Instant) -> Vec<u64> {
     let mut stream = connect(address).await;
     let (mut times, mut answer) = (Vec::new(), Vec::new());

@@ -1,6 +1,6 @@
-//! What the benches have in common: their arguments, their users, their servers, and how they report.
+//! Shared by the benchmarks: arguments, users, servers and reports.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints what it measured")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its results")]
 
 mod bare;
 mod load;
@@ -8,7 +8,7 @@ mod report;
 mod seed;
 mod server;
 
-pub use bare::{Bare, be_bare_if_asked};
+pub use bare::{Bare, serve_bare_if_asked};
 pub use load::{Answer, Load, load};
 pub use report::{Goal, Report, median};
 pub use seed::{LIVE, Seeded};
@@ -16,31 +16,32 @@ pub use server::{Memory, cpu_time, mebibytes, pin, release_server};
 
 use crate::{Backend, TestDatabase};
 
-/// What was asked for.
+/// The size of a benchmark.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// How many expired keys the largest user has.
+    /// Number of expired keys of the largest user.
     pub many: u32,
-    /// How often what is noisy is done again.
+    /// Number of repetitions of noisy measurements.
     pub rounds: usize,
-    /// How many keys are used and expired in turn.
+    /// Number of keys that are used and expired one after another.
     pub turns: u32,
 }
 
 impl Size {
-    /// Reads the arguments: `--quick` makes everything small. None, and a word on stderr, if they are wrong.
+    /// Reads the arguments: `--quick` makes everything small. `None`, after a message on stderr, if
+    /// they are wrong.
     #[must_use]
     pub fn from_args() -> Option<Self> {
         let mut size = Self { many: 1_000_000, rounds: 63, turns: 200 };
         for argument in std::env::args().skip(1) {
             match argument.as_str() {
                 "--quick" => size = Self { many: 10_000, rounds: 15, turns: 10 },
-                // Cargo says this to every benchmark.
+                // Cargo passes this to every benchmark.
                 "--bench" => {}
                 other => {
                     eprintln!(
-                        "there is no argument \"{other}\"; there is --quick: 10 000 keys in the place of 1 000 000, \
-                         and 10 expired in turn in the place of 200"
+                        "unknown argument \"{other}\"; use --quick for 10 000 keys instead of 1 000 000 \
+                         and 10 expires per case instead of 200"
                     );
                     return None;
                 }
@@ -50,14 +51,14 @@ impl Size {
     }
 }
 
-/// Each database that there is here, with its name.
+/// Each available database, with its name.
 pub fn databases() -> impl Iterator<Item = (&'static str, TestDatabase)> {
     [("SQLite", Backend::Sqlite), ("PostgreSQL", Backend::Postgres)]
         .into_iter()
         .filter_map(|(name, backend)| TestDatabase::create(backend).map(|database| (name, database)))
 }
 
-/// A number with its thousands apart, as in `1 000 000`.
+/// A number with spaced thousands, such as `1 000 000`.
 #[must_use]
 pub fn spaced(number: u32) -> String {
     let digits = number.to_string();

@@ -1,17 +1,17 @@
-//! Figures, each with its goal and whether that was met, in one table at the end.
+//! A table of figures with their goals and whether each goal was met.
 
 use std::time::Duration;
 
-/// What a figure should be.
+/// The goal of a figure.
 #[derive(Clone, Copy, Debug)]
 pub enum Goal {
-    /// The largest time by the smallest, at most.
+    /// Maximum ratio of the largest to the smallest time.
     Ratio(f64),
-    /// One figure by another, at least.
+    /// Minimum ratio of two figures.
     AtLeast(f64),
-    /// MiB, less than.
+    /// Upper limit in MiB, exclusive.
     Mebibytes(f64),
-    /// Seconds, at most.
+    /// Maximum in seconds.
     Seconds(f64),
 }
 
@@ -23,7 +23,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Times that should be alike.
+    /// Reports times whose ratio should be small.
     pub fn times(&mut self, database: &str, what: &str, times: &[Duration], limit: f64) {
         let figures: Vec<_> = times.iter().map(|time| format!("{:.3}", time.as_secs_f64() * 1_000.0)).collect();
         let (least, most) = (times.iter().min(), times.iter().max());
@@ -31,7 +31,7 @@ impl Report {
         self.figure(database, what, &format!("{} ms", figures.join(" / ")), ratio, Goal::Ratio(limit));
     }
 
-    /// One figure, and what led to it.
+    /// Reports one figure with its goal and the measurements behind it.
     pub fn figure(&mut self, database: &str, what: &str, figures: &str, value: f64, goal: Goal) {
         let (shown, wanted, met) = match goal {
             Goal::Ratio(limit) => (format!("{value:.2} times"), format!("at most {limit} times"), value <= limit),
@@ -61,7 +61,7 @@ impl Report {
     }
 }
 
-/// The one in the middle.
+/// The median.
 #[must_use]
 pub fn median<T: Copy + Ord>(values: &[T]) -> T {
     let mut values = values.to_vec();

@@ -5,25 +5,25 @@ use serde_json::json;
 
 use crate::{Backend, Person, TestApp};
 
-/// How many live tokens each user has.
+/// Number of live tokens of each user.
 pub const LIVE: u32 = 50;
 
 /// A user with live tokens and expired ones.
 #[derive(Debug)]
 pub struct Seeded {
-    /// Who.
+    /// The user.
     pub person: Person,
-    /// Their id.
+    /// The user ID.
     pub id: UserId,
-    /// The id and the end of the expired token that the others were copied from.
+    /// ID and expiry of the expired token that the others were copied from.
     model: Option<(String, Timestamp)>,
 }
 
 impl Seeded {
-    /// Makes a user with [`LIVE`] live tokens, and so many expired ones, a second apart.
+    /// Creates a user with [`LIVE`] live tokens and `expired` expired ones, one second apart.
     pub async fn new(app: &TestApp, name: &str, expired: u32) -> Self {
         let person = app.person(name, &[]).await;
-        // Each ends on a day of its own.
+        // Each token expires on a different day.
         for days in (30..).take(LIVE as usize) {
             person.token(&json!({ "lifetime": Lifetime::days(days).as_nanos() })).await;
         }
@@ -36,7 +36,7 @@ impl Seeded {
             let end = token["expires_at"].as_str().and_then(|end| end.parse().ok());
             model = end.map(|end| (id, end));
         }
-        // As a database that has been in use would have done by itself.
+        // A database in use would do this by itself.
         let tidied = match app.database.backend {
             Backend::Sqlite => app.database.execute("ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)"),
             Backend::Postgres => app.database.execute("VACUUM ANALYZE"),
@@ -46,12 +46,12 @@ impl Seeded {
         Self { person, id, model }
     }
 
-    /// The end and the id of the token so many rows down the list with the expired ones, give or take one: SQLite
-    /// copied the end to the millisecond.
+    /// Expiry and ID of the token `depth` rows down the list that includes expired tokens. It may be
+    /// off by one, because SQLite copied the expiry with millisecond precision.
     #[must_use]
     pub fn row(&self, depth: u32) -> (Timestamp, String) {
         let (id, end) = self.model.as_ref().expect("expired tokens");
-        // Before it are the live ones and the model.
+        // The live tokens and the original come before it.
         let number = depth - LIVE - 1;
         (end.saturating_sub(seconds(number)), format!("{}{number:07}", &id[..7]))
     }

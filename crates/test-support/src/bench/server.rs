@@ -1,4 +1,4 @@
-//! The server as it is shipped, in a process of its own.
+//! The release build of the server in a separate process.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crate::ServerProcess;
 
-/// Builds the server with optimisations, and says where it is.
+/// Builds the server in release mode and returns its path.
 #[must_use]
 pub fn release_server() -> PathBuf {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What cargo tells this program of itself. Some build scripts (ring's) ask to be run again when it changes, and
-    // this would rebuild what has just been built.
+    // `cargo bench` sets these for this program. Some build scripts (ring's) run again when they
+    // change, so this would rebuild what has just been built.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
@@ -30,17 +30,17 @@ pub fn release_server() -> PathBuf {
     own.ancestors().nth(2).expect("the folder of the release").join("keyward-server")
 }
 
-/// What a process takes of the memory, in bytes.
+/// Memory use of a process, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
-    /// Now.
+    /// Current memory use.
     pub now: u64,
-    /// The most since its start, or since [`Memory::forget_peak`].
+    /// Peak since the start or since [`Memory::forget_peak`].
     pub peak: u64,
 }
 
 impl Memory {
-    /// Looks at a server.
+    /// Reads the memory use of a server.
     #[must_use]
     pub fn of(server: &ServerProcess) -> Self {
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("Linux's /proc");
@@ -52,40 +52,40 @@ impl Memory {
         Self { now: field("VmRSS:"), peak: field("VmHWM:") }
     }
 
-    /// Makes the present the peak.
+    /// Resets the peak to the current use.
     pub fn forget_peak(server: &ServerProcess) {
         std::fs::write(format!("/proc/{}/clear_refs", server.pid()), "5").expect("Linux's /proc");
     }
 }
 
-/// Bytes in MiB.
+/// Converts bytes to MiB.
 #[must_use]
 pub fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-/// The processor time that a process has taken so far.
+/// Processor time used by a process so far.
 #[must_use]
 pub fn cpu_time(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("Linux's /proc");
-    // The name, in brackets, may hold spaces. The times are in hundredths of a second, on Linux always.
+    // The name in parentheses may contain spaces. On Linux, the times are always in units of 10 ms.
     let (_, rest) = stat.rsplit_once(") ").expect("a name");
     let ticks: u64 = rest.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("a time")).sum();
     Duration::from_millis(ticks * 10)
 }
 
-/// Keeps this process, and those that it starts from now on, to one processor, so that a server and
-/// its load do not take each other's. Does nothing where there is only one.
+/// Restricts this process and its future children to one processor, so that a server and its load do
+/// not compete. Does nothing on a machine with one processor.
 pub fn pin(processor: usize) {
-    // Counted before the first pin: afterwards there is only the one that this process is kept to.
-    static THERE_ARE: OnceLock<usize> = OnceLock::new();
-    let there_are = *THERE_ARE.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get));
-    if processor >= there_are {
+    // Counted before the first call, because afterwards this process sees only one processor.
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    let processors = *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get));
+    if processor >= processors {
         return;
     }
     let pinned = Command::new("taskset")
         .args(["--all-tasks", "--cpu-list", "--pid", &processor.to_string(), &std::process::id().to_string()])
         .stdout(std::process::Stdio::null())
         .status();
-    assert!(pinned.is_ok_and(|status| status.success()), "taskset of util-linux does not work");
+    assert!(pinned.is_ok_and(|status| status.success()), "cannot run taskset (util-linux)");
 }

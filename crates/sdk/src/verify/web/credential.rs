@@ -1,35 +1,37 @@
-//! The key that a request presents: `Authorization: Bearer <key>` (RFC 6750, §2.1), and nowhere
-//! else. A key in the query is never read: every log on the way would keep it.
+//! Reads the key of a request from `Authorization: Bearer <key>` (RFC 6750, §2.1). A key in the query
+//! is ignored, because logs on the way would store it.
 
 use crate::secret::SecretString;
 
-/// Why there is no key to judge.
+/// Why a request has no usable key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Wrong {
-    /// None was sent, or in a scheme that is not taken.
+pub(in super::super) enum CredentialError {
+    /// There is no `Authorization` header, or it has another scheme.
     Missing,
-    /// Not of the form that the standard wants.
+    /// The header is malformed.
     Malformed(&'static str),
 }
 
-/// The key in the values of `Authorization`.
-pub(in super::super) fn bearer<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<SecretString, Wrong> {
-    let value = values.next().ok_or(Wrong::Missing)?;
+/// The key in the values of the `Authorization` header.
+pub(in super::super) fn bearer<'a>(
+    mut values: impl Iterator<Item = &'a [u8]>,
+) -> Result<SecretString, CredentialError> {
+    let value = values.next().ok_or(CredentialError::Missing)?;
     if values.next().is_some() {
-        return Err(Wrong::Malformed("The header Authorization is sent more than once."));
+        return Err(CredentialError::Malformed("The Authorization header was sent more than once."));
     }
     let value = value.trim_ascii();
     let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
     let (scheme, token) = value.split_at(end);
     if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Err(Wrong::Missing);
+        return Err(CredentialError::Missing);
     }
     let token = token.trim_ascii();
-    // What the standard calls b64token; a proxy that joins two headers into one puts a comma in.
-    let taken = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    // RFC 6750's b64token. It excludes the comma that a proxy inserts when it joins two headers.
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
     match std::str::from_utf8(token) {
-        Ok(text) if !text.is_empty() && token.iter().all(taken) => Ok(SecretString::from(text)),
-        Ok(_) | Err(_) => Err(Wrong::Malformed("The header Authorization holds no key after Bearer.")),
+        Ok(text) if !text.is_empty() && token.iter().all(allowed) => Ok(SecretString::from(text)),
+        Ok(_) | Err(_) => Err(CredentialError::Malformed("The Authorization header contains no key after Bearer.")),
     }
 }
 
@@ -37,7 +39,7 @@ pub(in super::super) fn bearer<'a>(mut values: impl Iterator<Item = &'a [u8]>) -
 mod tests {
     use super::*;
 
-    fn read(values: &[&str]) -> Result<String, Wrong> {
+    fn read(values: &[&str]) -> Result<String, CredentialError> {
         bearer(values.iter().map(|value| value.as_bytes())).map(|token| token.expose().to_owned())
     }
 
@@ -51,7 +53,7 @@ mod tests {
     #[test]
     fn another_scheme_is_as_good_as_none() {
         for values in [&[][..], &[""], &["Basic dXNlcjpwYXNz"], &["kwd_x-y"], &["Bearerkwd_x-y"]] {
-            assert_eq!(read(values), Err(Wrong::Missing), "{values:?}");
+            assert_eq!(read(values), Err(CredentialError::Missing), "{values:?}");
         }
     }
 
@@ -65,7 +67,7 @@ mod tests {
             &["Bearer a, Bearer b"],
             &["Bearer ä"],
         ] {
-            assert!(matches!(read(values), Err(Wrong::Malformed(_))), "{values:?}");
+            assert!(matches!(read(values), Err(CredentialError::Malformed(_))), "{values:?}");
         }
     }
 }

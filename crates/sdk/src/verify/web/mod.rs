@@ -1,10 +1,10 @@
-//! What the middleware of every web framework has in common: what a request presents, and how it
-//! is answered when that is not enough.
+//! Shared by the middleware of all web frameworks: reads the key of a request and builds the response
+//! if the key is not accepted.
 
 mod credential;
 mod refusal;
 
-pub(super) use credential::{Wrong, bearer};
+pub(super) use credential::{CredentialError, bearer};
 pub use refusal::Refusal;
 
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::handle::VerifierHandle;
 use super::verified::Verified;
 use crate::secret::SecretString;
 
-/// The realm in `WWW-Authenticate`, unless it is said.
+/// The default realm in `WWW-Authenticate`.
 const REALM: &str = "keyward";
 
-/// Lets requests through by the key that they present.
+/// Lets a request through if its key is accepted.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     verifier: VerifierHandle,
@@ -34,51 +34,50 @@ impl Gate {
         self.realm = realm.into();
     }
 
-    /// The key that a request presents, judged; or how to answer.
+    /// Verifies the key of a request. The error is the response to send.
     ///
-    /// The future holds nothing of the request, so that it can be sent between threads whatever the
-    /// request is made of.
+    /// The future borrows nothing from the request, so it is `Send` even if the request is not.
     pub(super) fn admit(
         &self,
-        presented: Result<SecretString, Wrong>,
+        presented: Result<SecretString, CredentialError>,
         need: Arc<Need>,
     ) -> impl Future<Output = Result<Verified, Refusal>> + Send + use<> {
         let Self { verifier, realm } = self.clone();
         async move {
-            let token = presented.map_err(|wrong| Refusal::of_credential(wrong, &realm))?;
+            let token = presented.map_err(|error| Refusal::of_credential(error, &realm))?;
             let judged = verifier.verify(token.expose(), &need).await;
             judged.map_err(|denied| Refusal::of_denied(denied, &need, &realm))
         }
     }
 }
 
-/// What a route needs: always the same, or what a function says of each request.
+/// What a route requires of a key: a fixed need, or a function of the request.
 pub(super) enum NeedOf<R: ?Sized> {
-    Always(Arc<Need>),
-    Each(Arc<dyn Fn(&R) -> Need + Send + Sync>),
+    Fixed(Arc<Need>),
+    PerRequest(Arc<dyn Fn(&R) -> Need + Send + Sync>),
 }
 
 impl<R: ?Sized> NeedOf<R> {
     pub(super) fn request(&self, request: &R) -> Arc<Need> {
         match self {
-            Self::Always(need) => Arc::clone(need),
-            Self::Each(of) => Arc::new(of(request)),
+            Self::Fixed(need) => Arc::clone(need),
+            Self::PerRequest(of) => Arc::new(of(request)),
         }
     }
 }
 
 impl<R: ?Sized> Default for NeedOf<R> {
     fn default() -> Self {
-        Self::Always(Arc::default())
+        Self::Fixed(Arc::default())
     }
 }
 
-// By hand: derived, it would want a request that can be cloned.
+// Implemented by hand: a derived `Clone` would require `R: Clone`.
 impl<R: ?Sized> Clone for NeedOf<R> {
     fn clone(&self) -> Self {
         match self {
-            Self::Always(need) => Self::Always(Arc::clone(need)),
-            Self::Each(of) => Self::Each(Arc::clone(of)),
+            Self::Fixed(need) => Self::Fixed(Arc::clone(need)),
+            Self::PerRequest(of) => Self::PerRequest(Arc::clone(of)),
         }
     }
 }
@@ -86,8 +85,8 @@ impl<R: ?Sized> Clone for NeedOf<R> {
 impl<R: ?Sized> std::fmt::Debug for NeedOf<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Always(need) => need.fmt(f),
-            Self::Each(_) => f.write_str("a need of each request"),
+            Self::Fixed(need) => need.fmt(f),
+            Self::PerRequest(_) => f.write_str("a need per request"),
         }
     }
 }

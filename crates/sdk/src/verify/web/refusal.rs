@@ -1,5 +1,5 @@
-//! How a request is answered whose key is missing or not enough: RFC 6750, §3, and a small JSON
-//! body in the shape of Keyward's own errors.
+//! The response to a request whose key is missing or not accepted: the status and header of RFC 6750,
+//! §3, and a small JSON body like that of Keyward's own errors.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use serde_json::json;
 use keyward_verdict::Need;
 
 use super::super::denied::Denied;
-use super::credential::Wrong;
+use super::credential::CredentialError;
 
-/// After how many seconds a client may ask again when no key could be judged.
+/// `Retry-After` in seconds, if no key could be verified.
 const RETRY_AFTER: &str = "1";
 
-/// How a request is answered whose key is missing or not enough.
+/// The response to a request whose key is missing or not accepted.
 ///
-/// With the feature `actix` it is an error that a handler can return, with `tower` it becomes a
-/// response by `into_response`. What was wrong with the verifier is in `source`, for the log.
+/// With the feature `actix` a handler can return it as an error; with `tower`, `into_response` makes a
+/// response of it. For the log, `source` has the reason.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     code: ErrorCode,
@@ -28,8 +28,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// How to answer when a key that was let in is not enough after all, as
-    /// [`Verified::require`](crate::verify::Verified::require) finds.
+    /// The refusal of a key that the middleware accepted but that does not suffice, as found by
+    /// [`Verified::require`](crate::verify::Verified::require).
     #[must_use]
     pub fn new(denied: Denied, need: &Need) -> Self {
         Self::of_denied(denied, need, super::REALM)
@@ -41,33 +41,34 @@ impl Refusal {
         self.code.status()
     }
 
-    /// What is wrong, for programs: one of Keyward's codes, such as `key_expired`.
+    /// The error code, for programs: one of Keyward's, such as `key_expired`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code.as_str()
     }
 
-    /// The headers of the answer.
+    /// The headers of the response.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let authenticate = self.authenticate.as_deref().map(|value| ("www-authenticate", value));
         let retry = (self.code == ErrorCode::Unavailable).then_some(("retry-after", RETRY_AFTER));
         [Some(("content-type", "application/json")), authenticate, retry].into_iter().flatten()
     }
 
-    /// The body of the answer: JSON.
+    /// The body of the response, as JSON.
     #[must_use]
     pub fn body(&self) -> String {
         json!({ "message": self.message, "code": self.code.as_str() }).to_string()
     }
 
-    pub(super) fn of_credential(wrong: Wrong, realm: &str) -> Self {
-        match wrong {
-            // Without a code: the client may not have known that a key is wanted.
-            Wrong::Missing => {
-                Self::plain(ErrorCode::Unauthenticated, "A key is needed: send \"Authorization: Bearer <key>\".")
-                    .challenge(realm, &[])
-            }
-            Wrong::Malformed(why) => Self::plain(ErrorCode::BadRequest, why)
+    pub(super) fn of_credential(error: CredentialError, realm: &str) -> Self {
+        match error {
+            // No `error` parameter: RFC 6750 omits it if the request had no credential.
+            CredentialError::Missing => Self::plain(
+                ErrorCode::Unauthenticated,
+                "This request needs a key; send \"Authorization: Bearer <key>\".",
+            )
+            .challenge(realm, &[]),
+            CredentialError::Malformed(why) => Self::plain(ErrorCode::BadRequest, why)
                 .challenge(realm, &[("error", "invalid_request"), ("error_description", why)]),
         }
     }
@@ -82,7 +83,7 @@ impl Refusal {
             Denied::Expired(at) => invalid(ErrorCode::KeyExpired, format!("The key expired at {at}.")),
             Denied::UserSuspended => invalid(ErrorCode::UserSuspended, "The key's user is suspended.".to_owned()),
             Denied::InsufficientScope(missing) => {
-                // All that are needed, not only the first that is missing.
+                // All required scopes, not only the first missing one.
                 let needed: Vec<String> = need.scopes().iter().map(ToString::to_string).collect();
                 Self::plain(ErrorCode::InsufficientScope, &format!("The key lacks the scope \"{missing}\"."))
                     .challenge(realm, &[("error", "insufficient_scope"), ("scope", &needed.join(" "))])
@@ -90,19 +91,17 @@ impl Refusal {
             Denied::ResourceNotAllowed(thing) => {
                 Self::plain(ErrorCode::ResourceNotAllowed, &format!("The key's allow list does not cover \"{thing}\"."))
             }
-            Denied::UnreadableNeed(_) => {
-                Self::plain(ErrorCode::Internal, "The service cannot say what it needs the key for.")
-            }
-            // What is out of reach, and where, is not the client's business.
-            Denied::Unavailable(_) => Self::plain(ErrorCode::Unavailable, "The key cannot be judged now; try again."),
+            Denied::UnreadableNeed(_) => Self::plain(ErrorCode::Internal, "The service requires an invalid scope."),
+            // The client must not learn which server cannot be reached.
+            Denied::Unavailable(_) => Self::plain(ErrorCode::Unavailable, "The key cannot be verified now; try again."),
         };
         Self { cause: Some(Arc::new(denied)), ..refusal }
     }
 
-    /// A handler wants the key, but its route is not protected.
+    /// A handler extracts the key, but its route has no middleware.
     #[cfg(feature = "actix")]
     pub(in super::super) fn unprotected() -> Self {
-        Self::plain(ErrorCode::Internal, "The route wants a key, and nothing asks for one.")
+        Self::plain(ErrorCode::Internal, "The route needs a key, but no middleware verifies one.")
     }
 
     fn plain(code: ErrorCode, message: &str) -> Self {
@@ -119,7 +118,8 @@ impl Refusal {
     }
 }
 
-/// What may stand between quotes in a parameter of RFC 6750: printable ASCII but for `"` and `\`.
+/// Replaces characters that a quoted parameter may not contain. RFC 6750 allows printable ASCII except
+/// `"` and `\`.
 fn quotable(text: &str) -> String {
     let fit = |c: char| if (c.is_ascii_graphic() || c == ' ') && c != '\\' { c } else { '?' };
     text.chars().map(|c| if c == '"' { '\'' } else { fit(c) }).collect()
@@ -161,16 +161,16 @@ mod tests {
         );
         assert_eq!(shown(&of(Denied::ResourceNotAllowed("w".to_owned()))), (403, "resource_not_allowed", None));
         assert_eq!(shown(&of(Denied::UnreadableNeed("w".to_owned()))), (500, "internal", None));
-        let missing = Refusal::of_credential(Wrong::Missing, "orders");
+        let missing = Refusal::of_credential(CredentialError::Missing, "orders");
         assert_eq!(shown(&missing), (401, "unauthenticated", Some("Bearer realm=\"orders\"")));
-        let twice = Refusal::of_credential(Wrong::Malformed("Twice."), "orders");
+        let twice = Refusal::of_credential(CredentialError::Malformed("Twice."), "orders");
         let told = "Bearer realm=\"orders\", error=\"invalid_request\", error_description=\"Twice.\"";
         assert_eq!(shown(&twice), (400, "bad_request", Some(told)));
     }
 
     #[test]
     fn nothing_breaks_out_of_the_quotes_and_the_body_is_json() {
-        let refusal = Refusal::of_credential(Wrong::Missing, "a\"b\\c\r\nX: y ä");
+        let refusal = Refusal::of_credential(CredentialError::Missing, "a\"b\\c\r\nX: y ä");
         assert_eq!(shown(&refusal).2, Some("Bearer realm=\"a'b?c??X: y ?\""));
         let outside = Refusal::new(Denied::ResourceNotAllowed("a\"b".to_owned()), &Need::nothing());
         let body: serde_json::Value = serde_json::from_str(&outside.body()).unwrap();

@@ -1,4 +1,4 @@
-//! The database itself keeps entries from being changed or removed, whoever writes to it.
+//! The database itself refuses changes and deletions of audit entries, whoever makes them.
 
 use keyward_domain::Lifetime;
 use keyward_test_support::{Backend, on_both};

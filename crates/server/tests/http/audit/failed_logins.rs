@@ -1,4 +1,4 @@
-//! Failed logins, told off the answer's path, at most once a minute for each address and name.
+//! Failed logins, logged asynchronously, at most once a minute for each address and name.
 
 use keyward_test_support::{PASSWORD, TestApp, on_both};
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ async fn fail(app: &TestApp, login: &str, password: &str) {
     assert_eq!(answer.status, 401);
 }
 
-/// The entries, once they tell of so many failures. The server's own job may be writing them just
-/// now, so it is asked until they are there.
-async fn told(app: &TestApp, failures: u64) -> Vec<Value> {
+/// Waits until the entries count this many failures, and returns them. The server's own job may write
+/// them just now.
+async fn entries_counting(app: &TestApp, failures: u64) -> Vec<Value> {
     let counted = |entries: &[Value]| -> u64 {
         entries.iter().map(|entry| entry["additional_fields"]["count"].as_u64().unwrap()).sum()
     };
@@ -25,13 +25,13 @@ async fn told(app: &TestApp, failures: u64) -> Vec<Value> {
             return entries;
         }
     }
-    panic!("{failures} failed logins were never told of");
+    panic!("the audit log does not count {failures} failed logins");
 }
 
 on_both! {
     async fn an_entry_tells_who_was_meant_and_holds_no_password(app: TestApp) {
         fail(&app, "owner@example.com", "not the password").await;
-        let entries = told(&app, 1).await;
+        let entries = entries_counting(&app, 1).await;
         assert_eq!(entries.len(), 1);
         let entry = &entries[0];
         assert_eq!(entry["status_code"], 401);
@@ -42,24 +42,24 @@ on_both! {
     }
 
     async fn a_name_that_nobody_has_is_not_written_down(app: TestApp) {
-        // People type their password where the name belongs.
+        // People sometimes type their password into the name field.
         fail(&app, PASSWORD, "x").await;
-        let entries = told(&app, 1).await;
+        let entries = entries_counting(&app, 1).await;
         assert_eq!((text(&entries[0], "resource_id"), text(&entries[0], "resource_target")), ("", ""));
         assert!(!app.database.contents().contains(PASSWORD));
     }
 
     async fn one_address_and_name_is_told_of_once_a_minute_with_a_count(app: TestApp) {
         fail(&app, "owner", "wrong one").await;
-        assert_eq!(told(&app, 1).await.len(), 1);
+        assert_eq!(entries_counting(&app, 1).await.len(), 1);
         for login in ["owner", "OWNER", "owner"] {
             fail(&app, login, "wrong again").await;
         }
         fail(&app, "nobody", "wrong").await;
         app.advance(seconds(59));
-        assert_eq!(told(&app, 2).await.len(), 2, "the other name, and the first of this one");
+        assert_eq!(entries_counting(&app, 2).await.len(), 2, "one entry for each name");
         app.advance(seconds(1));
-        let entries = told(&app, 5).await;
+        let entries = entries_counting(&app, 5).await;
         assert_eq!(entries.len(), 3);
         let count = |name: &str| {
             let of_name = entries.iter().filter(|entry| entry["resource_target"] == name);
@@ -74,7 +74,7 @@ on_both! {
         app.person("member", &[]).await;
         app.owner.http.send("PUT", "/api/v2/users/member/status/suspend").await.expect(200);
         fail(&app, "member", PASSWORD).await;
-        let entries = told(&app, 1).await;
+        let entries = entries_counting(&app, 1).await;
         assert_eq!(text(&entries[0], "resource_target"), "member");
         assert!(text(&entries[0], "description").contains("suspended"));
     }
@@ -85,7 +85,7 @@ on_both! {
         fail(&app, "owner", "wrong again").await;
         fail(&app, "owner", "and again").await;
         let database = app.stop().await;
-        let told = "SELECT count(*) AS count FROM audit_logs WHERE event = 'user.login_failed'";
-        assert_eq!(database.count(told), 2);
+        let failed_logins = "SELECT count(*) AS count FROM audit_logs WHERE event = 'user.login_failed'";
+        assert_eq!(database.count(failed_logins), 2);
     }
 }

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::support::{each, pages, text};
 
-/// Many entries of one instant, older than all others, and one user-agent to know them by.
+/// Inserts many entries with the same time, older than all others, with a user agent that identifies
+/// them.
 fn many(app: &TestApp, count: u32) {
     let kept = "time, request_id, ip, actor_id, actor_username, actor_email, action, resource_type, resource_id, \
                 resource_target, event, description, old, \"new\", diff, additional_fields";
@@ -41,7 +42,7 @@ on_both! {
         assert_eq!(log["audit_logs"].as_array().unwrap().len(), 100);
         assert_eq!(log["count"], 152);
         let rest = pages(&app.owner.http, "/api/v2/audit").await;
-        assert_eq!(entries(&rest).len(), 152, "and the Link leads to the others");
+        assert_eq!(entries(&rest).len(), 152, "the Link header leads to the others");
         assert_eq!(rest.len(), 2);
     }
 

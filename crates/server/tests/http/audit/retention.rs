@@ -1,4 +1,4 @@
-//! Retention: what is long over is removed, in batches, each with an entry.
+//! Retention deletes old records in batches, with one audit entry per batch.
 
 use keyward_domain::Lifetime;
 use keyward_service::Settings;
@@ -25,7 +25,7 @@ on_both! {
         };
         assert_eq!(app.service.run_retention().await.unwrap(), (0, 0));
         app.advance(Lifetime::days(10));
-        assert_eq!(app.service.run_retention().await.unwrap(), (0, 0), "at the cutoff is not beyond it");
+        assert_eq!(app.service.run_retention().await.unwrap(), (0, 0), "a key at the cutoff stays");
         app.advance(Lifetime::from_secs(1).unwrap());
         assert_eq!(app.service.run_retention().await.unwrap(), (1, 0));
         assert_eq!(names().await, ["week", "short"]);
@@ -38,12 +38,12 @@ on_both! {
         app.owner.http.get("/api/v2/users/me").await.expect(200);
 
         let entries = app.audit("action:delete").await;
-        assert_eq!(entries.len(), 3, "one a batch");
+        assert_eq!(entries.len(), 3, "one entry per batch");
         assert_eq!(entries[2]["user"], Value::Null);
         assert_eq!(entries[2]["resource_type"], "api_key");
         assert_eq!(entries[2]["additional_fields"]["count"], 1);
         assert_eq!(text(&entries[2], "ip"), "");
-        // The log of what they were is kept.
+        // The audit log of the deleted keys stays.
         for token in [&short, &ended, &week] {
             assert!(!app.audit(&format!("action:create resource_id:{}", text(token, "id"))).await.is_empty());
         }

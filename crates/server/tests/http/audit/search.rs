@@ -1,4 +1,4 @@
-//! The search in the audit log.
+//! Searching the audit log.
 
 use keyward_test_support::{Answer, Http, on_both};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ async fn search(http: &Http, q: &str) -> Answer {
     Answer::of(http.request("GET", "/api/v2/audit").query(&[("q", q)])).await
 }
 
-/// The things that the entries found are about, oldest first.
+/// The resource targets of the entries found, oldest first.
 async fn found(http: &Http, q: &str) -> Vec<String> {
     let log = search(http, q).await.expect(200).json();
     assert_eq!(log["count"].as_u64().unwrap() as usize, log["audit_logs"].as_array().unwrap().len());
@@ -82,7 +82,7 @@ on_both! {
 
     async fn nothing_searched_for_is_no_filter(app: TestApp) {
         let all = app.owner.http.get("/api/v2/audit").await.expect(200).json();
-        assert_eq!(all["audit_logs"].as_array().unwrap().len(), 2, "the first user, and their login");
+        assert_eq!(all["audit_logs"].as_array().unwrap().len(), 2, "the first user and their login");
         for q in ["", "   "] {
             assert_eq!(search(&app.owner.http, q).await.expect(200).json(), all);
         }

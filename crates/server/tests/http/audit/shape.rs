@@ -1,11 +1,11 @@
-//! What an entry of the audit log holds, and what leaves one.
+//! The fields of an audit entry, and which actions write one.
 
 use keyward_test_support::{Answer, NewApp, PASSWORD, TestApp, TestDatabase, on_both};
 use serde_json::{Value, json};
 
 use crate::support::{create, seconds, text};
 
-/// Sends a request as a client of a name, from an address behind a proxy.
+/// Sends a request with a user agent and a forwarded address.
 async fn through_a_proxy(app: &TestApp, method: &str, path: &str, forwarded: &str) -> Answer {
     let request = app.owner.http.request(method, path).header("User-Agent", "shape/1.0");
     Answer::of(request.header("X-Forwarded-For", forwarded)).await
@@ -78,7 +78,7 @@ on_both! {
         for (forwarded, client) in [
             ("203.0.113.9", "203.0.113.9"),
             ("203.0.113.9, 10.1.2.3", "203.0.113.9"),
-            // What a client claims stands before what a trusted proxy has seen.
+            // The addresses that the client claims come before those that a trusted proxy added.
             ("198.51.100.1, 203.0.113.9", "203.0.113.9"),
             ("2001:db8::1", "2001:db8::1"),
             ("::ffff:203.0.113.9", "203.0.113.9"),

@@ -1,11 +1,11 @@
-//! Bodies of requests: their type, and how JSON is read.
+//! Request bodies: the content type and JSON parsing.
 
 use keyward_test_support::{Answer, TestApp, on_both};
 use serde_json::{Value, json};
 
 use crate::support::{MY_TOKENS, create, text};
 
-/// Sends bytes as a body of this content type.
+/// Sends a body with this content type.
 async fn send(app: &TestApp, content_type: Option<&str>, body: &str) -> Answer {
     let mut request = app.owner.http.request("POST", MY_TOKENS);
     if let Some(content_type) = content_type {
@@ -34,7 +34,7 @@ on_both! {
             Some("application/merge-patch+json"),
         ] {
             send(&app, wrong, "{}").await.refused(415, "unsupported_media_type");
-            // The type is judged before what stands in it.
+            // The content type is checked before the contents.
             send(&app, wrong, "{").await.refused(415, "unsupported_media_type");
         }
         let twice = app

@@ -1,4 +1,4 @@
-//! How a key is presented.
+//! How a request presents a key.
 
 use keyward_test_support::{Answer, TestApp, on_both};
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::support::text;
 
 const ME: &str = "/api/v2/users/me";
 
-/// A request with these headers and no others.
+/// Sends a request with exactly these headers.
 async fn with(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Answer {
     let request = app.anonymous().request("GET", path);
     Answer::of(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
@@ -94,7 +94,7 @@ on_both! {
         let token = app.owner.token(&json!({ "lifetime": crate::support::SECOND })).await;
         let key = text(&token, "key");
         let (id, secret) = key.split_once('-').unwrap();
-        // The id of a key and a secret that is not its own, with the right checksum.
+        // A key's ID with a wrong secret that has the right checksum.
         let body = format!("{id}-{}", "0".repeat(22));
         let guess = format!("{body}{}", crate::keys::checksum(&body));
         let unknown = "kwd_0000000000-0000000000000000000000";
@@ -122,7 +122,7 @@ on_both! {
                 with(&app, ME, &[("Authorization", value)]).await.expect(401);
             }
             if round == 0 {
-                // Nor does anyone but a holder of the secret learn that the key is over.
+                // Only the holder of the secret learns that the key has expired.
                 app.with(key).get(ME).await.expect(200);
                 app.advance(crate::support::seconds(1));
                 app.with(key).get(ME).await.refused(401, "key_expired");

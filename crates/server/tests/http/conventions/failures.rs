@@ -1,4 +1,4 @@
-//! When the database fails, that is told, and nobody is told that they are signed out.
+//! A failing database gives an error that does not sign anyone out.
 
 use keyward_test_support::on_both;
 use serde_json::json;

@@ -1,11 +1,11 @@
-//! Headers that every answer has, whatever it is, and the shape of errors.
+//! Headers of every response, and the shape of errors.
 
 use keyward_test_support::{Answer, TestApp, on_both};
 use serde_json::json;
 
 use crate::support::text;
 
-/// Successes and refusals of every kind, and whether each is under `/api`.
+/// Successes and errors of every kind. The bool says whether the path is under `/api`.
 async fn answers(app: &TestApp) -> Vec<(bool, Answer)> {
     let (http, anonymous) = (&app.owner.http, app.anonymous());
     let member = app.person("member", &[]).await;
@@ -87,7 +87,7 @@ on_both! {
                 assert!(!text(validation, "field").is_empty() && !text(validation, "detail").is_empty());
                 assert_eq!(validation.as_object().unwrap().len(), 2);
             }
-            assert!(body.as_object().unwrap().values().all(|value| !value.is_null()), "absent, not null: {body}");
+            assert!(body.as_object().unwrap().values().all(|value| !value.is_null()), "null instead of absent: {body}");
         }
     }
 
@@ -108,7 +108,7 @@ on_both! {
             assert!(time.ends_with('Z') && time.as_bytes()[10] == b'T' && time.len() <= 27, "{time}");
         }
         let shown = app.owner.http.get(&format!("/api/v2/users/me/keys/{}", text(&token, "id"))).await.json();
-        assert_eq!(shown["expires_at"], token["expires_at"], "what is kept is what was told");
+        assert_eq!(shown["expires_at"], token["expires_at"], "the stored expiry is the returned one");
         assert_eq!(shown["created_at"], token["created_at"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What holds at every endpoint.
+//! Rules for all endpoints.
 
 mod body;
 mod credentials;

@@ -1,11 +1,11 @@
-//! Absent and hidden are one answer.
+//! Missing and hidden resources get the same response.
 
 use keyward_test_support::{Answer, on_both};
 use serde_json::json;
 
 use crate::support::{id_of, text};
 
-/// The answer without what differs between any two.
+/// The response without the parts that always differ.
 fn essence(answer: &Answer) -> (u16, String, Vec<(String, String)>) {
     let id = answer.header("Keyward-Request-Id").unwrap();
     let headers = answer.headers.iter().filter(|(name, _)| !["keyward-request-id", "date"].contains(&name.as_str()));

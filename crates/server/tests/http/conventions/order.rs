@@ -1,12 +1,11 @@
-//! The order in which a request is judged: who asks, the scope, what it is about, and only then
-//! what it says.
+//! The order in which a request is checked: credential, scope, target, and then its contents.
 
 use keyward_test_support::{Answer, Http, on_both};
 use serde_json::json;
 
 use crate::support::text;
 
-/// Every endpoint that reads a body, about a user who is absent or hidden.
+/// Every endpoint that reads a body and names a user, who is missing or hidden.
 const WITH_BODY: [(&str, &str); 4] = [
     ("POST", "/api/v2/users/{user}/keys/tokens"),
     ("PUT", "/api/v2/users/{user}/roles"),
@@ -18,7 +17,7 @@ const WITH_BODY: [(&str, &str); 4] = [
 const WITH_QUERY: [&str; 4] =
     ["/api/v2/users/{user}/keys/tokens", "/api/v2/users/{user}/keys", "/api/v2/users", "/api/v2/audit"];
 
-/// Sends what is no JSON and does not say that it were.
+/// Sends a body that is not JSON, with this content type.
 async fn nonsense(http: &Http, method: &str, path: &str, user: &str, content_type: &str) -> Answer {
     let request = http.request(method, &path.replace("{user}", user)).header("Content-Type", content_type);
     Answer::of(request.body("{nonsense")).await

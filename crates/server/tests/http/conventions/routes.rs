@@ -1,4 +1,4 @@
-//! Paths and methods: what there is not is told before anyone is asked who they are.
+//! Unknown paths and methods are answered before the credential is checked.
 
 use keyward_test_support::on_both;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! How much and how slowly a client may send.
+//! Limits on the size and the duration of requests.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ fn connect(app: &TestApp) -> TcpStream {
     stream
 }
 
-/// The status and the text of what comes until the connection ends.
+/// Status and body of everything that arrives until the connection ends.
 fn answer(mut stream: TcpStream) -> (u16, String) {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
@@ -32,7 +32,7 @@ on_both! {
         };
         create(&app.owner.http, &fill(64 * 1024)).await.expect(201);
         create(&app.owner.http, &fill(64 * 1024 + 1)).await.refused(413, "payload_too_large");
-        // Before anyone is asked who they are, and whether or not the body is looked at.
+        // The size is checked before the credential, and even if the endpoint ignores the body.
         create(&app.anonymous(), &fill(64 * 1024 + 1)).await.refused(413, "payload_too_large");
         app.owner
             .http
@@ -81,7 +81,7 @@ on_both! {
     async fn a_client_that_sends_without_end_reads_the_431(app: TestApp) {
         let mut stream = connect(&app);
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ").unwrap();
-        // Part of it may be written after the answer was sent; what counts is that it can be read.
+        // Writing may fail after the response was sent; the response must still be readable.
         let mut reader = stream.try_clone().unwrap();
         for _ in 0..300 {
             if stream.write_all(&[b'x'; 1_024]).is_err() {
@@ -94,7 +94,7 @@ on_both! {
     }
 
     async fn a_request_that_does_not_arrive_is_told_so_in_time(app: TestApp) {
-        // The database has no part in it, and it takes ten seconds.
+        // Needs no database and takes ten seconds, so one database is enough.
         if app.database.backend != Backend::Sqlite {
             return;
         }
@@ -114,7 +114,7 @@ on_both! {
         let mut stream = connect(&app);
         let head = format!("POST {MY_TOKENS} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
-        // Gone in the middle of the body.
+        // The client disconnects in the middle of the body.
         drop(stream);
         app.anonymous().get("/healthz").await.expect(200);
         create(&app.owner.http, &json!({})).await.expect(201);

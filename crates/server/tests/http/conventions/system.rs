@@ -1,4 +1,4 @@
-//! What the server tells of itself.
+//! Information about the server.
 
 use keyward_test_support::on_both;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! A key's allow list binds it at Keyward's own endpoints too.
+//! A key's allow list also restricts it at Keyward's own endpoints.
 
 use keyward_test_support::on_both;
 use serde_json::json;
@@ -21,7 +21,7 @@ on_both! {
             bound.send("DELETE", &path(id)).await.refused(403, "resource_not_allowed");
         }
         bound.get("/api/v2/users/me/keys/tokens/two").await.refused(403, "resource_not_allowed");
-        // Lists and creates are of all keys.
+        // Lists and creates concern all keys.
         for list in ["keys", "keys/tokens", "keys/tokens/tokenconfig"] {
             bound.get(&format!("/api/v2/users/me/{list}")).await.refused(403, "resource_not_allowed");
         }
@@ -53,7 +53,7 @@ on_both! {
 
         bound.get("/api/v2/users/one").await.expect(200);
         bound.send("PUT", &format!("/api/v2/users/{}/status/suspend", one.id)).await.expect(200);
-        // Seeing oneself, and leaving, need no entry.
+        // Viewing yourself and logging out need no entry.
         bound.get("/api/v2/users/me").await.expect(200);
         bound.get("/api/v2/users/me/roles").await.refused(403, "resource_not_allowed");
         bound.send("POST", "/api/v2/users/logout").await.expect(200);

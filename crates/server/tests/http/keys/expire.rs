@@ -19,8 +19,8 @@ on_both! {
         assert_eq!(app.owner.token_ids("?include_expired=false").await.len(), 1);
         let all = app.owner.token_ids("?include_expired=true").await;
         let expected = [&live, &short, &ended].map(|token| token["id"].as_str().unwrap().to_owned());
-        assert_eq!(all, expected, "latest end first");
-        assert_eq!(app.owner.token_ids("?include_all=true").await.len(), 1, "by login type too");
+        assert_eq!(all, expected, "latest expiry first");
+        assert_eq!(app.owner.token_ids("?include_all=true").await.len(), 1, "the list by login type shows it too");
         assert_eq!(app.owner.token_ids("?include_all=true&include_expired=1").await.len(), 3);
     }
 
@@ -53,7 +53,7 @@ on_both! {
     async fn owner_expires_anothers_token(app: TestApp) {
         let member = app.person("member", &[]).await;
         let token = member.token(&json!({})).await;
-        // Found by its id alone, whoever stands in the path.
+        // The key is found by its ID alone, whichever user is in the path.
         app.owner.http.send("PUT", &path("me", &token["id"])).await.expect(204);
         app.with(token["key"].as_str().unwrap()).get("/api/v2/users/me").await.refused(401, "key_expired");
         assert_eq!(app.audit("action:write username:owner").await.len(), 1);
@@ -88,7 +88,7 @@ on_both! {
         let short = app.owner.token(&json!({ "lifetime": 1_000_000_000_i64 })).await;
         app.advance(Lifetime::from_secs(1).unwrap());
         app.owner.http.send("PUT", &path("me", &short["id"])).await.expect(204);
-        assert_eq!(app.audit("action:write").await.len(), 1, "it was over by itself");
+        assert_eq!(app.audit("action:write").await.len(), 1, "an expired key leaves no further entry");
     }
 
     async fn an_expired_token_can_be_deleted(app: TestApp) {

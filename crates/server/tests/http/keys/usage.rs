@@ -1,4 +1,4 @@
-//! Last use: noted off the request's path, once a minute for a token, once an hour for a session.
+//! Last use, recorded asynchronously: at most once a minute for a token, once an hour for a session.
 
 use keyward_test_support::{TestApp, on_both};
 use serde_json::{Value, json};

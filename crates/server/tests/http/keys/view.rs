@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{SECOND, expire, id_of, seconds, text};
 
-/// Every byte but letters and digits as `%XX`.
+/// Percent-encodes every byte except letters and digits.
 fn encoded(name: &str) -> String {
     let byte = |byte: u8| match byte {
         b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
@@ -59,7 +59,8 @@ on_both! {
             app.advance(seconds(60));
             assert_eq!(app.owner.http.get(path).await.expect(200).json()["id"], token["id"]);
         }
-        // Ended by hand before its time, a token ended earlier than one that ended by itself later.
+        // A token that is expired early by hand counts as expired earlier than one that reaches its
+        // expiry later.
         let long = app.owner.token(&json!({ "token_name": "ci", "lifetime": 3_600 * SECOND })).await;
         app.owner.http.send("DELETE", &format!("/api/v2/users/me/keys/{}", ids[2].as_str().unwrap())).await.expect(204);
         assert_eq!(app.owner.http.get(path).await.expect(200).json()["id"], long["id"]);

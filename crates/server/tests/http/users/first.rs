@@ -18,7 +18,7 @@ fn named(username: &str) -> Value {
     json!({ "email": email, "username": username, "name": "The First", "password": PASSWORD })
 }
 
-/// Asks for the first user as if through a proxy, or from another machine behind one.
+/// Creates the first user with a proxy header, as if from another machine.
 async fn from_elsewhere(server: &NewApp, header: &str, code: Option<&str>) -> Answer {
     let mut request = server.anonymous().request("POST", FIRST).header(header, "203.0.113.9");
     if let Some(code) = code {

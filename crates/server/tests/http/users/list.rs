@@ -9,7 +9,7 @@ async fn names(http: &Http, query: &str) -> Vec<String> {
     each(&http.get(&format!("/api/v2/users{query}")).await.expect(200).json()["users"], "username")
 }
 
-/// Users of these names, and one of them with a name and an address that are not alike.
+/// Creates users; one has a name that differs from its e-mail address.
 async fn crowd(app: &TestApp) {
     for name in ["bob", "Alice", "carol-x", "dave"] {
         service_account(app, name, &[]).await;

@@ -51,7 +51,7 @@ on_both! {
         assert!(!logs_in(&app, "member", PASSWORD).await);
         assert!(logs_in(&app, "member", NEW).await);
         app.owner.http.get("/api/v2/users/me").await.expect(200);
-        // The records stay.
+        // The records of expired keys stay.
         let keys = app.owner.http.get("/api/v2/users/member/keys/tokens?include_expired=true").await.expect(200).json();
         assert_eq!(each(&keys, "token_name").len(), 2);
 

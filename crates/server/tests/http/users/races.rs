@@ -1,4 +1,4 @@
-//! What takes a user's keys away takes those too that are being made just then.
+//! Expiring all keys of a user also expires keys that are being created.
 
 use futures_util::future::{join, join_all};
 use keyward_test_support::{Http, PASSWORD, TestApp, on_both};
@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::support::create;
 
-/// So many make tokens at once.
+/// Number of concurrent token creators.
 const AT_ONCE: usize = 8;
 
-/// Makes tokens until the key that makes them is over.
+/// Creates tokens until the calling key is rejected.
 async fn make_tokens(http: &Http) -> usize {
     let mut made = 0;
     loop {
@@ -37,7 +37,7 @@ on_both! {
         let body = json!({ "old_password": PASSWORD, "password": "a new and longer password" });
         let change = async { app.owner.http.json("PUT", "/api/v2/users/member/password", &body).await.expect(204) };
         let (made, _) = join(join_all((0..AT_ONCE).map(|_| make_tokens(&member.http))), change).await;
-        assert!(made.iter().sum::<usize>() > 0, "they were at it");
+        assert!(made.iter().sum::<usize>() > 0, "the creators made tokens");
         assert_eq!(live_keys(&app), 0);
     }
 

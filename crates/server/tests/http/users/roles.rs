@@ -82,7 +82,7 @@ on_both! {
 
     async fn an_owner_is_always_left(app: TestApp) {
         let second = app.person("second", &["owner"]).await;
-        // Two owners who demote each other at once: one of them is too late.
+        // Two owners remove each other's role at the same time; one of them must fail.
         let (path, other) = ("/api/v2/users/owner/roles", "/api/v2/users/second/roles");
         let none = roles(&[]);
         let (one, two) = join(second.http.json("PUT", path, &none), app.owner.http.json("PUT", other, &none)).await;

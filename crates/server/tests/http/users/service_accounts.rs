@@ -35,7 +35,7 @@ on_both! {
         let robot = app.with(text(&token, "key"));
         assert_eq!(text(&robot.get("/api/v2/users/me").await.expect(200).json(), "id"), id);
         robot.get("/api/v2/audit").await.expect(200);
-        // It may make keys itself, within its own.
+        // It may create keys within its own permissions.
         robot.post("/api/v2/users/me/keys/tokens", &json!({})).await.expect(201);
         admin.http.send("PUT", &format!("/api/v2/users/me/keys/{}/expire", text(&token, "id"))).await.expect(204);
         robot.get("/api/v2/users/me").await.refused(401, "key_expired");

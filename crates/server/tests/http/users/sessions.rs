@@ -1,4 +1,4 @@
-//! Sessions slide while they are used, up to a limit.
+//! Sessions slide when used, up to a limit.
 
 use keyward_domain::Lifetime;
 use keyward_service::Settings;
@@ -6,7 +6,7 @@ use keyward_test_support::{Person, TestApp, on_both};
 
 use crate::support::{another, id_of, micros, seconds};
 
-/// How many seconds are left of a session, as its record says.
+/// Remaining lifetime of a session in seconds, by its record.
 async fn left(app: &TestApp, person: &Person) -> i64 {
     let path = format!("/api/v2/users/{}/keys/{}", person.name, id_of(&person.session));
     let record = app.owner.http.get(&path).await.expect(200).json();
@@ -19,7 +19,7 @@ on_both! {
         let log = app.audit("").await.len();
         app.advance(seconds(3_600));
         member.http.get("/api/v2/users/me").await.expect(200);
-        assert_eq!(left(&app, &member).await, 23 * 3_600, "an hour is not more than an hour");
+        assert_eq!(left(&app, &member).await, 23 * 3_600, "it does not slide after exactly one hour");
         app.advance(seconds(1));
         member.http.get("/api/v2/users/me").await.expect(200);
         assert_eq!(left(&app, &member).await, 24 * 3_600);
@@ -30,7 +30,7 @@ on_both! {
         app.owner.http.get("/api/v2/users/me").await.refused(401, "key_expired");
         app.advance(Lifetime::hours(24));
         member.http.get("/api/v2/users/me").await.refused(401, "key_expired");
-        assert_eq!(app.database.count("SELECT count(*) AS count FROM audit_logs"), log as i64, "use is no change");
+        assert_eq!(app.database.count("SELECT count(*) AS count FROM audit_logs"), log as i64, "no audit entry");
     }
 
     async fn sliding_changes_the_end_and_nothing_else_that_is_shown(app: TestApp) {

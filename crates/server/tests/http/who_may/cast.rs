@@ -1,4 +1,4 @@
-//! The people of the walk: those who call, and those whose things are called for.
+//! The users of the test: callers, and owners of targets.
 
 use std::cell::Cell;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::table::{Kind, READING, Whose};
 
-/// Someone's thing, as it stands in a path.
+/// The target of a call: a user, one of their keys and its name.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub user: String,
@@ -16,13 +16,13 @@ pub struct Target {
     pub name: String,
 }
 
-/// Someone who calls, and a token of theirs.
+/// A caller with a token.
 pub struct Caller {
     pub http: Http,
     pub own: Target,
 }
 
-/// Makes people, each of a new name.
+/// Creates users, each with a new name.
 pub struct Cast<'a> {
     app: &'a TestApp,
     made: Cell<u32>,
@@ -38,7 +38,7 @@ impl<'a> Cast<'a> {
         format!("person-{}", self.made.get())
     }
 
-    /// A new caller.
+    /// Creates a caller.
     pub async fn caller(&self, kind: Kind) -> Caller {
         let roles: &[&str] = match kind {
             Kind::Auditor => &["auditor"],
@@ -72,7 +72,7 @@ impl<'a> Cast<'a> {
         Caller { http, own }
     }
 
-    /// A new thing of someone other than any caller.
+    /// Creates a target that belongs to none of the callers.
     pub async fn target(&self, whose: Whose) -> Target {
         let roles: &[&str] = match whose {
             Whose::Nobody => {
@@ -88,7 +88,7 @@ impl<'a> Cast<'a> {
         self.token_of(&name).await
     }
 
-    /// A new token of a user, which an owner makes for them.
+    /// Creates a token of a user, as an owner.
     pub async fn token_of(&self, user: &str) -> Target {
         let path = format!("/api/v2/users/{user}/keys/tokens");
         let token = self.app.owner.http.post(&path, &json!({})).await.expect(201).json();

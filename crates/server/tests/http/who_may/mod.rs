@@ -1,5 +1,5 @@
-//! Every endpoint, called by every kind of caller, on their own things and on others': the status,
-//! the code, and that a refused call has changed nothing.
+//! Calls every endpoint as every kind of caller, on the caller's own resources and on those of others.
+//! Checks the status, the code, and that a refused call changes nothing.
 
 mod cast;
 mod table;
@@ -56,7 +56,7 @@ on_both! {
     }
 }
 
-/// One line of the table, one caller, one target.
+/// One line of the table with one caller and one target.
 struct Call<'a> {
     method: &'static str,
     pattern: &'static str,
@@ -73,7 +73,7 @@ async fn for_each_call(callers: &[(Kind, Caller)], targets: &[(Whose, Target)], 
         for (kind, caller) in callers {
             let own = (Whose::Own, caller.own.clone());
             let all = std::iter::once(&own).chain(targets);
-            // Without a part that varies there is nothing of anyone's to call for.
+            // A path without a parameter has no target, so one call is enough.
             let count = if pattern.contains('{') { targets.len() + 1 } else { 1 };
             for (whose, target) in all.take(count) {
                 let (kind, whose) = (*kind, *whose);
@@ -85,8 +85,8 @@ async fn for_each_call(callers: &[(Kind, Caller)], targets: &[(Whose, Target)], 
 }
 
 impl Call<'_> {
-    /// The path, filled in. A key is found by its id alone, so its owner may stand before it, or
-    /// `me`; a name is looked for among the keys of whoever stands before it.
+    /// The paths with the target filled in. A key is found by its ID alone, so the user in the path may
+    /// be its owner or `me`. A name is looked up among the keys of the user in the path.
     fn paths(&self, Target { user, key, name }: &Target) -> Vec<String> {
         let fill = |user: &str| self.pattern.replace("{user}", user).replace("{keyid}", key).replace("{keyname}", name);
         let through_me = self.pattern.contains("{keyid}")
@@ -96,7 +96,7 @@ impl Call<'_> {
         std::iter::once(fill(user)).chain(through_me).collect()
     }
 
-    /// The path to something that may be destroyed.
+    /// The path to a new target, which the call may destroy.
     async fn fresh_path(&self, which: usize, cast: &Cast<'_>) -> String {
         let target = match self.whose {
             Whose::Own => cast.token_of(&self.target.user).await,
@@ -106,7 +106,7 @@ impl Call<'_> {
         self.paths(&target)[which].clone()
     }
 
-    /// Somebody else to call in the caller's place, where the call ends the key it comes with.
+    /// A new caller, if the call ends the credential it is made with.
     async fn fresh_caller(&self, cast: &Cast<'_>) -> Option<Caller> {
         let ends_itself = matches!(self.outcome, Outcome::SignedIn(_))
             || self.pattern.ends_with("/password") && self.whose == Whose::Own;
@@ -127,7 +127,7 @@ impl Call<'_> {
         assert_eq!((*status, code.as_str()), self.expected, "{self}, as {path}: {text}");
     }
 
-    /// A body with which nothing is wrong.
+    /// A valid body.
     fn body(&self, cast: &Cast<'_>) -> Option<Value> {
         let name = cast.name();
         let email = format!("{name}@example.com");
@@ -156,7 +156,8 @@ fn endpoints_of_the_table() -> BTreeSet<(String, String)> {
     TABLE.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect()
 }
 
-/// What the server itself says it has: an endpoint that the table leaves out would be found here.
+/// The endpoints in the server's OpenAPI description. Comparing them finds endpoints that the table
+/// lacks.
 async fn endpoints_of_the_description(app: &TestApp) -> BTreeSet<(String, String)> {
     let description = app.anonymous().get("/api/v2/openapi.json").await.expect(200).json();
     let paths = description["paths"].as_object().unwrap();

@@ -1,22 +1,22 @@
-//! Who may do what, as the contract's tables of roles and scopes have it: written down once more,
-//! apart from the rules in the domain that decide it.
+//! The permissions by role and scope, as the API contract has them. They are written independently of
+//! the rules in the domain.
 
-/// What comes of a call, by status. Refusals by role have one code each; see [`code`].
+/// The status of a call. For refusals by role, the status determines the code; see [`code`].
 pub enum Outcome {
-    /// The same for everyone; no key is looked at.
+    /// The same for everyone; the key is not checked.
     Public(u16),
-    /// The same for everyone who is signed in, whatever the key's scopes.
+    /// The same for every signed-in caller, whatever the key's scopes.
     SignedIn(u16),
     /// By the caller's role: member, auditor, user-admin, owner, verifier.
     ByRole(&'static str, [u16; 5]),
-    /// By the caller's role, and whose the thing is: the caller's own, another member's, an owner's,
-    /// nobody's. A verifier is a member there.
+    /// By the caller's role (rows) and the target's owner (columns): the caller, another member, an
+    /// owner, nobody. A verifier counts as a member.
     ByOwner(&'static str, [[u16; 4]; 4]),
 }
 
 use Outcome::{ByOwner, ByRole, Public, SignedIn};
 
-/// Every endpoint: its method, its path, and what comes of a call that is right in itself.
+/// Every endpoint: method, path and the outcome of a valid call.
 pub const TABLE: &[(&str, &str, Outcome)] = &[
     ("GET", "/api/v2/buildinfo", Public(200)),
     ("GET", "/api/v2/auth/scopes", Public(200)),
@@ -53,7 +53,7 @@ pub const TABLE: &[(&str, &str, Outcome)] = &[
     ("GET", "/api/v2/audit", ByRole("audit_log:read", [403, 200, 403, 200, 403])),
 ];
 
-// The rows are member, auditor, user-admin, owner.
+// Rows: member, auditor, user-admin, owner.
 
 const SEE_KEY: [[u16; 4]; 4] = [[200, 404, 404, 404], [200, 200, 200, 404], [200, 200, 404, 404], [200, 200, 200, 404]];
 
@@ -65,15 +65,15 @@ const END_KEY: [[u16; 4]; 4] = [[204, 404, 404, 404], [204, 403, 403, 404], [204
 const SEE_USER: [[u16; 4]; 4] =
     [[200, 404, 404, 404], [200, 200, 200, 404], [200, 200, 200, 404], [200, 200, 200, 404]];
 
-/// To oneself it is refused to everyone: as not allowed to those who may do it to nobody, and with
-/// a reason (400) to the others.
+/// Nobody may do this to themselves: it is forbidden (403) to those who may do it to nobody, and
+/// invalid (400) for the others.
 const CHANGE_USER: [[u16; 4]; 4] =
     [[403, 404, 404, 404], [403, 403, 403, 404], [400, 200, 403, 404], [400, 200, 200, 404]];
 
 const SET_PASSWORD: [[u16; 4]; 4] =
     [[204, 404, 404, 404], [204, 403, 403, 404], [204, 204, 403, 404], [204, 204, 204, 404]];
 
-/// Whose the thing is.
+/// The owner of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     Own,
@@ -82,7 +82,7 @@ pub enum Whose {
     Nobody,
 }
 
-/// Who calls.
+/// The kind of caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     WithoutKey,
@@ -94,7 +94,7 @@ pub enum Kind {
     UserAdmin,
     Owner,
     Verifier,
-    /// An owner's token with the three scopes that only read.
+    /// An owner's token with the three read-only scopes.
     WithReadingToken,
     /// An owner's token with a scope that no endpoint needs.
     WithUselessToken,
@@ -118,7 +118,7 @@ impl Kind {
 
 pub const READING: [&str; 3] = ["api_key:read", "user:read", "audit_log:read"];
 
-/// The status and the code of the answer; no code for a success.
+/// The expected status and code. The code of a success is empty.
 pub fn expected(path: &str, outcome: &Outcome, kind: Kind, whose: Whose) -> (u16, &'static str) {
     let role = match kind {
         _ if matches!(outcome, Public(_)) => 0,
@@ -144,7 +144,7 @@ pub fn expected(path: &str, outcome: &Outcome, kind: Kind, whose: Whose) -> (u16
 }
 
 fn has_scope(path: &str, scope: &str, kind: Kind, whose: Whose) -> bool {
-    // Seeing oneself needs none.
+    // Viewing yourself needs no scope.
     let oneself = path == "/api/v2/users/{user}" && whose == Whose::Own && scope == "user:read";
     match kind {
         Kind::WithReadingToken => READING.contains(&scope) || oneself,

@@ -1,4 +1,4 @@
-//! How long a new token may live.
+//! The lifetime of a new token.
 
 use keyward_domain::Lifetime;
 use keyward_service::Settings;

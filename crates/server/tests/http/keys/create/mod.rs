@@ -64,7 +64,7 @@ on_both! {
         assert_eq!(entries[0]["old"], json!(null));
         assert_eq!(entries[0]["new"]["token_name"], "ci");
         let secret = text(&token, "key").split('-').nth(1).unwrap();
-        assert!(!app.database.contents().contains(secret), "no row holds the secret");
+        assert!(!app.database.contents().contains(secret), "no row contains the secret");
     }
 
     async fn a_create_for_another_user_makes_the_key_theirs(app: TestApp) {
@@ -88,7 +88,7 @@ on_both! {
     }
 }
 
-/// CRC-32 (IEEE) in six base62 digits, as a scanner would compute it.
+/// CRC-32 (IEEE) in six base62 digits, as a secret scanner computes it.
 pub fn checksum(body: &str) -> String {
     let mut crc = u32::MAX;
     for byte in body.bytes() {

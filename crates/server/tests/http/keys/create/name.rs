@@ -1,4 +1,4 @@
-//! Names of tokens: which are names, and that of the live ones each is one token's.
+//! Token names: which are valid, and that no two live tokens of a user share one.
 
 use futures_util::future::join_all;
 use keyward_test_support::on_both;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{SECOND, create, expire, seconds, text, wrong_fields};
 
-/// So many at once.
+/// Number of concurrent creates.
 const AT_ONCE: usize = 8;
 
 fn is_random(name: &str) -> bool {
@@ -107,7 +107,7 @@ on_both! {
         create(&app.owner.http, &body).await.expect(201);
         let all = app.owner.http.get("/api/v2/users/me/keys/tokens?include_expired=true").await.json();
         let dead: Vec<&Value> = all.as_array().unwrap().iter().filter(|token| token["token_name"] == "ci").collect();
-        assert_eq!(dead.len(), 3, "{first} and {second} are still on record");
+        assert_eq!(dead.len(), 3, "{first} and {second} still have records");
     }
 
     async fn of_creates_that_race_for_a_name_exactly_one_wins(app: TestApp) {

@@ -1,4 +1,4 @@
-//! The order in which the fields of a create are judged: of several faults the first is told.
+//! The order in which the fields of a create are checked. Only the first error is returned.
 
 use keyward_test_support::on_both;
 use serde_json::{Value, json};

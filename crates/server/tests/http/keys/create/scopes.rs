@@ -103,7 +103,7 @@ on_both! {
         let user = app.with(token["key"].as_str().unwrap());
         user.get("/api/v2/users/me/keys").await.expect(200);
         user.get("/api/v2/users").await.refused(403, "insufficient_scope");
-        // Its parts are within it, and so is it itself; what is beyond is not.
+        // A token may create tokens with its composite scope or parts of it, but not with more.
         create(&user, &json!({ "scopes": ["api_key:read", "coder:apikeys.manage_self"] })).await.expect(201);
         create(&user, &json!({ "scopes": ["api_key:*"] })).await.refused(403, "scope_exceeds_caller");
     }

@@ -8,7 +8,7 @@ use crate::support::{SECOND, id_of, micros, seconds, text, token_of};
 
 const MY_KEYS: &str = "/api/v2/users/me/keys";
 
-/// Makes a session key; answers its text, and its record.
+/// Creates a session key. Returns its text and its record.
 async fn session(app: &TestApp, http: &Http) -> (String, Value) {
     let answer = http.send("POST", MY_KEYS).await.expect(201);
     assert_eq!(answer.header("Set-Cookie"), None);
@@ -58,7 +58,7 @@ on_both! {
         app.advance(seconds(600));
         let (key, record) = session(&app, &token).await;
         assert_eq!(micros(&record, "expires_at"), end);
-        // It does not slide past that either, nor does one that it makes itself.
+        // It does not slide past that end, nor does a session that it creates.
         app.advance(seconds(3_600));
         let user = app.with(&key);
         user.get("/api/v2/users/me").await.expect(200);

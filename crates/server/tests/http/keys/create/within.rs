@@ -1,4 +1,4 @@
-//! A token mints only within itself.
+//! A token creates only tokens within its own permissions.
 
 use keyward_test_support::{TestApp, on_both};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn refused(http: &keyward_test_support::Http, body: Value) {
     assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
 }
 
-/// A token of a new member's with some scopes and an allow list, which lives for an hour.
+/// A new member's token with some scopes and an allow list. Its lifetime is one hour.
 async fn narrow(app: &TestApp) -> keyward_test_support::Http {
     let member = app.person("member", &[]).await;
     let scopes = ["api_key:create", "api_key:read", "workspace:*"];
@@ -83,7 +83,7 @@ on_both! {
         let made = create(&token, &json!({})).await.expect(201).json();
         assert_eq!(made["scopes"], json!(["*:*"]));
         assert_eq!(made["lifetime_seconds"], 3_600);
-        // For another user too: what is made is theirs, and within the calling token.
+        // For another user too: the token belongs to that user, but stays within the calling token.
         app.person("member", &[]).await;
         let made = token.post("/api/v2/users/member/keys/tokens", &json!({})).await.expect(201).json();
         assert_eq!(made["lifetime_seconds"], 3_600);

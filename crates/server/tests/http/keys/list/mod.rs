@@ -26,7 +26,7 @@ on_both! {
         same.sort_by(|a, b| b.cmp(a));
         let expected: Vec<String> = same.iter().map(|(_, id)| id.clone()).collect();
         assert_eq!(app.owner.token_ids("").await, expected);
-        // The newly dead stand behind the live.
+        // Newly expired tokens come after the live ones.
         app.advance(seconds(30));
         expire(&app.owner.http, &expected[0]).await;
         let mut dead_last = expected[1..5].to_vec();
@@ -88,7 +88,7 @@ on_both! {
             let own = person.http.get(TOKENS).await.expect(200).json();
             assert_eq!(each(&own, "token_name"), [person.name.as_str()]);
         }
-        // A user-admin who is an owner too reads all.
+        // A user-admin who is also an owner reads all.
         let both = app.person("both", &["user-admin", "owner"]).await;
         assert_eq!(both.token_ids("?include_all=1").await.len(), 5);
         let auditing = app.person("auditing", &["user-admin", "auditor"]).await;

@@ -1,15 +1,14 @@
-//! Lists of keys in pages: the server's own inside, and the client's outside.
+//! Pages of key lists: those the server reads internally, and those a client asks for.
 
 use keyward_test_support::{Backend, TestApp, on_both};
 use serde_json::{Value, json};
 
 use crate::support::{SECOND, each, pages, text};
 
-/// More than two pages inside.
+/// More than two internal pages.
 const MANY: usize = 1_203;
 
-/// Copies the caller's one token `MANY` times less one: every end is shared by five of them, and a
-/// third are expired.
+/// Copies the caller's only token `MANY - 1` times. Five copies share each expiry; a third are expired.
 async fn many(app: &TestApp) -> String {
     let first = app.owner.token(&json!({ "token_name": "one", "lifetime": 86_400 * SECOND })).await;
     let id = text(&first, "id");
@@ -55,7 +54,7 @@ on_both! {
         assert!(list.is_sorted_by(|a, b| (by_end(a), text(a, "id")) >= (by_end(b), text(b, "id"))));
         ids.sort();
         ids.dedup();
-        assert_eq!(ids.len(), MANY, "each once");
+        assert_eq!(ids.len(), MANY, "each key appears once");
 
         let now = app.service.now();
         let live: Vec<&Value> = list.iter().filter(|key| by_end(key) > now).collect();
@@ -65,7 +64,7 @@ on_both! {
         let all = app.owner.http.get("/api/v2/users/me/keys/tokens?include_all=true").await.expect(200).json();
         assert_eq!(all, shown);
         let keys = app.owner.http.get("/api/v2/users/me/keys?include_expired=true").await.expect(200).json();
-        assert_eq!(keys.as_array().unwrap().len(), MANY + 1, "and the session");
+        assert_eq!(keys.as_array().unwrap().len(), MANY + 1, "the tokens and the session");
     }
 
     async fn pages_join_to_the_whole_list(app: TestApp) {
@@ -106,7 +105,7 @@ on_both! {
         }
         let first = app.owner.http.get("/api/v2/users/me/keys/tokens?include_expired=true&limit=2").await.expect(200);
         let next = first.header("Link").unwrap().split(['<', '>']).nth(1).unwrap().to_owned();
-        // Of the first page one, and one that was to come.
+        // Expires one key of the first page and one of a later page.
         for id in [&ids[5], &ids[0]] {
             crate::support::expire(&app.owner.http, id).await;
         }
@@ -125,9 +124,9 @@ on_both! {
         assert_ne!(late, id);
         app.database.execute(&format!("UPDATE api_keys SET scopes = 'damaged' WHERE id = '{late}'")).unwrap();
         let response = app.owner.http.request("GET", path).send().await.unwrap();
-        assert_eq!(response.status(), 200, "it had begun");
+        assert_eq!(response.status(), 200, "the response had already begun");
         response.text().await.unwrap_err();
-        // Within the first page the failure is told.
+        // An error on the first page is an error response.
         app.owner.http.get(&format!("{path}&limit=1000")).await.refused(500, "internal");
     }
 }
