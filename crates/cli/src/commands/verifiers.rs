@@ -1,4 +1,4 @@
-//! `keyward verifiers list`: which services judge keys in their own processes.
+//! `keyward verifiers list`: the services that verify keys in-process.
 
 use clap::Subcommand;
 
@@ -9,14 +9,14 @@ use crate::output::{Cell, Table};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the embedded verifiers that are connected, since when, and how far behind they are
+    /// List connected embedded verifiers: when they connected and how many changes they lag behind
     #[command(visible_alias = "ls")]
     List(List),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }

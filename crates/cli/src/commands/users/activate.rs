@@ -1,14 +1,14 @@
-//! `keyward users activate`: lets a suspended user's keys work again.
+//! `keyward users activate`: activates a suspended user, so that their keys work again.
 
 use keyward_sdk::UserRef;
 
 use crate::App;
 use crate::error::{Error, Failing};
 
-/// Activate a suspended user: their keys work again, if they have not expired
+/// Activate a suspended user: their unexpired keys work again
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A username or a user's id
+    /// Username or user ID
     user: UserRef,
 }
 

@@ -1,4 +1,4 @@
-//! `keyward users delete`: removes a user and expires all their keys.
+//! `keyward users delete`: deletes a user and expires all their keys.
 
 use keyward_sdk::UserRef;
 
@@ -8,15 +8,15 @@ use crate::prompt;
 
 /// Delete a user and expire all their keys
 ///
-/// The name and the e-mail address become free; the audit log keeps what there was. On a terminal
-/// the username has to be typed first.
+/// The username and e-mail address become available again; the audit log keeps its entries. On a
+/// terminal, you must type the username to confirm.
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "rm")]
 pub(crate) struct Args {
-    /// A username or a user's id
+    /// Username or user ID
     user: UserRef,
 
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(short, long)]
     yes: bool,
 }
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let mut name = args.user.to_string();
     if !args.yes && prompt::is_interactive() {
         name = client.user(&args.user).await.failing(what.clone())?.username;
-        prompt::confirm_removal(app.out, &format!("User {name}"), &name)?;
+        prompt::confirm_deletion(app.out, &format!("User {name}"), &name)?;
     }
     client.delete_user(&args.user).await.failing(what)?;
     app.out.line(&format!("User {name} has been deleted."))

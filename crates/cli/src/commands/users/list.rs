@@ -1,4 +1,4 @@
-//! `keyward users list`: the users that one may read.
+//! `keyward users list`: lists the users that the caller may read.
 
 use keyward_sdk::UsersFilter;
 use keyward_sdk::types::User;
@@ -13,11 +13,11 @@ use crate::output::{Cell, Table};
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "ls")]
 pub(crate) struct Args {
-    /// Only those with this in their username, name or e-mail address
+    /// Only users whose username, name or e-mail address contains this text
     #[arg(short = 'q', long = "search", value_name = "TEXT")]
     search: Option<String>,
 
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }

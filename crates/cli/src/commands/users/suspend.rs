@@ -1,14 +1,14 @@
-//! `keyward users suspend`: stops a user's keys at once.
+//! `keyward users suspend`: suspends a user, whose keys stop working at once.
 
 use keyward_sdk::UserRef;
 
 use crate::App;
 use crate::error::{Error, Failing};
 
-/// Suspend a user: their keys stop at once, until the user is activated
+/// Suspend a user: their keys stop working at once, until the user is activated
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A username or a user's id
+    /// Username or user ID
     user: UserRef,
 }
 

@@ -1,4 +1,4 @@
-//! `keyward users view`: one user.
+//! `keyward users view`: shows one user.
 
 use keyward_sdk::UserRef;
 
@@ -11,10 +11,10 @@ use crate::output::Cell;
 /// Show a user
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A username, a user's id, or me
+    /// Username, user ID, or me
     user: UserRef,
 
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }
