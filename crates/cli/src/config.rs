@@ -10,7 +10,7 @@ use etcetera::BaseStrategy;
 use keyward_sdk::{Client, SecretString};
 
 use crate::args::Global;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::exit::Exit;
 use crate::server_url::ServerUrl;
 use crate::store::{Store, Stored};
@@ -166,7 +166,7 @@ pub(crate) fn client(url: &ServerUrl, token: Option<&SecretString>) -> Result<Cl
         Some(token) => builder.token(token.clone()),
         None => builder,
     };
-    builder.build().failing(format!("cannot set up the HTTP client for {url}"))
+    builder.build().context(format!("cannot set up the HTTP client for {url}"))
 }
 
 /// The value of an environment variable; `None` if it is unset or empty.

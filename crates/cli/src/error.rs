@@ -130,19 +130,19 @@ impl StdError for Error {
 }
 
 /// Adds to an error what failed.
-pub(crate) trait Failing<T> {
+pub(crate) trait Context<T> {
     /// Converts the error into one for the user that starts with `what`, such as "cannot list tokens".
-    fn failing(self, what: impl Into<String>) -> Result<T, Error>;
+    fn context(self, what: impl Into<String>) -> Result<T, Error>;
 }
 
-impl<T> Failing<T> for Result<T, io::Error> {
-    fn failing(self, what: impl Into<String>) -> Result<T, Error> {
+impl<T> Context<T> for Result<T, io::Error> {
+    fn context(self, what: impl Into<String>) -> Result<T, Error> {
         self.map_err(|error| Error::failed(what).why(error.to_string()).caused_by(error))
     }
 }
 
-impl<T> Failing<T> for Result<T, keyward_sdk::Error> {
-    fn failing(self, what: impl Into<String>) -> Result<T, Error> {
+impl<T> Context<T> for Result<T, keyward_sdk::Error> {
+    fn context(self, what: impl Into<String>) -> Result<T, Error> {
         self.map_err(|error| from_sdk(what.into(), error))
     }
 }
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn the_chain_repeats_no_line() {
         let error: Result<(), _> = Err(io::Error::other("disk full"));
-        let error = error.failing("cannot write").unwrap_err();
+        let error = error.context("cannot write").unwrap_err();
         assert_eq!(error.details(true), [("cause", "disk full".to_owned())]);
     }
 }

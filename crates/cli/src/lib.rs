@@ -22,7 +22,7 @@ use clap::Parser;
 
 use args::Cli;
 use config::Config;
-use error::{Error, Failing};
+use error::{Context, Error};
 use output::Output;
 
 /// The context of a command.
@@ -53,6 +53,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 fn execute(cli: Cli, out: &Output) -> Result<(), Error> {
     // One thread is enough: a command waits for one response at a time.
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().failing("cannot start the runtime")?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(commands::run(cli.command, &cli.global, out))
 }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal};
 
 use keyward_sdk::SecretString;
 
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::Output;
 
 /// Whether stdin is a terminal, so that prompts are possible.
@@ -26,7 +26,7 @@ pub(crate) fn secret(out: &Output, question: &str) -> Result<SecretString, Error
     let answer = read_hidden();
     // The typed newline was hidden too.
     out.end_of_prompt();
-    let answer = answer.failing("cannot read from the terminal")?;
+    let answer = answer.context("cannot read from the terminal")?;
     if answer.is_empty() { Err(no_answer(question)) } else { Ok(answer.into()) }
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn secret_from_stdin(out: &Output, question: &str, what: &str) -> Res
 /// A line of stdin without its newline; `None` at the end of stdin.
 fn read_line() -> Result<Option<String>, Error> {
     let mut text = String::new();
-    let count = io::stdin().lock().read_line(&mut text).failing("cannot read from stdin")?;
+    let count = io::stdin().lock().read_line(&mut text).context("cannot read from stdin")?;
     while text.ends_with(['\n', '\r']) {
         text.pop();
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use keyward_sdk::SecretString;
 
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::server_url::ServerUrl;
 
 /// The configuration directory.
@@ -65,7 +65,7 @@ impl Store {
     pub(crate) fn prepare(&self) -> Result<(), Error> {
         let what = || format!("cannot prepare the directory {}", self.dir.display());
         let made = make_private(&self.dir).and_then(|()| tempfile::tempfile_in(&self.dir).map(drop));
-        made.failing(what()).map_err(|error| error.hint("choose another directory with --config-dir"))
+        made.context(what()).map_err(|error| error.hint("choose another directory with --config-dir"))
     }
 
     /// Stores a session and the URL it belongs to. Replaces the stored ones.
@@ -87,7 +87,7 @@ impl Store {
     }
 
     fn exists(&self) -> Result<bool, Error> {
-        self.dir.try_exists().failing(format!("cannot access {}", self.dir.display()))
+        self.dir.try_exists().context(format!("cannot access {}", self.dir.display()))
     }
 
     /// Locks the directory until the file is dropped. Some systems cannot open a directory, and
@@ -100,7 +100,7 @@ impl Store {
         match locked {
             Ok(dir) => Ok(Some(dir)),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
-            Err(error) => Err(error).failing(format!("cannot lock {}", self.dir.display())),
+            Err(error) => Err(error).context(format!("cannot lock {}", self.dir.display())),
         }
     }
 
@@ -114,7 +114,7 @@ impl Store {
             file.persist(path).map_err(|error| error.error)?;
             Ok(())
         })();
-        Result::<(), io::Error>::failing(written, format!("cannot write {}", path.display()))
+        Result::<(), io::Error>::context(written, format!("cannot write {}", path.display()))
     }
 }
 
@@ -123,7 +123,7 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).failing(format!("cannot read {}", path.display())),
+        Err(error) => Err(error).context(format!("cannot read {}", path.display())),
     }
 }
 
@@ -131,7 +131,7 @@ fn remove(path: &Path) -> Result<bool, Error> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error).failing(format!("cannot remove {}", path.display())),
+        Err(error) => Err(error).context(format!("cannot remove {}", path.display())),
     }
 }
 

@@ -6,7 +6,7 @@ use keyward_sdk::types::AuditLog;
 
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::{Cell, Table};
 
 #[derive(Debug, Subcommand)]
@@ -74,7 +74,7 @@ pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     let mut left = args.limit;
     while left > 0 {
         filter.limit = Some(left.min(MAX_PAGE));
-        let page = client.audit_logs(&filter).await.failing("cannot read the audit log")?;
+        let page = client.audit_logs(&filter).await.context("cannot read the audit log")?;
         left = left.saturating_sub(u32::try_from(page.items.audit_logs.len()).unwrap_or(u32::MAX));
         entries.extend(page.items.audit_logs);
         match page.next {

@@ -7,7 +7,7 @@ use keyward_sdk::{Client, CreateFirstUser, SecretString, UserRef};
 use super::login_token;
 use crate::App;
 use crate::config::{self, SESSION_TOKEN};
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::exit::Exit;
 use crate::prompt;
 use crate::server_url::ServerUrl;
@@ -135,7 +135,7 @@ impl Login<'_> {
             return self.with_token().await;
         }
         let what = format!("cannot log in to {}", self.url);
-        if self.client.has_first_user().await.failing(what)? {
+        if self.client.has_first_user().await.context(what)? {
             self.with_password().await
         } else {
             self.as_first_user().await
@@ -147,7 +147,7 @@ impl Login<'_> {
         let token = prompt::secret_from_stdin(self.app.out, "Token: ", "--token-stdin needs the token")?;
         let token = SecretString::from(token.expose().trim());
         let client = config::client(self.url, Some(&token))?;
-        let user = client.user(&UserRef::Me).await.failing(format!("cannot log in to {} with the token", self.url))?;
+        let user = client.user(&UserRef::Me).await.context(format!("cannot log in to {} with the token", self.url))?;
         Ok(SignedIn { username: user.username, token, is_new: false })
     }
 
@@ -207,7 +207,7 @@ impl Login<'_> {
     /// Creates the first user. Prompts for the setup code if the server requires it.
     async fn create(&self, request: CreateFirstUser) -> Result<(), Error> {
         const WHAT: &str = "cannot create the first user";
-        let refused = match self.client.create_first_user(&request).await.failing(WHAT) {
+        let refused = match self.client.create_first_user(&request).await.context(WHAT) {
             Ok(_) => return Ok(()),
             Err(error) if error.has_code(ErrorCode::SetupCodeRequired.as_str()) => error,
             Err(error) => return Err(error),
@@ -218,12 +218,12 @@ impl Login<'_> {
             );
         }
         let code = prompt::secret(self.app.out, "Setup code (the server printed it when it started): ")?;
-        self.client.create_first_user(&request.setup_code(code)).await.failing(WHAT)?;
+        self.client.create_first_user(&request.setup_code(code)).await.context(WHAT)?;
         Ok(())
     }
 
     async fn log_in(&self, username: String, password: &SecretString) -> Result<SignedIn, Error> {
-        let token = self.client.login(&username, password).await.failing(format!("cannot log in to {}", self.url))?;
+        let token = self.client.login(&username, password).await.context(format!("cannot log in to {}", self.url))?;
         Ok(SignedIn { username, token, is_new: false })
     }
 

@@ -4,7 +4,7 @@ use keyward_sdk::SecretString;
 
 use crate::App;
 use crate::config::{self, SESSION_TOKEN};
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::key_text;
 use crate::server_url::ServerUrl;
 
@@ -53,7 +53,7 @@ async fn end(url: &ServerUrl, token: &SecretString) -> Result<(), Error> {
     match config::client(url, Some(token))?.logout().await {
         Err(error) if error.is_unauthorized() => Ok(()),
         ended => ended
-            .failing("cannot expire the session")
+            .context("cannot expire the session")
             .map_err(|error| error.hint("the session is still stored; log out again later")),
     }
 }

@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use crate::args::Cli;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::Output;
 
 /// Print a manual page
@@ -33,6 +33,6 @@ pub(crate) fn run(args: &Args, out: &Output) -> Result<(), Error> {
         .source(concat!("keyward ", env!("CARGO_PKG_VERSION")))
         .manual("Keyward")
         .render(&mut page)
-        .failing("cannot generate the manual page")?;
+        .context("cannot generate the manual page")?;
     out.generated(&page)
 }

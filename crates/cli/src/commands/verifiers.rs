@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::{Cell, Table};
 
 #[derive(Debug, Subcommand)]
@@ -24,7 +24,7 @@ pub(crate) struct List {
 pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     let Command::List(args) = command;
     let client = app.config.connect()?.client;
-    let verifiers = client.verifiers().await.failing("cannot list the verifiers")?;
+    let verifiers = client.verifiers().await.context("cannot list the verifiers")?;
     match args.output {
         ViewFormat::Json => app.out.json(&verifiers),
         ViewFormat::Table if verifiers.is_empty() => {

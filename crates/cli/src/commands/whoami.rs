@@ -6,7 +6,7 @@ use keyward_sdk::UserRef;
 
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::key_text;
 use crate::output::Cell;
 
@@ -34,7 +34,7 @@ struct Whoami<'a> {
 
 pub(crate) async fn run(args: &Args, app: &App<'_>) -> Result<(), Error> {
     let connection = app.config.connect()?;
-    let user = connection.client.user(&UserRef::Me).await.failing("cannot get the current user")?;
+    let user = connection.client.user(&UserRef::Me).await.context("cannot get the current user")?;
     let me = Whoami {
         username: &user.username,
         user_id: user.id.to_string(),

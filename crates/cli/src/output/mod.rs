@@ -12,7 +12,7 @@ use keyward_sdk::{SecretString, Timestamp};
 use serde::Serialize;
 use time::now;
 
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::exit::Exit;
 
 /// The output streams and their settings.
@@ -170,7 +170,7 @@ fn to_stdout(bytes: &[u8]) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Error::silent(Exit::Done)),
-        written => written.failing("cannot write to stdout"),
+        written => written.context("cannot write to stdout"),
     }
 }
 

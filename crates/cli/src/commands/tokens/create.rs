@@ -6,7 +6,7 @@ use keyward_sdk::{CreateToken, CreatedToken, Lifetime, UserRef, api};
 
 use crate::App;
 use crate::args::TextFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 
 /// Create a token and print it, alone on stdout
 ///
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     if !args.allow.is_empty() {
         request = request.allow_list(args.allow);
     }
-    let created = connection.client.create_token(&args.user, &request).await.failing("cannot create the token")?;
+    let created = connection.client.create_token(&args.user, &request).await.context("cannot create the token")?;
 
     let printed = match args.output {
         TextFormat::Text => app.out.secret(&created.key),

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use keyward_sdk::types::ApiKey;
 use keyward_sdk::{Client, UserRef};
 
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::exit::Exit;
 use crate::key_text;
 
@@ -42,8 +42,8 @@ impl KeyRef {
     pub(super) async fn find(&self, client: &Client, user: &UserRef, verb: &str) -> Result<ApiKey, Error> {
         let what = self.cannot(verb);
         match self {
-            Self::Id(id) => client.api_key_by_id(user, id).await.failing(what),
-            Self::Name(name) => client.api_key_by_name(user, name).await.failing(what),
+            Self::Id(id) => client.api_key_by_id(user, id).await.context(what),
+            Self::Name(name) => client.api_key_by_name(user, name).await.context(what),
             Self::NoMatch(why) => Err(Error::new(Exit::NotFound, what).why(why.to_string())),
         }
         .map_err(with_list_hint)

@@ -7,7 +7,7 @@ use super::column::Column;
 use super::hidden::{self, HiddenCount};
 use crate::App;
 use crate::args::ListFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::Table;
 
 /// List tokens, latest expiry first
@@ -78,17 +78,17 @@ type Listed = (Vec<ApiKeyWithOwner>, Result<HiddenCount, keyward_sdk::Error>);
 async fn tokens(args: &Args, client: &Client) -> Result<Listed, Error> {
     let filter = TokensFilter { include_all: args.all, include_expired: args.include_expired };
     if args.include_expired {
-        let keys = client.tokens(&args.user, &filter).await.failing("cannot list tokens")?;
+        let keys = client.tokens(&args.user, &filter).await.context("cannot list tokens")?;
         return Ok((keys, Ok(HiddenCount::default())));
     }
     // Fetch the page with expired tokens first, so that a token that is created between the two
     // requests is not on it and is not counted as hidden.
     let query = hidden::Query { client, user: &args.user, include_all: args.all };
     let first = match query.first_page().await {
-        Err(error @ keyward_sdk::Error::Transport(_)) => return Err(error).failing("cannot list tokens"),
+        Err(error @ keyward_sdk::Error::Transport(_)) => return Err(error).context("cannot list tokens"),
         first => first,
     };
-    let keys = client.tokens(&args.user, &filter).await.failing("cannot list tokens")?;
+    let keys = client.tokens(&args.user, &filter).await.context("cannot list tokens")?;
     let hidden = match first {
         Ok(page) => query.count(page, &keys).await,
         Err(error) => Err(error),
@@ -104,10 +104,10 @@ async fn sessions(args: &Args, client: &Client) -> Result<Listed, Error> {
         Ok::<_, keyward_sdk::Error>(keys)
     };
     if args.include_expired {
-        return Ok((list(true).await.failing("cannot list sessions")?, Ok(HiddenCount::default())));
+        return Ok((list(true).await.context("cannot list sessions")?, Ok(HiddenCount::default())));
     }
     let with_expired = list(true).await;
-    let keys = list(false).await.failing("cannot list sessions")?;
+    let keys = list(false).await.context("cannot list sessions")?;
     let hidden = with_expired.map(|all| HiddenCount::among(&all, &keys));
     Ok((keys, hidden))
 }

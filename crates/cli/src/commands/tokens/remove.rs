@@ -7,7 +7,7 @@ use keyward_sdk::{Client, ExpireOutcome, Timestamp, UserRef};
 
 use super::key_ref::{InvalidKeyRef, KeyRef, with_list_hint};
 use crate::App;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::exit::Exit;
 use crate::prompt;
 
@@ -120,14 +120,14 @@ impl Removal<'_> {
             KeyRef::Id(id) => match self.client.api_key_by_id(user, id).await {
                 Ok(key) => (id.clone(), Some(key.expires_at)),
                 Err(keyward_sdk::Error::Api(_)) => (id.clone(), None),
-                Err(error) => return Err(error).failing(what()),
+                Err(error) => return Err(error).context(what()),
             },
             KeyRef::Name(_) | KeyRef::NoMatch(_) => {
                 let key = key.find(self.client, user, "expire").await?;
                 (key.id, Some(key.expires_at))
             }
         };
-        let expired = self.client.expire_api_key(user, &id).await.failing(what()).map_err(with_list_hint)?;
+        let expired = self.client.expire_api_key(user, &id).await.context(what()).map_err(with_list_hint)?;
         let Some(before) = before else {
             return Ok(Outcome::Expired(expired));
         };
@@ -153,7 +153,7 @@ impl Removal<'_> {
                 key.id
             }
         };
-        self.client.delete_api_key(user, &id).await.failing(key.cannot("delete")).map_err(with_list_hint)?;
+        self.client.delete_api_key(user, &id).await.context(key.cannot("delete")).map_err(with_list_hint)?;
         Ok(Outcome::Deleted)
     }
 

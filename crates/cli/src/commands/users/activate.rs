@@ -3,7 +3,7 @@
 use keyward_sdk::UserRef;
 
 use crate::App;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 
 /// Activate a suspended user: their unexpired keys work again
 #[derive(Debug, clap::Args)]
@@ -14,6 +14,6 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
-    let user = client.activate_user(&args.user).await.failing(format!("cannot activate user \"{}\"", args.user))?;
+    let user = client.activate_user(&args.user).await.context(format!("cannot activate user \"{}\"", args.user))?;
     app.out.line(&format!("User {} has been activated.", user.username))
 }

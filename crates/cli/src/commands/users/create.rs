@@ -5,7 +5,7 @@ use keyward_sdk::CreateUser;
 
 use crate::App;
 use crate::args::TextFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::prompt;
 
 /// Create a user or a service account
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
         LoginType::None => request.service_account(),
         LoginType::Password => request.password(prompt::read_new_password(app.out, args.password_stdin)?),
     };
-    let user = client.create_user(&request).await.failing("cannot create the user")?;
+    let user = client.create_user(&request).await.context("cannot create the user")?;
     match args.output {
         TextFormat::Text => app.out.line(&format!("User {} has been created.", user.username)),
         TextFormat::Json => app.out.json(&user),

@@ -3,7 +3,7 @@
 use keyward_sdk::UserRef;
 
 use crate::App;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::prompt;
 
 /// Delete a user and expire all their keys
@@ -26,9 +26,9 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let what = format!("cannot delete user \"{}\"", args.user);
     let mut name = args.user.to_string();
     if !args.yes && prompt::is_interactive() {
-        name = client.user(&args.user).await.failing(what.clone())?.username;
+        name = client.user(&args.user).await.context(what.clone())?.username;
         prompt::confirm_deletion(app.out, &format!("User {name}"), &name)?;
     }
-    client.delete_user(&args.user).await.failing(what)?;
+    client.delete_user(&args.user).await.context(what)?;
     app.out.line(&format!("User {name} has been deleted."))
 }

@@ -3,7 +3,7 @@
 use keyward_sdk::UserRef;
 
 use crate::App;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 
 /// Replace a user's roles; without --role the user is only a member
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
     let what = format!("cannot edit the roles of user \"{}\"", args.user);
-    let user = client.update_user_roles(&args.user, &args.role).await.failing(what)?;
+    let user = client.update_user_roles(&args.user, &args.role).await.context(what)?;
     let roles: Vec<_> = user.roles.iter().map(|role| role.name.as_str()).collect();
     let roles = if roles.is_empty() { "member".to_owned() } else { roles.join(", ") };
     app.out.line(&format!("Roles of user {} are now: {roles}.", user.username))

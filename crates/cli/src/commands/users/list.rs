@@ -6,7 +6,7 @@ use keyward_sdk::types::User;
 use super::role_cell;
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::{Cell, Table};
 
 /// List the users that you may read
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
-    let users = client.users(&UsersFilter { q: args.search }).await.failing("cannot list users")?;
+    let users = client.users(&UsersFilter { q: args.search }).await.context("cannot list users")?;
     match args.output {
         ViewFormat::Json => app.out.json(&users)?,
         ViewFormat::Table => app.out.table(&table(&users))?,

@@ -3,7 +3,7 @@
 use keyward_sdk::{Client, UserRef};
 
 use crate::App;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::prompt;
 
 /// Set a user's password and expire all their keys
@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let old = if own { Some(old_password(&args, app)?) } else { None };
     let new = prompt::read_new_password(app.out, args.password_stdin)?;
     let what = format!("cannot set the password of user \"{}\"", args.user);
-    client.update_password(&args.user, old.as_ref(), &new).await.failing(what)?;
+    client.update_password(&args.user, old.as_ref(), &new).await.context(what)?;
     app.out.line("Password has been changed, and all keys of the user have been expired.")?;
     if own {
         app.out.note("This includes your session: run `keyward login`.");
@@ -42,7 +42,7 @@ async fn is_own(client: &Client, user: &UserRef) -> Result<bool, Error> {
     if *user == UserRef::Me {
         return Ok(true);
     }
-    let me = client.user(&UserRef::Me).await.failing("cannot get the current user")?;
+    let me = client.user(&UserRef::Me).await.context("cannot get the current user")?;
     Ok(match user {
         UserRef::Me => true,
         UserRef::Id(id) => *id == me.id,

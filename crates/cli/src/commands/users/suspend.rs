@@ -3,7 +3,7 @@
 use keyward_sdk::UserRef;
 
 use crate::App;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 
 /// Suspend a user: their keys stop working at once, until the user is activated
 #[derive(Debug, clap::Args)]
@@ -14,6 +14,6 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
-    let user = client.suspend_user(&args.user).await.failing(format!("cannot suspend user \"{}\"", args.user))?;
+    let user = client.suspend_user(&args.user).await.context(format!("cannot suspend user \"{}\"", args.user))?;
     app.out.line(&format!("User {} has been suspended.", user.username))
 }

@@ -5,7 +5,7 @@ use keyward_sdk::UserRef;
 use super::role_cell;
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::Cell;
 
 /// Show a user
@@ -21,7 +21,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
-    let user = client.user(&args.user).await.failing(format!("cannot view user \"{}\"", args.user))?;
+    let user = client.user(&args.user).await.context(format!("cannot view user \"{}\"", args.user))?;
     match args.output {
         ViewFormat::Json => app.out.json(&user),
         ViewFormat::Table => app.out.details(vec![
