@@ -20,7 +20,8 @@ pub(crate) enum Command {
     visible_alias = "ls",
     after_help = "Examples:
   keyward audit list --resource-type api_key --action write
-  keyward audit list --username ada --date-from 2026-01-01 -o json"
+  keyward audit list --username ada --date-from 2026-01-01 -o json
+  keyward audit list --resource-target ci --limit 20"
 )]
 pub(crate) struct List {
     /// Only actions on resources of this type: api_key, user or audit_log

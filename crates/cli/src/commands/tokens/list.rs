@@ -19,7 +19,8 @@ use crate::output::Table;
     after_help = "Examples:
   keyward tokens list
   keyward tokens list --all --include-expired -o csv
-  keyward tokens list -c name,expires-at"
+  keyward tokens list -c name,expires-at
+  keyward tokens list --sessions --user ada"
 )]
 pub(crate) struct Args {
     /// List the tokens of all users that you may read, with their owners

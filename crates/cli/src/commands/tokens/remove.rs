@@ -18,6 +18,7 @@ use crate::prompt;
 #[command(visible_aliases = ["rm", "delete", "expire"], after_help = "Examples:
   keyward tokens remove ci
   keyward tokens remove kwd_a1B2c3D4e5 nightly
+  keyward tokens remove --delete --yes nightly --user svc-deploy
   pbpaste | keyward tokens remove -")]
 pub(crate) struct Args {
     /// Token names, IDs, or the tokens themselves, of which only the IDs are used; `-` reads one from stdin

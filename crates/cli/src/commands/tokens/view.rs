@@ -16,7 +16,8 @@ use crate::output::Cell;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   keyward tokens view ci
-  keyward tokens view kwd_a1B2c3D4e5 -o json")]
+  keyward tokens view kwd_a1B2c3D4e5 -o json
+  keyward tokens view nightly --user svc-deploy")]
 pub(crate) struct Args {
     /// Token name, ID, or the token itself, of which only the ID is used
     #[arg(value_name = "NAME|ID|TOKEN")]
