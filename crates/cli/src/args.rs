@@ -1,4 +1,4 @@
-//! What every command line has: the global flags, the choice of format, and the commands below.
+//! The top-level parser: the global flags and the output formats that commands share.
 
 use std::path::PathBuf;
 
@@ -15,15 +15,15 @@ Examples:
   keyward tokens remove ci
 
 Exit codes:
-  0  done
-  1  failed, or refused by the server
-  2  wrong usage
+  0  success
+  1  failure, or the server refused the request
+  2  invalid command line
   3  not found
-  4  not signed in, or not allowed
-  5  conflict, such as a name that is taken
-  6  the server is out of reach";
+  4  not logged in, or not allowed
+  5  conflict, such as a name that is already taken
+  6  the server cannot be reached";
 
-/// Issues, lists and ends API keys on a Keyward server.
+/// Create, list and expire API keys on a Keyward server
 #[derive(Debug, Parser)]
 #[command(name = "keyward", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -38,17 +38,16 @@ pub(crate) struct Cli {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The server, in the place of the stored one [env: KEYWARD_URL]
+    /// Server URL; overrides the stored one [env: KEYWARD_URL]
     ///
-    /// The stored session belongs to the stored server and is sent to no other: with another url,
-    /// give a token in KEYWARD_SESSION_TOKEN. A token is never the value of a flag, since the
-    /// process list shows it.
+    /// The stored session is sent only to the stored server. For another server, set
+    /// KEYWARD_SESSION_TOKEN. No flag takes a token, because the process list would show it.
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) url: Option<ServerUrl>,
 
-    /// Where the url and the session are stored [env: KEYWARD_CONFIG_DIR]
+    /// Directory that stores the server URL and the session [env: KEYWARD_CONFIG_DIR]
     ///
-    /// Without it, `keyward` in the platform's configuration directory.
+    /// The default is `keyward` in the platform's configuration directory.
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) config_dir: Option<PathBuf>,
 
@@ -56,37 +55,37 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
 
-    /// Tell the whole chain of an error
+    /// Print the full error chain
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
 }
 
-/// Formats of a list that programs may want as a spreadsheet.
+/// Output formats of a list that can be a spreadsheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListFormat {
-    /// For people.
+    /// A table for people.
     Table,
-    /// As the server gave it.
+    /// JSON, as the server sent it.
     Json,
-    /// Comma-separated, with a header.
+    /// CSV with a header row.
     Csv,
 }
 
-/// Formats of what is shown.
+/// Output formats of a command that shows data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ViewFormat {
-    /// For people.
+    /// A table for people.
     Table,
-    /// As the server gave it.
+    /// JSON, as the server sent it.
     Json,
 }
 
-/// Formats of what was done.
+/// Output formats of a command that changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TextFormat {
-    /// One line.
+    /// One line of text.
     Text,
-    /// As the server gave it.
+    /// JSON, as the server sent it.
     Json,
 }
 
@@ -97,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definitions_hold_together() {
+    fn the_argument_definitions_are_valid() {
         Cli::command().debug_assert();
     }
 
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_removals_answer_to_their_other_names() {
+    fn aliases_of_list_and_remove_are_accepted() {
         for line in [
             "keyward token ls",
             "keyward tokens rm x",

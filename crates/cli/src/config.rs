@@ -1,6 +1,6 @@
-//! Which server and which credential: flags first, then the environment, then the stored files.
+//! Chooses the server and the credential: flags first, then the environment, then the stored files.
 //!
-//! **Invariant:** the stored session is used with the stored url and no other.
+//! **Invariant:** the stored session is sent only to the stored URL.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,33 +10,33 @@ use etcetera::BaseStrategy;
 use keyward_sdk::{Client, SecretString};
 
 use crate::args::Global;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::exit::Exit;
 use crate::server_url::ServerUrl;
 use crate::store::{Store, Stored};
 
-/// The variable that holds a session or token.
+/// The environment variable that holds a session or token.
 pub(crate) const SESSION_TOKEN: &str = "KEYWARD_SESSION_TOKEN";
 const URL: &str = "KEYWARD_URL";
 const CONFIG_DIR: &str = "KEYWARD_CONFIG_DIR";
 
-/// Said wherever a credential is needed and none is found.
+/// The message when a command needs a credential and finds none.
 const NO_SESSION: &str = "no session token found - run 'keyward login' first";
 
-/// What the flags and the environment say; the files are read when they are needed.
+/// Settings from the flags and the environment. The files are read when they are needed.
 pub(crate) struct Config {
     url: Option<ServerUrl>,
     variable: Option<SecretString>,
     dir: Option<PathBuf>,
 }
 
-/// A credential, and where it came from.
+/// A credential and its source.
 pub(crate) struct Credential {
     pub(crate) token: SecretString,
     pub(crate) source: Source,
 }
 
-/// Where a credential came from.
+/// The source of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// `KEYWARD_SESSION_TOKEN`.
@@ -45,7 +45,7 @@ pub(crate) enum Source {
     File(PathBuf),
 }
 
-/// A server, ready to be asked.
+/// A client for a server, with the URL and the credential that it uses.
 pub(crate) struct Connection {
     pub(crate) client: Client,
     pub(crate) url: ServerUrl,
@@ -53,14 +53,15 @@ pub(crate) struct Connection {
 }
 
 impl Config {
-    /// Reads the environment behind the flags.
+    /// Reads the environment variables for the settings that no flag sets.
     pub(crate) fn new(global: &Global) -> Result<Self, Error> {
         let url = match &global.url {
             Some(url) => Some(url.clone()),
             None => match variable(URL)? {
                 None => None,
                 Some(text) => {
-                    Some(text.parse().map_err(|error| Error::usage(format!("{URL} is no url of a server: {error}")))?)
+                    let invalid = |error| Error::usage(format!("{URL} is not a valid server URL: {error}"));
+                    Some(text.parse::<ServerUrl>().map_err(invalid)?)
                 }
             },
         };
@@ -71,12 +72,12 @@ impl Config {
     /// The server in use.
     pub(crate) fn url(&self) -> Result<ServerUrl, Error> {
         self.known_url()?.ok_or_else(|| {
-            Error::new(Exit::NotAllowed, "no server is known")
-                .hint(format!("run `keyward login URL`, or give --url or {URL}"))
+            Error::new(Exit::NotAllowed, "no server is configured")
+                .hint(format!("run `keyward login URL`, pass --url, or set {URL}"))
         })
     }
 
-    /// The server in use, if any is known.
+    /// The server in use, if one is configured.
     pub(crate) fn known_url(&self) -> Result<Option<ServerUrl>, Error> {
         match &self.url {
             Some(url) => Ok(Some(url.clone())),
@@ -99,7 +100,7 @@ impl Config {
         Ok(Credential { token, source: Source::File(store.session_path()) })
     }
 
-    /// The same; none if nothing is stored, or what is stored belongs to another server.
+    /// Like [`Self::stored_credential`], but `None` if nothing is stored or it belongs to another server.
     pub(crate) fn stored_credential_if_any(&self) -> Result<Option<Credential>, Error> {
         match self.stored_credential() {
             Ok(credential) => Ok(Some(credential)),
@@ -108,7 +109,7 @@ impl Config {
         }
     }
 
-    /// Is `KEYWARD_SESSION_TOKEN` set?
+    /// Whether `KEYWARD_SESSION_TOKEN` is set.
     pub(crate) fn variable_is_set(&self) -> bool {
         self.variable.is_some()
     }
@@ -120,9 +121,9 @@ impl Config {
             None => match etcetera::choose_base_strategy() {
                 Ok(strategy) => strategy.config_dir().join("keyward"),
                 Err(error) => {
-                    return Err(Error::failed("cannot tell where the configuration directory is")
+                    return Err(Error::failed("cannot determine the configuration directory")
                         .why(error.to_string())
-                        .hint(format!("give --config-dir or {CONFIG_DIR}"))
+                        .hint(format!("pass --config-dir or set {CONFIG_DIR}"))
                         .caused_by(error));
                 }
             },
@@ -130,7 +131,7 @@ impl Config {
         Ok(Store::new(dir))
     }
 
-    /// The server in use with the credential in use.
+    /// Connects the server in use with the credential in use. Sends no request yet.
     pub(crate) fn connect(&self) -> Result<Connection, Error> {
         let url = self.url()?;
         let credential = self.credential()?;
@@ -140,7 +141,7 @@ impl Config {
 }
 
 impl Source {
-    /// What to do when the server refuses a credential from there.
+    /// The next step when the server refuses a credential from this source.
     pub(crate) fn remedy(&self) -> String {
         match self {
             Self::Variable => format!("set {SESSION_TOKEN} to a live token, or unset it and run `keyward login`"),
@@ -158,17 +159,17 @@ impl fmt::Display for Source {
     }
 }
 
-/// A client for that server, with a credential or without.
+/// Builds a client for the server, with or without a credential.
 pub(crate) fn client(url: &ServerUrl, token: Option<&SecretString>) -> Result<Client, Error> {
     let builder = Client::builder(url.as_str()).user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")));
     let builder = match token {
         Some(token) => builder.token(token.clone()),
         None => builder,
     };
-    builder.build().failing(format!("cannot make a client for {url}"))
+    builder.build().context(format!("cannot set up the HTTP client for {url}"))
 }
 
-/// The value of a variable; none if it is not set or empty.
+/// The value of an environment variable; `None` if it is unset or empty.
 pub(crate) fn variable(name: &str) -> Result<Option<String>, Error> {
     match variable_os(name) {
         None => Ok(None),
@@ -183,8 +184,8 @@ fn variable_os(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The stored session, if it belongs to the server in use: the one that flag or variable name,
-/// or else the stored one itself.
+/// The stored session, if it belongs to the server in use. `in_use` is the server that a flag or
+/// variable names; without it, the stored server is in use.
 fn session_for(in_use: Option<&ServerUrl>, stored: Stored) -> Result<SecretString, Error> {
     let none = || Error::new(Exit::NotAllowed, NO_SESSION);
     let session = stored.session.ok_or_else(none)?;
@@ -194,7 +195,7 @@ fn session_for(in_use: Option<&ServerUrl>, stored: Stored) -> Result<SecretStrin
         (Some(url), Some(belongs_to)) => Err(none()
             .why(format!("the stored session belongs to {belongs_to} and is not sent to {url}"))
             .hint(format!("run `keyward login {url}`, or set {SESSION_TOKEN}"))),
-        (_, None) => Err(none().why("the stored session belongs to no stored url")),
+        (_, None) => Err(none().why("no server URL is stored with the session")),
     }
 }
 
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stored_session_is_used_with_the_stored_url_only() {
+    fn the_stored_session_is_used_only_with_the_stored_url() {
         let one: ServerUrl = "http://one".parse().unwrap();
         for (in_use, there, used) in [
             (None, stored(Some("http://one"), Some("s")), true),

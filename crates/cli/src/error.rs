@@ -1,5 +1,5 @@
-//! Errors as the user meets them: what failed, why, the next step, the request id; and the exit
-//! code that goes with them.
+//! Errors as the user sees them: what failed, the causes, the next steps, the request ID and the
+//! exit code.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,7 +9,7 @@ use keyward_sdk::types::ErrorCode;
 
 use crate::exit::Exit;
 
-/// Why a command did not do what it was asked to.
+/// The reason that a command failed.
 #[derive(Debug)]
 pub(crate) struct Error(Box<Parts>);
 
@@ -25,7 +25,7 @@ struct Parts {
 }
 
 impl Error {
-    /// Says what failed, and how the run ends.
+    /// An error that says `what` failed, with the exit code of the run.
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             exit,
@@ -38,22 +38,22 @@ impl Error {
         }))
     }
 
-    /// The command line is wrong.
+    /// The command line is invalid.
     pub(crate) fn usage(what: impl Into<String>) -> Self {
         Self::new(Exit::Usage, what)
     }
 
-    /// It failed on this machine.
+    /// The command failed on this machine.
     pub(crate) fn failed(what: impl Into<String>) -> Self {
         Self::new(Exit::Failed, what)
     }
 
-    /// Ends the run without another word: all has been said, or nobody is left to hear it.
+    /// Ends the run without a message: it has been printed already, or nobody reads the output.
     pub(crate) fn silent(exit: Exit) -> Self {
         Self::new(exit, "")
     }
 
-    /// Adds a reason.
+    /// Adds a cause.
     pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
         self.0.why.push(why.into());
         self
@@ -65,40 +65,40 @@ impl Error {
         self
     }
 
-    /// Keeps the error that this one comes from.
+    /// Keeps the underlying error, which `--verbose` prints.
     pub(crate) fn caused_by(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Box::new(source));
         self
     }
 
-    /// How the run ends.
+    /// The exit code of the run.
     pub(crate) fn exit(&self) -> Exit {
         self.0.exit
     }
 
-    /// Is there nothing to print?
+    /// Whether there is no message to print.
     pub(crate) fn is_silent(&self) -> bool {
         self.0.what.is_empty()
     }
 
-    /// Did the server refuse the credential itself?
+    /// Whether the server refused the credential itself.
     pub(crate) fn is_bad_credential(&self) -> bool {
         matches!(self.0.code.as_deref(), Some("unauthenticated" | "invalid_key" | "key_expired"))
     }
 
-    /// Did the server answer with this code?
+    /// Whether the server responded with this error code.
     pub(crate) fn has_code(&self, code: &str) -> bool {
         self.0.code.as_deref() == Some(code)
     }
 
-    /// What failed and why, for a place within another sentence.
-    pub(crate) fn in_a_line(&self) -> String {
+    /// What failed and why, on one line, for use inside another message.
+    pub(crate) fn one_line(&self) -> String {
         let why = self.0.why.iter().map(|why| format!(": {why}"));
         std::iter::once(self.0.what.clone()).chain(why).collect()
     }
 
-    /// The lines below the first, each with its label: why, what next, the request id, and with
-    /// `verbose` the chain of errors.
+    /// The lines after the first, each with its label: the causes, the hints and the request ID;
+    /// with `verbose` the error chain as well.
     pub(crate) fn details(&self, verbose: bool) -> Vec<(&'static str, String)> {
         let mut lines: Vec<_> = self.0.why.iter().map(|why| ("cause", why.clone())).collect();
         if verbose {
@@ -129,20 +129,20 @@ impl StdError for Error {
     }
 }
 
-/// Says of a failure what it was that failed.
-pub(crate) trait Failing<T> {
-    /// Turns the error into one for the user, which opens with `what`, as in "cannot list tokens".
-    fn failing(self, what: impl Into<String>) -> Result<T, Error>;
+/// Adds to an error what failed.
+pub(crate) trait Context<T> {
+    /// Converts the error into one for the user that starts with `what`, such as "cannot list tokens".
+    fn context(self, what: impl Into<String>) -> Result<T, Error>;
 }
 
-impl<T> Failing<T> for Result<T, io::Error> {
-    fn failing(self, what: impl Into<String>) -> Result<T, Error> {
+impl<T> Context<T> for Result<T, io::Error> {
+    fn context(self, what: impl Into<String>) -> Result<T, Error> {
         self.map_err(|error| Error::failed(what).why(error.to_string()).caused_by(error))
     }
 }
 
-impl<T> Failing<T> for Result<T, keyward_sdk::Error> {
-    fn failing(self, what: impl Into<String>) -> Result<T, Error> {
+impl<T> Context<T> for Result<T, keyward_sdk::Error> {
+    fn context(self, what: impl Into<String>) -> Result<T, Error> {
         self.map_err(|error| from_sdk(what.into(), error))
     }
 }
@@ -154,13 +154,13 @@ fn from_sdk(what: String, error: keyward_sdk::Error) -> Error {
         Sdk::Api(answer) => from_answer(what, answer),
         Sdk::Transport(fault) => Error::new(Exit::Unreachable, what)
             .why(fault.to_string())
-            .hint("check that the server runs, and that its url is right")
+            .hint("check that the server is running and that the URL is correct")
             .caused_by(fault),
         Sdk::Decode { ref request_id, .. } => {
             let request_id = Some(request_id.clone()).filter(|id| !id.is_empty());
             let mut told = Error::failed(what)
                 .why(error.to_string())
-                .hint("check that the url is that of a Keyward server")
+                .hint("check that the URL points to a Keyward server")
                 .caused_by(error);
             told.0.request_id = request_id;
             told
@@ -170,13 +170,13 @@ fn from_sdk(what: String, error: keyward_sdk::Error) -> Error {
     }
 }
 
-/// What the server said, in the order that it is read: message, detail, fields, hint.
+/// Converts an error response, in the order of reading: message, detail, fields, hint.
 fn from_answer(what: String, answer: keyward_sdk::ApiError) -> Error {
-    // A server that has no such route is not one that lacks the thing.
-    let other_server = answer.code == ErrorCode::RouteNotFound.as_str();
-    let exit = if other_server { Exit::Failed } else { Exit::of_status(answer.status) };
+    // A missing route means a wrong server or an old one, not a missing resource.
+    let route_is_missing = answer.code == ErrorCode::RouteNotFound.as_str();
+    let exit = if route_is_missing { Exit::Failed } else { Exit::of_status(answer.status) };
     let mut error = Error::new(exit, what).why(answer.message);
-    // Where one thing was wrong, the server often says it in all three places.
+    // The server often repeats the same text in the message, the detail and the fields.
     if let Some(detail) = answer.detail.filter(|detail| !error.0.why.contains(detail)) {
         error = error.why(detail);
     }
@@ -188,8 +188,8 @@ fn from_answer(what: String, answer: keyward_sdk::ApiError) -> Error {
     if let Some(hint) = answer.hint {
         error = error.hint(hint);
     }
-    if other_server {
-        error = error.hint("check that the url is that of a Keyward server, and that it is new enough");
+    if route_is_missing {
+        error = error.hint("check that the URL points to a Keyward server and that its version is recent");
     }
     error.0.request_id = Some(answer.request_id).filter(|id| !id.is_empty());
     error.0.code = Some(answer.code).filter(|code| !code.is_empty());
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_stand_in_the_order_in_which_they_are_read() {
+    fn the_lines_are_in_reading_order() {
         let root = io::Error::other("the root");
         let mut error = Error::failed("cannot do it").hint("do that").why("because").caused_by(root);
         error.0.request_id = Some("r-1".to_owned());
@@ -212,9 +212,9 @@ mod tests {
     }
 
     #[test]
-    fn the_chain_does_not_say_twice_what_was_said() {
+    fn the_chain_repeats_no_line() {
         let error: Result<(), _> = Err(io::Error::other("disk full"));
-        let error = error.failing("cannot write").unwrap_err();
+        let error = error.context("cannot write").unwrap_err();
         assert_eq!(error.details(true), [("cause", "disk full".to_owned())]);
     }
 }

@@ -1,4 +1,4 @@
-//! Exit codes: what the shell is told, in one place.
+//! The exit codes of the program.
 
 use std::process::ExitCode;
 
@@ -6,30 +6,30 @@ use std::process::ExitCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Done.
+    /// The command succeeded.
     Done = 0,
-    /// It failed here, or the server refused it.
+    /// The command failed on this machine, or the server refused the request.
     Failed = 1,
-    /// The command line is wrong.
+    /// The command line is invalid.
     Usage = 2,
-    /// There is no such thing, or it is not to be seen.
+    /// The resource does not exist, or the caller may not see it.
     NotFound = 3,
-    /// Not signed in or not allowed; also: no server or no session is known.
+    /// The caller is not logged in or not allowed, or no server or session is configured.
     NotAllowed = 4,
-    /// A name is taken, or the state does not allow it.
+    /// A name is taken, or the state of the resource forbids the change.
     Conflict = 5,
-    /// The server is out of reach.
+    /// The server cannot be reached.
     Unreachable = 6,
 }
 
 impl Exit {
-    /// How a run ends that the server answered with an error of this HTTP status.
+    /// The exit code for an error response with this HTTP status.
     pub(crate) fn of_status(status: u16) -> Self {
         match status {
             401 | 403 => Self::NotAllowed,
             404 => Self::NotFound,
             409 => Self::Conflict,
-            // Whatever else the server says, it read the request and did not do it.
+            // Any other status still means that the server read the request and refused it.
             _ => Self::Failed,
         }
     }

@@ -1,5 +1,5 @@
-//! The text of a key, as far as this program looks into it: `kwd_…` is a token, `kws_…` a session,
-//! and all before the first `-` is the id, which may be shown.
+//! The text form of a key: `kwd_…` is a token and `kws_…` is a session. The part before the first
+//! `-` is the ID, which is not secret.
 
 use keyward_sdk::SecretString;
 
@@ -7,22 +7,22 @@ const TOKEN: &str = "kwd_";
 const SESSION: &str = "kws_";
 const ID_DIGITS: usize = 10;
 
-/// Does the text begin as a key does?
+/// Whether the text starts with the prefix of a key.
 pub(crate) fn looks_like_key(text: &str) -> bool {
     text.starts_with(TOKEN) || text.starts_with(SESSION)
 }
 
-/// Is it a session, which logging out ends?
+/// Whether the key is a session, which logout ends.
 pub(crate) fn is_session(key: &SecretString) -> bool {
     key.expose().starts_with(SESSION)
 }
 
-/// The id of a key; none if the text is no key of Keyward's, all of which may be secret.
+/// The ID of a key; `None` if the text is not a Keyward key, since all of it may be secret.
 pub(crate) fn id(key: &SecretString) -> Option<&str> {
     id_in(key.expose())
 }
 
-/// The id that a text is, or begins with.
+/// The key ID that the text consists of or starts with.
 pub(crate) fn id_in(text: &str) -> Option<&str> {
     let id = text.split_once('-').map_or(text, |(id, _)| id);
     let digits = id.strip_prefix(TOKEN).or_else(|| id.strip_prefix(SESSION))?;
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_is_all_before_the_first_dash() {
+    fn the_id_ends_at_the_first_dash() {
         for (text, id) in [
             ("kwd_a1B2c3D4e5", Some("kwd_a1B2c3D4e5")),
             ("kws_a1B2c3D4e5-secret-x", Some("kws_a1B2c3D4e5")),

@@ -1,7 +1,7 @@
-//! The command line of Keyward: reads the arguments, runs one command, and tells how it ended.
+//! The command line of Keyward: parses the arguments, runs one command and returns its exit code.
 //!
-//! **Invariants:** only `output` prints; nothing here filters what the server lists; a token is
-//! never the value of a flag, and never in an error.
+//! **Invariants:** only `output` prints; no command filters the server's lists, except that
+//! `tokens list --sessions` keeps only sessions; no flag takes a token, and no error contains one.
 
 mod args;
 mod commands;
@@ -22,22 +22,22 @@ use clap::Parser;
 
 use args::Cli;
 use config::Config;
-use error::{Error, Failing};
+use error::{Context, Error};
 use output::Output;
 
-/// What a command has at hand.
+/// The context of a command.
 struct App<'a> {
     out: &'a Output,
     config: Config,
-    /// Is the whole chain of an error to be told?
+    /// Whether to print the full error chain.
     verbose: bool,
 }
 
-/// Runs the command that the arguments (the program's name first) ask for.
+/// Runs the command in `arguments`, whose first element is the program name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
-        Err(error) => return Output::usage(&error),
+        Err(error) => return Output::parser_message(&error),
     };
     let out = Output::new(cli.global.no_color);
     let verbose = cli.global.verbose;
@@ -51,8 +51,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 fn execute(cli: Cli, out: &Output) -> Result<(), Error> {
-    // One thread is enough: a command waits for one answer at a time.
+    // One thread is enough: a command waits for one response at a time.
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().failing("cannot start the program")?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(commands::run(cli.command, &cli.global, out))
 }

@@ -1,41 +1,41 @@
-//! The address of a server, in one form, so that two can be compared.
+//! The URL of a server in a canonical form, so that two URLs can be compared.
 //!
-//! A session is sent to the server it belongs to and to no other. That rests on this comparison,
-//! so whatever two programs could read differently (a name in front of an `@`, a backslash, a
-//! percent sign or a space in the host) is refused rather than guessed at.
+//! This comparison decides whether a session is sent to a server. The parser therefore rejects
+//! every URL that two programs could read differently, such as one with a username before an `@`,
+//! or with a backslash, a percent sign or a space in the host.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// `http://` or `https://`, a host, a port if it is not the usual one, and perhaps a path.
+/// `http://` or `https://`, a host, a port unless it is the default, and optionally a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerUrl(String);
 
-/// Why a text is no [`ServerUrl`].
+/// The reason that a text is not a valid [`ServerUrl`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidServerUrl {
-    /// Neither of the two schemes.
-    #[error("want http:// or https:// in front, as in https://keyward.example.com")]
+    /// The scheme is missing or unknown.
+    #[error("the URL must start with http:// or https://, as in https://keyward.example.com")]
     Scheme,
-    /// A user name or password.
-    #[error("a name or password has no place in it; log in with `keyward login`")]
+    /// It contains a username or password.
+    #[error("the URL must not contain a username or password; log in with `keyward login`")]
     Credentials,
-    /// A query or a fragment.
-    #[error("a query (?) or fragment (#) has no place in it")]
+    /// It contains a query or a fragment.
+    #[error("the URL must not contain a query (?) or fragment (#)")]
     Query,
-    /// No host, or one that could be read in two ways.
-    #[error("the host must be a name or an address in plain letters, as in keyward.example.com or [::1]")]
+    /// The host is missing or ambiguous.
+    #[error("the host must be an ASCII name or an IP address, as in keyward.example.com or [::1]")]
     Host,
-    /// Not a port.
+    /// The port is not a number from 1 to 65535.
     #[error("the port must be a number from 1 to 65535")]
     Port,
-    /// A path that could be read in two ways.
-    #[error("the path must have no spaces, backslashes, dots alone or control characters")]
+    /// The path is ambiguous.
+    #[error("the path must be printable ASCII with no spaces, backslashes, or empty, `.` or `..` segments")]
     Path,
 }
 
 impl ServerUrl {
-    /// The address as text, without a slash at the end.
+    /// The URL as text, without a slash at the end.
     #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -48,7 +48,7 @@ impl FromStr for ServerUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (scheme, rest) = text.trim().split_once("://").ok_or(InvalidServerUrl::Scheme)?;
         let scheme = scheme.to_ascii_lowercase();
-        let usual_port = match scheme.as_str() {
+        let default_port = match scheme.as_str() {
             "http" => 80,
             "https" => 443,
             _ => return Err(InvalidServerUrl::Scheme),
@@ -66,7 +66,7 @@ impl FromStr for ServerUrl {
         check_path(path)?;
 
         let mut url = format!("{scheme}://{}", host.to_ascii_lowercase());
-        if let Some(port) = port.filter(|&port| port != usual_port) {
+        if let Some(port) = port.filter(|&port| port != default_port) {
             url.push_str(&format!(":{port}"));
         }
         if !path.is_empty() {
@@ -83,7 +83,7 @@ impl fmt::Display for ServerUrl {
     }
 }
 
-/// Cuts `host:port`; the colons inside `[…]` belong to the host.
+/// Splits `host:port`. The colons inside `[…]` belong to the host.
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), InvalidServerUrl> {
     let from = authority.rfind(']').unwrap_or(0);
     let Some(colon) = authority.get(from..).and_then(|tail| tail.find(':')).map(|at| from + at) else {
@@ -113,9 +113,10 @@ fn check_host(host: &str) -> Result<(), InvalidServerUrl> {
 }
 
 fn check_path(path: &str) -> Result<(), InvalidServerUrl> {
-    let swallowed = |part: &str| matches!(part, "." | "..") || part.to_ascii_lowercase().contains("%2e");
+    // HTTP clients resolve these segments before they send the request.
+    let is_dot_segment = |part: &str| matches!(part, "." | "..") || part.to_ascii_lowercase().contains("%2e");
     let good = path.chars().all(|c| c.is_ascii_graphic() && c != '\\')
-        && (path.is_empty() || !path.split('/').any(|part| part.is_empty() || swallowed(part)));
+        && (path.is_empty() || !path.split('/').any(|part| part.is_empty() || is_dot_segment(part)));
     if good { Ok(()) } else { Err(InvalidServerUrl::Path) }
 }
 
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_server_has_one_form() {
+    fn equal_servers_have_one_canonical_form() {
         for (text, form) in [
             ("http://127.0.0.1:7080", "http://127.0.0.1:7080"),
             ("http://127.0.0.1:7080/", "http://127.0.0.1:7080"),
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_read_in_two_ways_is_refused() {
+    fn ambiguous_urls_are_rejected() {
         for text in [
             "",
             "127.0.0.1:7080",

@@ -1,8 +1,8 @@
-//! What is kept between runs: the url of the server and the session there, a file each.
+//! Stores the server URL and its session between runs, in one file each.
 //!
-//! **Invariant:** the session belongs to the stored url. The two are written together under a
-//! lock, the old session goes first and the new one comes last, so that no moment, and no crash,
-//! pairs a session with another server's url.
+//! **Invariant:** the session belongs to the stored URL. A lock covers both writes. The old session
+//! is removed first and the new one is written last, so that a reader never sees a session with
+//! another server's URL, not even after a crash.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use keyward_sdk::SecretString;
 
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::server_url::ServerUrl;
 
 /// The configuration directory.
@@ -19,17 +19,17 @@ pub(crate) struct Store {
     dir: PathBuf,
 }
 
-/// What the directory held at one moment.
+/// The content of the directory, read under the lock.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
-    /// The server.
+    /// The server URL.
     pub(crate) url: Option<ServerUrl>,
-    /// The session, or token, for that server.
+    /// The session or token for that server.
     pub(crate) session: Option<SecretString>,
 }
 
 impl Store {
-    /// The directory `dir`, which need not exist yet.
+    /// A store in the directory `dir`, which need not exist yet.
     pub(crate) fn new(dir: PathBuf) -> Self {
         Self { dir }
     }
@@ -43,7 +43,7 @@ impl Store {
         self.dir.join("url")
     }
 
-    /// Reads both files; what is not there is none.
+    /// Reads both files. A missing file is `None`.
     pub(crate) fn load(&self) -> Result<Stored, Error> {
         if !self.exists()? {
             return Ok(Stored::default());
@@ -52,7 +52,7 @@ impl Store {
         let url = match read(&self.url_path())? {
             None => None,
             Some(text) => Some(text.parse().map_err(|error| {
-                Error::failed(format!("{} holds no url of a server", self.url_path().display()))
+                Error::failed(format!("{} does not contain a valid server URL", self.url_path().display()))
                     .why(format!("\"{text}\": {error}"))
                     .hint("store one with `keyward login URL`")
             })?),
@@ -61,14 +61,14 @@ impl Store {
         Ok(Stored { url, session })
     }
 
-    /// Makes the directory, for its owner only, and finds out early whether it can be written.
+    /// Creates the directory, private to its owner, and checks that it is writable.
     pub(crate) fn prepare(&self) -> Result<(), Error> {
         let what = || format!("cannot prepare the directory {}", self.dir.display());
         let made = make_private(&self.dir).and_then(|()| tempfile::tempfile_in(&self.dir).map(drop));
-        made.failing(what()).map_err(|error| error.hint("choose another directory with --config-dir"))
+        made.context(what()).map_err(|error| error.hint("choose another directory with --config-dir"))
     }
 
-    /// Stores a session and the url it belongs to, in the place of what was there.
+    /// Stores a session and the URL it belongs to. Replaces the stored ones.
     pub(crate) fn save(&self, url: &ServerUrl, session: &SecretString) -> Result<(), Error> {
         self.prepare()?;
         let _lock = self.lock(File::lock)?;
@@ -77,7 +77,7 @@ impl Store {
         self.write(&self.session_path(), session.expose())
     }
 
-    /// Forgets the session; the url stays. False if there was none.
+    /// Removes the session and keeps the URL. Returns whether there was a session.
     pub(crate) fn forget_session(&self) -> Result<bool, Error> {
         if !self.exists()? {
             return Ok(false);
@@ -87,11 +87,11 @@ impl Store {
     }
 
     fn exists(&self) -> Result<bool, Error> {
-        self.dir.try_exists().failing(format!("cannot look into {}", self.dir.display()))
+        self.dir.try_exists().context(format!("cannot access {}", self.dir.display()))
     }
 
     /// Locks the directory until the file is dropped. Some systems cannot open a directory, and
-    /// some file systems know no locks: there the order of writing must do.
+    /// some file systems have no locks; there only the write order protects the files.
     fn lock(&self, how: fn(&File) -> io::Result<()>) -> Result<Option<File>, Error> {
         if !cfg!(unix) {
             return Ok(None);
@@ -100,30 +100,30 @@ impl Store {
         match locked {
             Ok(dir) => Ok(Some(dir)),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
-            Err(error) => Err(error).failing(format!("cannot lock {}", self.dir.display())),
+            Err(error) => Err(error).context(format!("cannot lock {}", self.dir.display())),
         }
     }
 
-    /// Writes a file whole or not at all, readable by its owner only from the first byte on.
+    /// Writes a file atomically. Only its owner can read it, from the first byte on.
     fn write(&self, path: &Path, text: &str) -> Result<(), Error> {
         let written = (|| {
-            // A temporary file is made with mode 0600.
+            // The temporary file has mode 0600.
             let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
             writeln!(file, "{text}")?;
             file.as_file().sync_all()?;
             file.persist(path).map_err(|error| error.error)?;
             Ok(())
         })();
-        Result::<(), io::Error>::failing(written, format!("cannot write {}", path.display()))
+        Result::<(), io::Error>::context(written, format!("cannot write {}", path.display()))
     }
 }
 
-/// The file's text without the space around it; none if there is no file, or nothing in it.
+/// The trimmed text of the file; `None` if the file is missing or empty.
 fn read(path: &Path) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).failing(format!("cannot read {}", path.display())),
+        Err(error) => Err(error).context(format!("cannot read {}", path.display())),
     }
 }
 
@@ -131,7 +131,7 @@ fn remove(path: &Path) -> Result<bool, Error> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error).failing(format!("cannot remove {}", path.display())),
+        Err(error) => Err(error).context(format!("cannot remove {}", path.display())),
     }
 }
 
@@ -143,7 +143,7 @@ fn make_private(dir: &Path) -> io::Result<()> {
     const STICKY: u32 = 0o1000;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let mode = fs::metadata(dir)?.permissions().mode();
-    // A sticky directory, such as /tmp, is everyone's on purpose: the files' own mode must do.
+    // A sticky directory, such as /tmp, is shared on purpose; the mode of the files protects them.
     if mode & OTHERS != 0 && mode & STICKY == 0 {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
     }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_loaded_and_forgotten() {
+    fn a_saved_session_is_loaded_and_forgotten() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path().join("a/b"));
         assert!(store.load().unwrap().session.is_none());
@@ -194,7 +194,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn files_are_for_their_owner_only() {
+    fn only_the_owner_can_read_the_files() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let inner = dir.path().join("keyward");

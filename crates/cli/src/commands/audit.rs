@@ -6,7 +6,7 @@ use keyward_sdk::types::AuditLog;
 
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::{Cell, Table};
 
 #[derive(Debug, Subcommand)]
@@ -14,57 +14,58 @@ pub(crate) enum Command {
     List(List),
 }
 
-/// List what was done, newest first
+/// List audit log entries, newest first
 #[derive(Debug, clap::Args)]
 #[command(
     visible_alias = "ls",
     after_help = "Examples:
   keyward audit list --resource-type api_key --action write
-  keyward audit list --username ada --date-from 2026-01-01 -o json"
+  keyward audit list --username ada --date-from 2026-01-01 -o json
+  keyward audit list --resource-target ci --limit 20"
 )]
 pub(crate) struct List {
-    /// Done to things of this kind: api_key, user or audit_log
+    /// Only actions on resources of this type: api_key, user or audit_log
     #[arg(long, value_name = "TYPE")]
     resource_type: Option<String>,
-    /// Done to the thing of this id
+    /// Only actions on the resource with this ID
     #[arg(long, value_name = "ID")]
     resource_id: Option<String>,
-    /// Done to things of this name
+    /// Only actions on resources with this name
     #[arg(long, value_name = "NAME")]
     resource_target: Option<String>,
-    /// What was done: create, write, delete, login or logout; expiring is a write
+    /// Only this action: create, write, delete, login or logout; expiring a key is a write
     #[arg(long)]
     action: Option<String>,
-    /// By the user of this name
+    /// Only actions of the user with this username
     #[arg(long)]
     username: Option<String>,
-    /// By the user of this e-mail address
+    /// Only actions of the user with this e-mail address
     #[arg(long)]
     email: Option<String>,
-    /// From this address
+    /// Only requests from this IP address
     #[arg(long)]
     ip: Option<String>,
-    /// Not before this day or instant
+    /// Only entries from this date or time on
     #[arg(long, value_name = "DATE")]
     date_from: Option<String>,
-    /// Not after this day or instant
+    /// Only entries up to this date or time
     #[arg(long, value_name = "DATE")]
     date_to: Option<String>,
-    /// By the request of this id
+    /// Only the request with this ID
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
 
-    /// At most so many entries
+    /// Maximum number of entries
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }
 
-/// The most entries that the server puts on a page.
-const PAGE: u32 = 1_000;
+/// The maximum number of entries on a page of the server.
+const MAX_PAGE: u32 = 1_000;
 
 pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     let Command::List(args) = command;
@@ -73,8 +74,8 @@ pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     let mut entries: Vec<AuditLog> = Vec::new();
     let mut left = args.limit;
     while left > 0 {
-        filter.limit = Some(left.min(PAGE));
-        let page = client.audit_logs(&filter).await.failing("cannot read the audit log")?;
+        filter.limit = Some(left.min(MAX_PAGE));
+        let page = client.audit_logs(&filter).await.context("cannot read the audit log")?;
         left = left.saturating_sub(u32::try_from(page.items.audit_logs.len()).unwrap_or(u32::MAX));
         entries.extend(page.items.audit_logs);
         match page.next {
@@ -94,7 +95,7 @@ pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
 }
 
 impl List {
-    /// The filters as the server's search takes them; none if there are none.
+    /// The filters in the syntax of the server's search; `None` without filters.
     fn query(&self) -> Result<Option<String>, Error> {
         let terms = [
             ("resource_type", &self.resource_type),
@@ -114,13 +115,10 @@ impl List {
     }
 }
 
-/// `key:value`, with quotes around a value that would otherwise be cut at a space or a colon.
+/// `key:value`. Quotes a value that the search would otherwise split at a space or a colon.
 fn term(key: &str, value: &str) -> Result<String, Error> {
     if value.contains('"') {
-        return Err(Error::usage(format!(
-            "the value of --{} must not have a double quote in it",
-            key.replace('_', "-")
-        )));
+        return Err(Error::usage(format!("the value of --{} must not contain a double quote", key.replace('_', "-"))));
     }
     let plain = !value.is_empty() && !value.contains(|symbol: char| symbol == ':' || symbol.is_whitespace());
     Ok(if plain { format!("{key}:{value}") } else { format!("{key}:\"{value}\"") })
@@ -149,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_quoted_where_the_search_would_cut_them() {
+    fn values_that_the_search_would_split_are_quoted() {
         for (value, written) in [
             ("write", "k_y:write"),
             ("my token", "k_y:\"my token\""),
@@ -159,9 +157,6 @@ mod tests {
         ] {
             assert_eq!(term("k_y", value).unwrap(), written);
         }
-        assert_eq!(
-            term("k_y", "a\"b").unwrap_err().to_string(),
-            "the value of --k-y must not have a double quote in it"
-        );
+        assert_eq!(term("k_y", "a\"b").unwrap_err().to_string(), "the value of --k-y must not contain a double quote");
     }
 }

@@ -1,4 +1,4 @@
-//! `keyward completion SHELL`: a completion script, made from the definitions of the commands.
+//! `keyward completion SHELL`: a completion script, generated from the command definitions.
 
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -11,7 +11,7 @@ use crate::output::Output;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  keyward completion bash > ~/.local/share/bash-completion/completions/keyward")]
 pub(crate) struct Args {
-    /// Which shell
+    /// Shell to complete for
     #[arg(value_enum)]
     shell: Shell,
 }

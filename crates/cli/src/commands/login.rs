@@ -1,4 +1,4 @@
-//! `keyward login [URL]`: makes a session and stores it; on a new server, its first user too.
+//! `keyward login [URL]`: creates a session and stores it; creates the first user of a new server.
 
 use clap::Subcommand;
 use keyward_sdk::types::ErrorCode;
@@ -7,19 +7,19 @@ use keyward_sdk::{Client, CreateFirstUser, SecretString, UserRef};
 use super::login_token;
 use crate::App;
 use crate::config::{self, SESSION_TOKEN};
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::exit::Exit;
 use crate::prompt;
 use crate::server_url::ServerUrl;
 
-/// The variable with the code that a new server asks for from any machine but its own.
+/// The environment variable for the setup code, which a new server requires from other machines.
 const SETUP_CODE: &str = "KEYWARD_SETUP_CODE";
 
-/// Log in to a server, and store its url and the session
+/// Log in to a server and store its URL and the session
 ///
-/// On a new server this creates the first user, an owner. From another machine than the server's
-/// own that needs the setup code, which the server printed when it started: it is asked for, or
-/// taken from KEYWARD_SETUP_CODE.
+/// On a new server, this creates the first user as an owner. From another machine, it needs the
+/// setup code that the server printed when it started: enter it at the prompt or set
+/// KEYWARD_SETUP_CODE.
 #[derive(Debug, clap::Args)]
 #[command(
     subcommand_precedence_over_arg = true,
@@ -32,19 +32,19 @@ pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// The server; without it the one in use
+    /// Server URL; defaults to the configured server
     #[arg(value_name = "URL")]
     server: Option<ServerUrl>,
 
-    /// Who logs in: a username or an e-mail address
+    /// Username or e-mail address
     #[arg(long)]
     username: Option<String>,
 
-    /// Read the password, a line, from stdin
+    /// Read the password from stdin, as one line
     #[arg(long)]
     password_stdin: bool,
 
-    /// Read a token or session, a line, from stdin, and store it as it is
+    /// Read a token or session from stdin, as one line, and store it without logging in
     #[arg(long, conflicts_with_all = ["username", "password_stdin", "first_user"])]
     token_stdin: bool,
 
@@ -57,53 +57,53 @@ enum Command {
     Token(login_token::Args),
 }
 
-/// Who the first user of a new server shall be. Where there is a first user already, the same
-/// flags log in, so that a script can be run again.
+/// The first user of a new server. If the first user already exists, the same flags log in, so that
+/// a script can run again.
 #[derive(Debug, clap::Args)]
 #[group(id = "first_user", multiple = true)]
-#[command(next_help_heading = "The first user of a new server")]
+#[command(next_help_heading = "First user of a new server")]
 struct FirstUser {
-    /// Their username
+    /// Username of the first user
     #[arg(long, value_name = "USERNAME")]
     first_user_username: Option<String>,
 
-    /// Their e-mail address
+    /// E-mail address of the first user
     #[arg(long, value_name = "EMAIL")]
     first_user_email: Option<String>,
 
-    /// What people call them
+    /// Display name of the first user
     #[arg(long, value_name = "NAME")]
     first_user_name: Option<String>,
 
-    /// Read their password, a line, from stdin
+    /// Read the password of the first user from stdin, as one line
     #[arg(long, conflicts_with = "password_stdin")]
     first_user_password_stdin: bool,
 }
 
-/// Who is signed in, and by what.
+/// The user who logged in, and the session or token.
 struct SignedIn {
     username: String,
     token: SecretString,
-    /// Were they created just now?
+    /// Whether this run created the user.
     is_new: bool,
 }
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     if let Some(Command::Token(token)) = &args.command {
-        // The parser's own rule for this would refuse the global flags as well.
-        if args.logs_in() {
-            return Err(Error::usage("`keyward login token` prints a token, and takes nothing that logs in"));
+        // The parser's own setting for this would also refuse the global flags.
+        if args.has_login_arguments() {
+            return Err(Error::usage("`keyward login token` only prints a token; it takes no login arguments"));
         }
         return login_token::run(token, app);
     }
     let url = match &args.server {
         Some(url) => url.clone(),
         None => app.config.known_url()?.ok_or_else(|| {
-            Error::new(Exit::NotAllowed, "no server is known")
-                .hint("give its url, as in `keyward login https://keyward.example.com`")
+            Error::new(Exit::NotAllowed, "no server is configured")
+                .hint("pass its URL, as in `keyward login https://keyward.example.com`")
         })?,
     };
-    // A session that then could not be stored would live on with nobody to use it.
+    // Check this first: a session that cannot be stored would stay live and unused.
     let store = app.config.store()?;
     store.prepare()?;
 
@@ -112,11 +112,11 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     store.save(&url, &signed_in.token)?;
     let username = &signed_in.username;
     if signed_in.is_new {
-        app.out.line(&format!("User {username} has been created, an owner."))?;
+        app.out.line(&format!("User {username} has been created as an owner."))?;
     }
     app.out.line(&format!("Logged in to {url} as {username}."))?;
     if app.config.variable_is_set() {
-        app.out.warn(&format!("{SESSION_TOKEN} is set and wins over the stored session; unset it to use the session"));
+        app.out.warn(&format!("{SESSION_TOKEN} overrides the stored session; unset it to use the session"));
     }
     Ok(())
 }
@@ -125,7 +125,7 @@ struct Login<'a> {
     args: &'a Args,
     app: &'a App<'a>,
     url: &'a ServerUrl,
-    /// Has no credential yet.
+    /// Sends no credential.
     client: Client,
 }
 
@@ -135,43 +135,43 @@ impl Login<'_> {
             return self.with_token().await;
         }
         let what = format!("cannot log in to {}", self.url);
-        if self.client.has_first_user().await.failing(what)? {
+        if self.client.has_first_user().await.context(what)? {
             self.with_password().await
         } else {
             self.as_first_user().await
         }
     }
 
-    /// Stores no token that the server does not know: better to hear of it now.
+    /// Checks the token with the server, so that a token that does not work is never stored.
     async fn with_token(&self) -> Result<SignedIn, Error> {
-        let token = prompt::secret_from_stdin(self.app.out, "Token: ", "--token-stdin wants the token")?;
+        let token = prompt::secret_from_stdin(self.app.out, "Token: ", "--token-stdin needs the token")?;
         let token = SecretString::from(token.expose().trim());
         let client = config::client(self.url, Some(&token))?;
-        let user = client.user(&UserRef::Me).await.failing(format!("cannot log in to {} with the token", self.url))?;
+        let user = client.user(&UserRef::Me).await.context(format!("cannot log in to {} with the token", self.url))?;
         Ok(SignedIn { username: user.username, token, is_new: false })
     }
 
     async fn with_password(&self) -> Result<SignedIn, Error> {
         let Args { username, password_stdin, first, .. } = self.args;
-        if first.is_meant() {
-            self.app.out.note("The first user has been created before; logging in.");
+        if first.is_requested() {
+            self.app.out.note("The first user already exists; logging in.");
         }
         let username = username.as_ref().or(first.first_user_username.as_ref());
         let password_stdin = *password_stdin || first.first_user_password_stdin;
         if !prompt::is_interactive() {
             let missing = missing(&[(username.is_none(), "--username"), (!password_stdin, "--password-stdin")]);
             if !missing.is_empty() {
-                return Err(prompt::no_terminal("a user and a password are needed", &missing)
-                    .hint("or give --token-stdin, and a token on stdin"));
+                return Err(prompt::no_terminal("login needs a username and a password", &missing)
+                    .hint("or pass --token-stdin with a token on stdin"));
             }
         }
-        let username = self.given_or_asked(username, "Username or e-mail address: ")?;
+        let username = self.value_or_prompt(username, "Username or e-mail address: ")?;
         let password = if password_stdin {
-            prompt::secret_from_stdin(self.app.out, "Password: ", "--password-stdin wants the password")?
+            prompt::secret_from_stdin(self.app.out, "Password: ", "--password-stdin needs the password")?
         } else {
             prompt::secret(self.app.out, "Password: ")?
         };
-        self.session(username, &password).await
+        self.log_in(username, &password).await
     }
 
     async fn as_first_user(&self) -> Result<SignedIn, Error> {
@@ -183,13 +183,13 @@ impl Login<'_> {
                 (!first.first_user_password_stdin, "--first-user-password-stdin"),
             ]);
             if !missing.is_empty() {
-                return Err(prompt::no_terminal("the server is new and needs its first user", &missing));
+                return Err(prompt::no_terminal("the new server needs a first user", &missing));
             }
         }
-        self.app.out.note(&format!("{} has no users yet; creating the first, an owner.", self.url));
-        let username = self.given_or_asked(first.first_user_username.as_ref(), "Username: ")?;
-        let email = self.given_or_asked(first.first_user_email.as_ref(), "E-mail address: ")?;
-        let password = prompt::chosen_password(self.app.out, first.first_user_password_stdin)?;
+        self.app.out.note(&format!("{} has no users yet; creating the first user, an owner.", self.url));
+        let username = self.value_or_prompt(first.first_user_username.as_ref(), "Username: ")?;
+        let email = self.value_or_prompt(first.first_user_email.as_ref(), "E-mail address: ")?;
+        let password = prompt::read_new_password(self.app.out, first.first_user_password_stdin)?;
         let mut request = CreateFirstUser::new(email, username.clone(), password.clone());
         if let Some(name) = &first.first_user_name {
             request = request.name(name.clone());
@@ -198,36 +198,36 @@ impl Login<'_> {
             request = request.setup_code(code);
         }
         self.create(request).await?;
-        match self.session(username, &password).await {
+        match self.log_in(username, &password).await {
             Ok(signed_in) => Ok(SignedIn { is_new: true, ..signed_in }),
-            Err(error) => Err(error.why("the first user has been created")),
+            Err(error) => Err(error.why("the first user has been created, but the login failed")),
         }
     }
 
-    /// Creates the first user, and asks for the setup code if the server wants it.
+    /// Creates the first user. Prompts for the setup code if the server requires it.
     async fn create(&self, request: CreateFirstUser) -> Result<(), Error> {
         const WHAT: &str = "cannot create the first user";
-        let refused = match self.client.create_first_user(&request).await.failing(WHAT) {
+        let refused = match self.client.create_first_user(&request).await.context(WHAT) {
             Ok(_) => return Ok(()),
             Err(error) if error.has_code(ErrorCode::SetupCodeRequired.as_str()) => error,
             Err(error) => return Err(error),
         };
         if !prompt::is_interactive() {
             return Err(
-                refused.hint(format!("the server printed the setup code when it started; set {SETUP_CODE} to it"))
+                refused.hint(format!("set {SETUP_CODE} to the setup code that the server printed when it started"))
             );
         }
         let code = prompt::secret(self.app.out, "Setup code (the server printed it when it started): ")?;
-        self.client.create_first_user(&request.setup_code(code)).await.failing(WHAT)?;
+        self.client.create_first_user(&request.setup_code(code)).await.context(WHAT)?;
         Ok(())
     }
 
-    async fn session(&self, username: String, password: &SecretString) -> Result<SignedIn, Error> {
-        let token = self.client.login(&username, password).await.failing(format!("cannot log in to {}", self.url))?;
+    async fn log_in(&self, username: String, password: &SecretString) -> Result<SignedIn, Error> {
+        let token = self.client.login(&username, password).await.context(format!("cannot log in to {}", self.url))?;
         Ok(SignedIn { username, token, is_new: false })
     }
 
-    fn given_or_asked(&self, given: Option<&String>, question: &str) -> Result<String, Error> {
+    fn value_or_prompt(&self, given: Option<&String>, question: &str) -> Result<String, Error> {
         match given {
             Some(given) => Ok(given.clone()),
             None => prompt::line(self.app.out, question),
@@ -236,24 +236,24 @@ impl Login<'_> {
 }
 
 impl Args {
-    /// Is there anything on the command line that is there to log in with?
-    fn logs_in(&self) -> bool {
+    /// Whether the command line has any argument for logging in.
+    fn has_login_arguments(&self) -> bool {
         self.server.is_some()
             || self.username.is_some()
             || self.password_stdin
             || self.token_stdin
-            || self.first.is_meant()
+            || self.first.is_requested()
             || self.first.first_user_name.is_some()
     }
 }
 
 impl FirstUser {
-    fn is_meant(&self) -> bool {
+    fn is_requested(&self) -> bool {
         self.first_user_username.is_some() || self.first_user_email.is_some() || self.first_user_password_stdin
     }
 }
 
-/// The flags that are not there.
+/// The names of the missing flags.
 fn missing(flags: &[(bool, &'static str)]) -> Vec<&'static str> {
     flags.iter().filter(|(is_missing, _)| *is_missing).map(|(_, flag)| *flag).collect()
 }

@@ -1,9 +1,9 @@
-//! `keyward login token`: prints the session token that would be used, and nothing else.
+//! `keyward login token`: prints the session or token in use and nothing else.
 
 use crate::App;
 use crate::error::Error;
 
-/// Print the session token that would be used, and nothing else
+/// Print the session or token in use and nothing else
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  export KEYWARD_SESSION_TOKEN=$(keyward login token)")]
 pub(crate) struct Args {}

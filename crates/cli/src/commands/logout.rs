@@ -1,17 +1,17 @@
-//! `keyward logout`: ends the session. A token is only forgotten, since others may be using it.
+//! `keyward logout`: expires the session and forgets it. A token is only forgotten.
 
 use keyward_sdk::SecretString;
 
 use crate::App;
 use crate::config::{self, SESSION_TOKEN};
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::key_text;
 use crate::server_url::ServerUrl;
 
-/// End the session and forget it; a token is only forgotten
+/// Log out: expire the session and forget it on this machine
 ///
-/// A session (kws_…) is expired on the server. A token (kwd_…) is not, since it may be in use
-/// elsewhere: expire it with `keyward tokens remove`.
+/// The server expires a session (kws_…). A token (kwd_…) is only forgotten, because other programs
+/// may use it; expire it with `keyward tokens remove`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
@@ -21,8 +21,8 @@ pub(crate) async fn run(_args: &Args, app: &App<'_>) -> Result<(), Error> {
     end(&url, &in_use.token).await?;
     let mut tokens = vec![in_use.token];
 
-    // With the variable set there may be a stored session as well. It goes too, but only if it
-    // belongs to this server.
+    // Besides the variable there may be a stored session. It ends too, but only if it belongs to
+    // this server.
     if app.config.variable_is_set() {
         if let Some(stored) = app.config.stored_credential_if_any()? {
             if stored.token.expose() != tokens.first().map_or("", SecretString::expose) {
@@ -39,12 +39,13 @@ pub(crate) async fn run(_args: &Args, app: &App<'_>) -> Result<(), Error> {
     app.out.line(&format!("Logged out of {url}."))?;
     for token in tokens.iter().filter(|token| !key_text::is_session(token)) {
         let name = key_text::id(token).map_or_else(|| "the token".to_owned(), |id| format!("token {id}"));
-        app.out.note(&format!("{name} was forgotten here and not expired; `keyward tokens remove` expires it"));
+        let hint = "run `keyward tokens remove` to expire it";
+        app.out.note(&format!("{name} was forgotten on this machine but not expired; {hint}"));
     }
     Ok(())
 }
 
-/// Expires a session. One that is over already is as good as ended.
+/// Expires a session on the server. A session that has expired already is no error.
 async fn end(url: &ServerUrl, token: &SecretString) -> Result<(), Error> {
     if !key_text::is_session(token) {
         return Ok(());
@@ -52,7 +53,7 @@ async fn end(url: &ServerUrl, token: &SecretString) -> Result<(), Error> {
     match config::client(url, Some(token))?.logout().await {
         Err(error) if error.is_unauthorized() => Ok(()),
         ended => ended
-            .failing("cannot end the session")
-            .map_err(|error| error.hint("the session is still stored; log out again when the server answers")),
+            .context("cannot expire the session")
+            .map_err(|error| error.hint("the session is still stored; log out again later")),
     }
 }

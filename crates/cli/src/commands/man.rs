@@ -1,24 +1,24 @@
-//! `keyward man [COMMAND]`: a manual page, made from the definitions of the commands.
+//! `keyward man [COMMAND]`: a manual page, generated from the command definitions.
 
 use clap::CommandFactory;
 
 use crate::args::Cli;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::Output;
 
 /// Print a manual page
 ///
-/// Without a command, the page of `keyward` itself.
+/// Without a command, it prints the page of `keyward` itself.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  keyward man tokens list | man -l -\n  keyward man > keyward.1")]
 pub(crate) struct Args {
-    /// The command, as in `tokens list`
+    /// Command, such as `tokens list`
     command: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args, out: &Output) -> Result<(), Error> {
     let mut root = Cli::command();
-    // Gives the commands their full names, such as keyward-tokens-list.
+    // This sets the full names of the commands, such as keyward-tokens-list.
     root.build();
     let mut command = &root;
     for word in &args.command {
@@ -33,6 +33,6 @@ pub(crate) fn run(args: &Args, out: &Output) -> Result<(), Error> {
         .source(concat!("keyward ", env!("CARGO_PKG_VERSION")))
         .manual("Keyward")
         .render(&mut page)
-        .failing("cannot make the manual page")?;
+        .context("cannot generate the manual page")?;
     out.generated(&page)
 }

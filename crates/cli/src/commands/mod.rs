@@ -1,4 +1,4 @@
-//! The commands: one file each, named for the verb.
+//! The commands, one file each, named after the verb.
 
 mod audit;
 mod completion;
@@ -25,7 +25,7 @@ pub(crate) enum Command {
     Login(login::Args),
     Logout(logout::Args),
     Whoami(whoami::Args),
-    /// Issue, list and end tokens
+    /// Create, list and expire tokens
     #[command(subcommand, visible_alias = "token")]
     Tokens(tokens::Command),
     /// Manage users
@@ -34,10 +34,10 @@ pub(crate) enum Command {
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::Command),
-    /// See what tokens can be allowed to do
+    /// List the scopes that tokens can have
     #[command(subcommand)]
     Scopes(scopes::Command),
-    /// See which services judge keys in their own processes
+    /// List services that verify keys in-process
     #[command(subcommand)]
     Verifiers(verifiers::Command),
     Completion(completion::Args),
@@ -46,7 +46,7 @@ pub(crate) enum Command {
 
 /// Runs a command.
 pub(crate) async fn run(command: Command, global: &Global, out: &Output) -> Result<(), Error> {
-    // These two need no server, and must work where nothing is set up yet.
+    // These two need no server and must work before anything is configured.
     let command = match command {
         Command::Completion(args) => return completion::run(&args, out),
         Command::Man(args) => return man::run(&args, out),
@@ -54,7 +54,7 @@ pub(crate) async fn run(command: Command, global: &Global, out: &Output) -> Resu
     };
     let app = App { out, config: Config::new(global)?, verbose: global.verbose };
     let done = match command {
-        // Logging in is the remedy, and uses no credential that is there already.
+        // Login uses no existing credential, so its errors need no explanation of one.
         Command::Login(args) => return login::run(args, &app).await,
         Command::Logout(args) => logout::run(&args, &app).await,
         Command::Whoami(args) => whoami::run(&args, &app).await,
@@ -68,7 +68,7 @@ pub(crate) async fn run(command: Command, global: &Global, out: &Output) -> Resu
     done.map_err(|error| explain_credential(error, &app))
 }
 
-/// A credential that the server refuses: says where it came from, and what to do about it.
+/// Adds the source of the credential and the next step to an error about a refused credential.
 fn explain_credential(error: Error, app: &App<'_>) -> Error {
     if !error.is_bad_credential() {
         return error;
@@ -77,7 +77,7 @@ fn explain_credential(error: Error, app: &App<'_>) -> Error {
         Ok(credential) => {
             error.why(format!("the credential came from {}", credential.source)).hint(credential.source.remedy())
         }
-        // Why there is none is another matter than the one at hand.
+        // The error at hand matters more than the reason that the credential cannot be read.
         Err(_) => error.hint("run `keyward login`"),
     }
 }

@@ -1,32 +1,32 @@
-//! `keyward scopes list`: what tokens can be allowed to do.
+//! `keyward scopes list`: the scopes that tokens can have.
 
 use clap::Subcommand;
 
 use crate::App;
 use crate::args::ViewFormat;
 use crate::config;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::{Cell, Table};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the scopes by name, each with what it allows
+    /// List the scopes and what each allows, sorted by name
     #[command(visible_alias = "ls")]
     List(List),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }
 
 pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     let Command::List(args) = command;
-    // The list is public: no credential is needed, so none is sent.
+    // The list is public, so no credential is sent.
     let client = config::client(&app.config.url()?, None)?;
-    let scopes = client.scopes().await.failing("cannot list the scopes")?;
+    let scopes = client.scopes().await.context("cannot list the scopes")?;
     match args.output {
         ViewFormat::Json => app.out.json(&scopes.scopes),
         ViewFormat::Table => {

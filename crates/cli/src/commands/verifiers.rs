@@ -1,22 +1,22 @@
-//! `keyward verifiers list`: which services judge keys in their own processes.
+//! `keyward verifiers list`: the services that verify keys in-process.
 
 use clap::Subcommand;
 
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::{Cell, Table};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the embedded verifiers that are connected, since when, and how far behind they are
+    /// List connected embedded verifiers: when they connected and how many changes they lag behind
     #[command(visible_alias = "ls")]
     List(List),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }
@@ -24,7 +24,7 @@ pub(crate) struct List {
 pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     let Command::List(args) = command;
     let client = app.config.connect()?.client;
-    let verifiers = client.verifiers().await.failing("cannot list the verifiers")?;
+    let verifiers = client.verifiers().await.context("cannot list the verifiers")?;
     match args.output {
         ViewFormat::Json => app.out.json(&verifiers),
         ViewFormat::Table if verifiers.is_empty() => {

@@ -1,4 +1,4 @@
-//! `keyward whoami`: who one is, where, by which key, and where that key came from.
+//! `keyward whoami`: the current user, the server, the key and the source of the key.
 
 use serde::Serialize;
 
@@ -6,14 +6,14 @@ use keyward_sdk::UserRef;
 
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::key_text;
 use crate::output::Cell;
 
-/// Tell who you are, on which server, and where the credential came from
+/// Show the current user, the server and the credential's source
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }
@@ -26,7 +26,7 @@ struct Whoami<'a> {
     email: &'a str,
     roles: Vec<&'a str>,
     url: &'a str,
-    /// Null if the credential is no key of Keyward's.
+    /// Null if the credential is not a Keyward key.
     key_id: Option<&'a str>,
     /// `KEYWARD_SESSION_TOKEN`, or the path of the session file.
     source: String,
@@ -34,7 +34,7 @@ struct Whoami<'a> {
 
 pub(crate) async fn run(args: &Args, app: &App<'_>) -> Result<(), Error> {
     let connection = app.config.connect()?;
-    let user = connection.client.user(&UserRef::Me).await.failing("cannot tell who you are")?;
+    let user = connection.client.user(&UserRef::Me).await.context("cannot get the current user")?;
     let me = Whoami {
         username: &user.username,
         user_id: user.id.to_string(),

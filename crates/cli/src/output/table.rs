@@ -1,4 +1,4 @@
-//! Tables: fitted to a terminal, and plain and exact elsewhere; the same as CSV.
+//! Renders tables: fitted to the width of a terminal, plain and exact elsewhere, or as CSV.
 
 use comfy_table::{Attribute, Color, ColumnConstraint, ContentArrangement, Width};
 use keyward_sdk::{Lifetime, Timestamp};
@@ -10,16 +10,16 @@ use super::time::relative;
 /// A value in a table.
 #[derive(Clone, Debug)]
 pub(crate) enum Cell {
-    /// Text, from the server perhaps.
+    /// Text, possibly from the server.
     Text(String),
-    /// Something that must stay in one piece, such as an id.
+    /// Text that must not be broken, such as an ID.
     Id(String),
     /// Several texts.
     List(Vec<String>),
-    /// When something happened.
+    /// The time of an event.
     Time(Timestamp),
-    /// When something ends: coloured when it is near or past.
-    End(Timestamp),
+    /// The time of expiry; coloured when it is near or past.
+    Expiry(Timestamp),
 }
 
 /// Rows under named columns.
@@ -29,14 +29,14 @@ pub(crate) struct Table {
     rows: Vec<Vec<Cell>>,
 }
 
-/// An end nearer than this is worth a colour.
-const SOON: Lifetime = Lifetime::days(7);
+/// An expiry nearer than this is coloured.
+const EXPIRES_SOON: Lifetime = Lifetime::days(7);
 
-/// What a terminal is taken to be that does not tell its width.
-const USUAL_WIDTH: u16 = 80;
+/// The width of a terminal that does not report its width, in columns.
+const DEFAULT_WIDTH: u16 = 80;
 
 impl Table {
-    /// A table of these rows; each must have a cell for each column.
+    /// A table of these rows. Each row must have one cell per column.
     pub(crate) fn new(columns: Vec<&'static str>, rows: Vec<Vec<Cell>>) -> Self {
         Self { columns, rows }
     }
@@ -45,8 +45,8 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// As text with its headers in upper case. On a terminal it fits the width and says times as
-    /// people do; elsewhere nothing is wrapped or cut, and times are exact.
+    /// Renders text with upper-case headers. On a terminal, rows fit the width and times are
+    /// relative; elsewhere nothing is wrapped or cut, and times are exact.
     pub(super) fn render(&self, terminal: bool, color: bool, now: Timestamp) -> String {
         let style = Style { terminal, color, now };
         let mut drawn = style.blank();
@@ -61,14 +61,14 @@ impl Table {
             drawn.add_row(row.iter().zip(&texts).map(|(cell, text)| style.cell(cell, text)));
         }
         if let Some(width) = drawn.width().filter(|_| terminal) {
-            for (column, least) in drawn.column_iter_mut().zip(fit(&needs, width)) {
+            for (column, least) in drawn.column_iter_mut().zip(fit_columns(&needs, width)) {
                 column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
             }
         }
         style.print(drawn)
     }
 
-    /// As CSV (RFC 4180, but lines end in LF), times exact, header = column names.
+    /// Renders CSV (RFC 4180, but lines end in LF) with exact times and the column names as header.
     pub(super) fn to_csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(&self.columns)?;
@@ -79,7 +79,7 @@ impl Table {
     }
 }
 
-/// Labelled values, one a line.
+/// Renders labelled values, one per line.
 pub(super) fn render_details(fields: Vec<(&str, Cell)>, terminal: bool, color: bool, now: Timestamp) -> String {
     let style = Style { terminal, color, now };
     let mut drawn = style.blank();
@@ -93,25 +93,25 @@ pub(super) fn render_details(fields: Vec<(&str, Cell)>, terminal: bool, color: b
 }
 
 impl Cell {
-    /// The value as programs want it.
+    /// The value for programs, with exact times.
     fn exact(&self) -> String {
         match self {
             Self::Text(text) | Self::Id(text) => text.clone(),
             Self::List(items) => items.join(", "),
-            Self::Time(instant) | Self::End(instant) => instant.to_string(),
+            Self::Time(instant) | Self::Expiry(instant) => instant.to_string(),
         }
     }
 
-    /// The value as people want it.
-    fn spoken(&self, now: Timestamp) -> String {
+    /// The value for people, with relative times.
+    fn humanized(&self, now: Timestamp) -> String {
         match self {
             Self::Text(_) | Self::Id(_) | Self::List(_) => self.exact(),
-            Self::Time(instant) | Self::End(instant) => relative(*instant, now),
+            Self::Time(instant) | Self::Expiry(instant) => relative(*instant, now),
         }
     }
 }
 
-/// How tables are drawn in this run.
+/// The settings for rendering tables.
 struct Style {
     terminal: bool,
     color: bool,
@@ -123,10 +123,10 @@ impl Style {
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
         if self.terminal {
-            let width = table.width().filter(|&width| width > 0).unwrap_or(USUAL_WIDTH);
+            let width = table.width().filter(|&width| width > 0).unwrap_or(DEFAULT_WIDTH);
             table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
         }
-        // From here on the library must not look at the terminal by itself.
+        // The library must not detect the terminal itself, because `color` and `terminal` decide.
         table.force_no_tty();
         if self.color {
             table.enforce_styling();
@@ -139,18 +139,18 @@ impl Style {
         if self.color { cell.add_attribute(Attribute::Bold) } else { cell }
     }
 
-    /// The text of a cell, with everything in it visible.
+    /// The text of a cell, escaped.
     fn text(&self, cell: &Cell) -> String {
-        let text = if self.terminal { cell.spoken(self.now) } else { cell.exact() };
+        let text = if self.terminal { cell.humanized(self.now) } else { cell.exact() };
         visible(&text).into_owned()
     }
 
     fn cell(&self, cell: &Cell, text: &str) -> comfy_table::Cell {
         let drawn = comfy_table::Cell::new(text);
         match cell {
-            Cell::End(end) if self.color && *end <= self.now => drawn.fg(Color::Red),
-            Cell::End(end) if self.color && end.since(self.now) < SOON => drawn.fg(Color::Yellow),
-            Cell::Text(_) | Cell::Id(_) | Cell::List(_) | Cell::Time(_) | Cell::End(_) => drawn,
+            Cell::Expiry(end) if self.color && *end <= self.now => drawn.fg(Color::Red),
+            Cell::Expiry(end) if self.color && end.since(self.now) < EXPIRES_SOON => drawn.fg(Color::Yellow),
+            Cell::Text(_) | Cell::Id(_) | Cell::List(_) | Cell::Time(_) | Cell::Expiry(_) => drawn,
         }
     }
 
@@ -164,42 +164,42 @@ impl Style {
     }
 }
 
-/// Spaces between two columns.
+/// The number of spaces between two columns.
 const GAP: u16 = 2;
 
-/// How wide a column should be for no word in it to be broken.
+/// The width that a column needs so that no word in it is broken.
 #[derive(Clone, Copy, Debug, Default)]
 struct Need {
-    /// For its header, ids and times, which read badly when broken.
-    firm: u16,
-    /// For the rest.
-    loose: u16,
+    /// Of its header, IDs and times, which must not be broken.
+    rigid: u16,
+    /// Of the other words, which may be broken.
+    flexible: u16,
 }
 
 impl Need {
     fn of_header(header: &str) -> Self {
-        Self { firm: longest_word(header), loose: 0 }
+        Self { rigid: longest_word(header), flexible: 0 }
     }
 
     fn widen(&mut self, cell: &Cell, text: &str) {
         let need = longest_word(text);
         match cell {
-            Cell::Id(_) | Cell::Time(_) | Cell::End(_) => self.firm = self.firm.max(need),
-            Cell::Text(_) | Cell::List(_) => self.loose = self.loose.max(need),
+            Cell::Id(_) | Cell::Time(_) | Cell::Expiry(_) => self.rigid = self.rigid.max(need),
+            Cell::Text(_) | Cell::List(_) => self.flexible = self.flexible.max(need),
         }
     }
 
-    fn least(self, cap: u16) -> u16 {
-        self.firm.max(self.loose.min(cap)).saturating_add(GAP)
+    fn min_width(self, cap: u16) -> u16 {
+        self.rigid.max(self.flexible.min(cap)).saturating_add(GAP)
     }
 }
 
-/// The least width of each column, so that as few words as possible are broken in a table of this
-/// width; none if even the firm ones do not fit.
-fn fit(needs: &[Need], width: u16) -> Vec<u16> {
-    let least = |cap: u16| needs.iter().map(move |need| need.least(cap));
-    let fits = |cap: &u16| least(*cap).map(u32::from).sum::<u32>() <= u32::from(width);
-    (0..=width).rev().find(fits).map(|cap| least(cap).collect()).unwrap_or_default()
+/// The minimum width of each column, chosen to break as few words as possible in a table of this
+/// width. Empty if not even the unbreakable words fit.
+fn fit_columns(needs: &[Need], width: u16) -> Vec<u16> {
+    let widths = |cap: u16| needs.iter().map(move |need| need.min_width(cap));
+    let fits = |cap: &u16| widths(*cap).map(u32::from).sum::<u32>() <= u32::from(width);
+    (0..=width).rev().find(fits).map(|cap| widths(cap).collect()).unwrap_or_default()
 }
 
 fn longest_word(text: &str) -> u16 {
@@ -207,7 +207,7 @@ fn longest_word(text: &str) -> u16 {
     u16::try_from(longest).unwrap_or(u16::MAX)
 }
 
-/// A cell that a spreadsheet would take for a formula gets a `'` in front.
+/// Puts a `'` before text that a spreadsheet would run as a formula.
 fn csv_text(text: &str) -> String {
     let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
     format!("{guard}{}", visible(text))
@@ -222,7 +222,7 @@ mod tests {
         Table::new(
             vec!["id", "name", "expires at"],
             vec![
-                vec![Cell::Id("kwd_0000000001".into()), Cell::Text("a\u{202e}b".into()), Cell::End(end)],
+                vec![Cell::Id("kwd_0000000001".into()), Cell::Text("a\u{202e}b".into()), Cell::Expiry(end)],
                 vec![
                     Cell::Id("kwd_0000000002".into()),
                     Cell::List(["word"; 40].map(str::to_owned).to_vec()),
@@ -250,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_the_table_fits_and_times_are_said() {
+    fn on_a_terminal_the_table_fits_and_times_are_relative() {
         let text = sample().render(true, false, now());
-        assert!(text.lines().all(|line| line.chars().count() <= usize::from(USUAL_WIDTH)), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= usize::from(DEFAULT_WIDTH)), "{text}");
         assert!(text.contains("in 7 days") && text.contains("never"), "{text}");
         assert!(text.contains("\nkwd_0000000002  word, "), "{text}");
         assert!(!text.contains('\u{1b}'));
@@ -261,11 +261,11 @@ mod tests {
 
     #[test]
     fn words_are_broken_only_where_there_is_no_room() {
-        let needs = [Need { firm: 14, loose: 0 }, Need { firm: 4, loose: 30 }, Need { firm: 7, loose: 10 }];
-        assert_eq!(fit(&needs, 100), [16, 32, 12]);
-        assert_eq!(fit(&needs, 50), [16, 22, 12], "the widest gives way");
-        assert_eq!(fit(&needs, 31), [16, 6, 9]);
-        assert!(fit(&needs, 30).is_empty());
+        let needs = [Need { rigid: 14, flexible: 0 }, Need { rigid: 4, flexible: 30 }, Need { rigid: 7, flexible: 10 }];
+        assert_eq!(fit_columns(&needs, 100), [16, 32, 12]);
+        assert_eq!(fit_columns(&needs, 50), [16, 22, 12], "the widest column shrinks first");
+        assert_eq!(fit_columns(&needs, 31), [16, 6, 9]);
+        assert!(fit_columns(&needs, 30).is_empty());
     }
 
     #[test]

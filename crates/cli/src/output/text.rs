@@ -1,11 +1,10 @@
-//! Text from elsewhere, made fit to print: what cannot be seen is written out, and a secret that
-//! strayed into a message is blotted out.
+//! Makes text from outside safe to print: escapes invisible characters and redacts key secrets.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Characters that control the terminal, change how others are seen, or cannot be seen, in a
-/// visible form: `\n`, `\t`, `\u{1b}`, `\u{202e}`.
+/// Escapes characters that control the terminal, reorder the text or are invisible: `\n`, `\t`,
+/// `\u{1b}`, `\u{202e}`.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     replace(text, |symbol, out| match symbol {
         '\n' => out.push_str("\\n"),
@@ -15,8 +14,8 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// The same for a JSON text, where such a character stands inside a string: as the escape that
-/// JSON has for it, so that the value stays what it was. The line ends of the layout stay.
+/// Like [`visible`], for JSON text: uses JSON escapes, so that the parsed value stays the same. The
+/// newlines of the layout stay. All other such characters are inside strings.
 pub(super) fn visible_json(json: &str) -> Cow<'_, str> {
     replace(json, |symbol, out| {
         if symbol == '\n' {
@@ -29,7 +28,7 @@ pub(super) fn visible_json(json: &str) -> Cow<'_, str> {
     })
 }
 
-/// Keys in their full text form, cut down to their ids.
+/// Redacts the secret of every full key in the text; the IDs stay.
 pub(super) fn masked(text: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut rest = text;
@@ -45,7 +44,7 @@ pub(super) fn masked(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The text up to the end of the first key's id, and the key's secret with the dash before it.
+/// The text up to the end of the first key's ID, and the key's secret with its leading dash.
 fn find_key(text: &str) -> Option<(&str, &str)> {
     const ID_CHARS: usize = 14;
     let starts = text.match_indices("kw").map(|(at, _)| at);
@@ -77,8 +76,8 @@ fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
     let _: std::fmt::Result = out.write_fmt(arguments);
 }
 
-/// Controls (C0, DEL, C1), bidirectional controls (UAX #9), line and paragraph separators, what has
-/// no width, and tags. Variation selectors stay: they only choose between two pictures.
+/// Whether a symbol is a control (C0, DEL, C1), a bidirectional control (UAX #9), a line or paragraph
+/// separator, of zero width, or a tag. Variation selectors are not hidden: they only choose a glyph.
 fn is_hidden(symbol: char) -> bool {
     symbol.is_control()
         || matches!(
@@ -105,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hidden_characters_are_written_out() {
+    fn hidden_characters_are_escaped() {
         for (text, seen) in [
             ("plain text, ünïcode ✓", "plain text, ünïcode ✓"),
             ("\u{1b}[31mred", "\\u{1b}[31mred"),
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_cut_down_to_their_ids() {
+    fn the_secrets_of_keys_are_redacted() {
         let key = "kwd_a1B2c3D4e5-0123456789abcdefghijklmnopqr";
         for (text, seen) in [
             (key.to_owned(), "kwd_a1B2c3D4e5-[redacted]"),

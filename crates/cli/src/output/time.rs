@@ -1,4 +1,4 @@
-//! Times as people say them: `in 6 days`, `3 hours ago`, `never`.
+//! Relative times for people: `in 6 days`, `3 hours ago`, `never`.
 
 use keyward_sdk::Timestamp;
 
@@ -8,12 +8,12 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 365 * DAY;
 
-/// The present instant, by this machine's clock; good enough to say how long until or since.
+/// The current time by this machine's clock, which is accurate enough for relative times.
 pub(super) fn now() -> Timestamp {
     Timestamp::from_datetime(time::OffsetDateTime::now_utc()).unwrap_or(Timestamp::MAX)
 }
 
-/// How far an instant is from `now`, rounded to the nearest unit. The epoch stands for "never".
+/// The distance of an instant from `now`, rounded to the nearest unit. The epoch means "never".
 pub(super) fn relative(instant: Timestamp, now: Timestamp) -> String {
     if instant == Timestamp::EPOCH {
         return "never".to_owned();
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_read_as_people_say_them() {
+    fn relative_times_are_rounded_to_one_unit() {
         let now: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
         for (instant, said) in [
             ("1970-01-01T00:00:00Z", "never"),

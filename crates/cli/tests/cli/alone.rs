@@ -54,7 +54,7 @@ fn usage_errors_exit_2_and_are_on_stderr() {
         ("tokens create --lifetime 300y", "too long"),
         ("tokens create -o csv", "csv"),
         ("tokens remove", "NAME|ID|TOKEN"),
-        ("tokens view ..", "want the name of a token"),
+        ("tokens view ..", "expected the name of a token"),
         ("tokens list --url example.com", "http:// or https://"),
         ("login --token-stdin --username ada", "--username"),
         ("login --username ada token", "login token"),
@@ -136,8 +136,8 @@ fn the_stored_session_is_sent_to_no_other_server() {
 
 #[test]
 fn without_a_server_or_a_session_it_exits_4() {
-    Shell::new().run("login").failed(4, "no server is known");
-    Shell::new().run("tokens list").failed(4, "no server is known");
+    Shell::new().run("login").failed(4, "no server is configured");
+    Shell::new().run("tokens list").failed(4, "no server is configured");
     Shell::new().run("tokens list --url http://127.0.0.1:1").failed(4, "run 'keyward login' first");
 }
 
@@ -164,9 +164,9 @@ fn several_removals_go_on_after_a_failure_and_are_summed_up() {
 fn a_key_that_cannot_be_is_not_found_without_asking() {
     let ear = Ear::new();
     let shell = Shell::stored(&ear.url(), SESSION);
-    shell.run("tokens view tokenconfig").failed(3, "no token can have that name");
-    shell.run("tokens remove kwd_a1B2c3D4e5oops").failed(3, "it begins as a key does and is none");
-    shell.run_reading("tokens remove -", "kwd_a1B2c3D4e5oops\n").failed(3, "it begins as a key does and is none");
+    shell.run("tokens view tokenconfig").failed(3, "the name \"tokenconfig\" is reserved, so no token can have it");
+    shell.run("tokens remove kwd_a1B2c3D4e5oops").failed(3, "it looks like a key but is malformed");
+    shell.run_reading("tokens remove -", "kwd_a1B2c3D4e5oops\n").failed(3, "it looks like a key but is malformed");
     shell.run_reading("tokens remove -", "").failed(2, "on stdin");
     ear.heard_nothing();
 }
@@ -177,7 +177,7 @@ fn logging_out_only_forgets_a_token() {
     let shell = Shell::stored(&ear.url(), TOKEN);
     let run = shell.run("logout");
     run.printed(&format!("Logged out of {}.\n", ear.url()));
-    assert!(run.stderr.contains("kwd_a1B2c3D4e5 was forgotten here and not expired"), "{run:?}");
+    assert!(run.stderr.contains("kwd_a1B2c3D4e5 was forgotten on this machine but not expired"), "{run:?}");
     ear.heard_nothing();
     assert!(!shell.dir.path().join("session").exists());
     assert!(shell.dir.path().join("url").exists());

@@ -23,9 +23,9 @@ on_both! {
         let run =
             shell.keyward_reading(&format!("login {} {FIRST} --first-user-name 'Ada L.'", server.url), PASSWORD).await;
         run.is("
-            User ada has been created, an owner.
+            User ada has been created as an owner.
             Logged in to <url> as ada.
-            ! <url> has no users yet; creating the first, an owner.
+            ! <url> has no users yet; creating the first user, an owner.
             exit 0");
         assert_eq!(shell.file("url").unwrap(), server.url);
         assert!(shell.file("session").unwrap().starts_with("kws_"));
@@ -39,7 +39,7 @@ on_both! {
         let line = format!("login {} {}", app.url, FIRST.replace(" ada ", " owner "));
         Shell::new().keyward_reading(&line, &format!("{PASSWORD}\n")).await.is("
             Logged in to <url> as owner.
-            ! The first user has been created before; logging in.
+            ! The first user already exists; logging in.
             exit 0");
     }
 
@@ -47,8 +47,8 @@ on_both! {
         let server = new_server(&app).await;
         let line = format!("login {} --username ada --password-stdin", server.url);
         Shell::new().keyward_reading(&line, PASSWORD).await.is("
-            ! error: the server is new and needs its first user, and there is no terminal to ask at
-            !   hint: give --first-user-username, --first-user-email, --first-user-password-stdin
+            ! error: the new server needs a first user, and there is no terminal to prompt on
+            !   hint: pass --first-user-username, --first-user-email, --first-user-password-stdin
             exit 2");
     }
 
@@ -56,7 +56,7 @@ on_both! {
         let server = new_server(&app).await;
         let shell = Shell::new();
         shell.keyward_reading(&format!("login {} {FIRST}", server.url), "short\n").await.is("
-            ! <url> has no users yet; creating the first, an owner.
+            ! <url> has no users yet; creating the first user, an owner.
             ! error: cannot create the first user
             !   cause: The request has a field that is not allowed.
             !   cause: password must have 12 to 256 bytes, not 5
@@ -70,11 +70,11 @@ on_both! {
         let url = forwarded(&server.url);
         let line = format!("login {url} {FIRST}");
         Shell::new().keyward_reading(&line, PASSWORD).await.is("
-            ! <url> has no users yet; creating the first, an owner.
+            ! <url> has no users yet; creating the first user, an owner.
             ! error: cannot create the first user
             !   cause: Creating the first user from another machine needs the setup code.
             !   hint: Send the code that the server printed at its start, in the header Keyward-Setup-Code.
-            !   hint: the server printed the setup code when it started; set KEYWARD_SETUP_CODE to it
+            !   hint: set KEYWARD_SETUP_CODE to the setup code that the server printed when it started
             !   request id: <uuid>
             exit 4");
         let wrong = Shell::new().with("KEYWARD_SETUP_CODE", "nonsense");
@@ -118,13 +118,13 @@ on_both! {
 
     async fn without_a_terminal_the_flags_must_say_who(app: TestApp) {
         Shell::new().keyward(&format!("login {}", app.url)).await.is("
-            ! error: a user and a password are needed, and there is no terminal to ask at
-            !   hint: give --username, --password-stdin
-            !   hint: or give --token-stdin, and a token on stdin
+            ! error: login needs a username and a password, and there is no terminal to prompt on
+            !   hint: pass --username, --password-stdin
+            !   hint: or pass --token-stdin with a token on stdin
             exit 2");
         let line = format!("login {} --username owner --password-stdin", app.url);
         Shell::new().keyward(&line).await.is("
-            ! error: --password-stdin wants the password as a line on stdin, and there is none
+            ! error: --password-stdin needs the password as one line on stdin, but got no text
             exit 2");
     }
 
@@ -158,7 +158,7 @@ on_both! {
         let line = format!("login {} --username owner --password-stdin", app.url);
         shell.keyward_reading(&line, PASSWORD).await.is("
             Logged in to <url> as owner.
-            ! warning: KEYWARD_SESSION_TOKEN is set and wins over the stored session; unset it to use the session
+            ! warning: KEYWARD_SESSION_TOKEN overrides the stored session; unset it to use the session
             exit 0");
         shell.keyward("login token").await.printed(&format!("{}\n", app.owner.session));
     }

@@ -34,7 +34,7 @@ on_both! {
         let shell = Shell::stored(&app.url, &token);
         shell.keyward("logout").await.is("
             Logged out of <url>.
-            ! token <id> was forgotten here and not expired; `keyward tokens remove` expires it
+            ! token <id> was forgotten on this machine but not expired; run `keyward tokens remove` to expire it
             exit 0");
         app.with(&token).get("/api/v2/users/me").await.expect(200);
     }

@@ -59,7 +59,7 @@ on_both! {
         shell.keyward("tokens list").await.is("
             ! error: cannot list tokens
             !   cause: Route not found.
-            !   hint: check that the url is that of a Keyward server, and that it is new enough
+            !   hint: check that the URL points to a Keyward server and that its version is recent
             !   request id: <uuid>
             exit 1");
     }

@@ -107,12 +107,13 @@ on_both! {
             terminal.asked("Username: ").types("ada");
             terminal.asked("E-mail address: ").types("ada@example.com");
             terminal.asked("New password (at least 12 characters): ").types(PASSWORD);
-            terminal.asked("The same again: ").types(PASSWORD);
+            terminal.asked("Repeat the new password: ").types(PASSWORD);
             terminal.ended()
         })
         .await;
         assert_eq!(exit, Some(0), "{shown}");
-        assert!(shown.ends_with("User ada has been created, an owner.\nLogged in to <url> as ada.\n"), "{shown}");
+        let expected = "User ada has been created as an owner.\nLogged in to <url> as ada.\n";
+        assert!(shown.ends_with(expected), "{shown}");
         assert_eq!(shell.keyward("whoami -o json").await.json()["username"], "ada");
     }
 
@@ -124,12 +125,12 @@ on_both! {
         let (exit, shown) = aside(move || {
             let mut terminal = Terminal::start(command);
             terminal.asked("New password (at least 12 characters): ").types(PASSWORD);
-            terminal.asked("The same again: ").types("correct horse battery stable");
+            terminal.asked("Repeat the new password: ").types("correct horse battery stable");
             terminal.ended()
         })
         .await;
         assert_eq!(exit, Some(1), "{shown}");
-        assert!(shown.contains("the two passwords are not the same; nothing was changed"), "{shown}");
+        assert!(shown.contains("the two passwords do not match; nothing was changed"), "{shown}");
         server.anonymous().get("/api/v2/users/first").await.refused(404, "no_first_user");
     }
 
@@ -150,18 +151,20 @@ on_both! {
     async fn deleting_asks_for_the_name(app: TestApp) {
         app.owner.token(&json!({ "token_name": "ci" })).await;
         let shell = Shell::of(&app, &app.owner);
-        for (typed, ends, exit_wanted) in
-            [("cd", "error: that is another name; nothing was removed\n", 1), ("ci", "Token has been deleted.\n", 0)]
-        {
+        for (typed, ends, exit_wanted) in [
+            ("cd", "error: the name does not match \"ci\"; nothing was deleted\n", 1),
+            ("ci", "Token has been deleted.\n", 0),
+        ] {
             let command = shell.command("tokens remove ci --delete --no-color");
             let (exit, shown) = aside(move || {
                 let mut terminal = Terminal::start(command);
-                terminal.asked("will be removed for good. Type its name to go on (ci): ").types(typed);
+                terminal.asked("will be permanently deleted. Type its name to confirm (ci): ").types(typed);
                 terminal.ended()
             })
             .await;
             assert_eq!(exit, Some(exit_wanted), "{shown}");
-            assert!(shown.starts_with("Token <id> will be removed") && shown.ends_with(ends), "{shown}");
+            assert!(shown.starts_with("Token <id> will be permanently deleted"), "{shown}");
+            assert!(shown.ends_with(ends), "{shown}");
         }
         assert_eq!(app.owner.token_ids("?include_expired=true").await.len(), 0);
     }
@@ -174,7 +177,8 @@ on_both! {
             let command = shell.command(&format!("users delete {}", ada.id));
             let (exit, shown) = aside(move || {
                 let mut terminal = Terminal::start(command);
-                terminal.asked("User ada will be removed for good. Type its name to go on (ada): ").types(typed);
+                let question = "User ada will be permanently deleted. Type its name to confirm (ada): ";
+                terminal.asked(question).types(typed);
                 terminal.ended()
             })
             .await;
@@ -192,12 +196,12 @@ on_both! {
             let mut terminal = Terminal::start(command);
             terminal.asked("Old password: ").types(PASSWORD);
             terminal.asked("New password (at least 12 characters): ").types(new);
-            terminal.asked("The same again: ").types(new);
+            terminal.asked("Repeat the new password: ").types(new);
             terminal.ended()
         })
         .await;
         assert_eq!(exit, Some(0), "{shown}");
-        assert!(shown.ends_with("Your session is one of them: run `keyward login`.\n"), "{shown}");
+        assert!(shown.ends_with("This includes your session: run `keyward login`.\n"), "{shown}");
         let run = shell.keyward_reading("login --username ada --password-stdin", new).await;
         assert_eq!(run.exit, Some(0), "{run:?}");
     }
@@ -222,7 +226,7 @@ on_both! {
         let shell = Shell::of(&app, &app.owner);
         let command = shell.command("tokens create -n ci");
         let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
-        let expected = "<token>\nToken \"ci\" (<id>) lives until <time>. It is shown this once.\n";
+        let expected = "<token>\nToken \"ci\" (<id>) expires at <time>. It is shown only this once.\n";
         assert_eq!((exit, shown.as_str()), (Some(0), expected));
     }
 

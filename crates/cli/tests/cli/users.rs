@@ -140,7 +140,7 @@ on_both! {
         for user in ["me", "ADA", ada.id.as_str()] {
             let run =
                 Shell::of(&app, &ada).keyward_reading(&format!("users password {user} --password-stdin"), OTHER).await;
-            run.failed(2, "--password-stdin wants the password");
+            run.failed(2, "--password-stdin needs the password");
         }
         let shell = Shell::of(&app, &ada);
         let wrong = shell.keyward_reading("users password me --password-stdin", &format!("{OTHER}\n{OTHER}\n")).await;
@@ -148,7 +148,7 @@ on_both! {
         ada.http.get("/api/v2/users/me").await.expect(200);
         shell.keyward_reading("users password me --password-stdin", &format!("{PASSWORD}\n{OTHER}\n")).await.is("
             Password has been changed, and all keys of the user have been expired.
-            ! Your session is one of them: run `keyward login`.
+            ! This includes your session: run `keyward login`.
             exit 0");
         ada.http.get("/api/v2/users/me").await.refused(401, "key_expired");
         let login = "login --username ada --password-stdin";

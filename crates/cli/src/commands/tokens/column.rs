@@ -1,41 +1,41 @@
-//! The columns of a list of tokens, and of the view of one.
+//! The columns of `tokens list` and `tokens view`.
 
 use clap::ValueEnum;
 use keyward_sdk::types::ApiKey;
 
 use crate::output::Cell;
 
-/// A column, by the name that `--column` takes and that the header has.
+/// A column. `--column` takes its name, and the header shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Column {
-    /// The key's id.
+    /// ID of the key.
     Id,
-    /// The token's name.
+    /// Name of the token.
     Name,
-    /// What it may do.
+    /// Scopes of the token.
     Scopes,
-    /// What it may do it to.
+    /// Resources that the token may act on.
     #[value(name = "allow-list", aliases = ["allow list", "allow_list"])]
     AllowList,
-    /// When it was last used.
+    /// Time of the last use.
     #[value(name = "last-used", aliases = ["last used", "last_used"])]
     LastUsed,
-    /// When it is over.
+    /// Time of expiry.
     #[value(name = "expires-at", aliases = ["expires at", "expires_at"])]
     ExpiresAt,
-    /// When it was made.
+    /// Time of creation.
     #[value(name = "created-at", aliases = ["created at", "created_at"])]
     CreatedAt,
-    /// Whose it is.
+    /// Owner of the token.
     Owner,
 }
 
 impl Column {
-    /// Those that are shown unless others are asked for.
-    pub(super) const USUAL: [Self; 7] =
+    /// The columns that are shown without `--column`.
+    pub(super) const DEFAULT: [Self; 7] =
         [Self::Id, Self::Name, Self::Scopes, Self::AllowList, Self::LastUsed, Self::ExpiresAt, Self::CreatedAt];
 
-    /// The name in the header.
+    /// The column name in the header.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -49,7 +49,7 @@ impl Column {
         }
     }
 
-    /// A key's value in this column.
+    /// The value of a key in this column.
     pub(super) fn cell(self, key: &ApiKey, owner: &str) -> Cell {
         match self {
             Self::Id => Cell::Id(key.id.clone()),
@@ -57,7 +57,7 @@ impl Column {
             Self::Scopes => Cell::List(key.scopes.clone()),
             Self::AllowList => Cell::List(key.allow_list.clone()),
             Self::LastUsed => Cell::Time(key.last_used),
-            Self::ExpiresAt => Cell::End(key.expires_at),
+            Self::ExpiresAt => Cell::Expiry(key.expires_at),
             Self::CreatedAt => Cell::Time(key.created_at),
             Self::Owner => Cell::Text(owner.to_owned()),
         }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_answers_to_its_name_with_space_dash_or_underscore() {
+    fn a_column_name_may_have_a_space_dash_or_underscore() {
         for column in Column::value_variants() {
             for joint in [" ", "-", "_"] {
                 let name = column.name().replace(' ', joint);

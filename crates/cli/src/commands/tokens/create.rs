@@ -1,4 +1,4 @@
-//! `keyward tokens create`: makes a token and prints it, the one time that it can be read.
+//! `keyward tokens create`: creates a token and prints it. It can be read only this once.
 
 use std::time::Duration;
 
@@ -6,41 +6,41 @@ use keyward_sdk::{CreateToken, CreatedToken, Lifetime, UserRef, api};
 
 use crate::App;
 use crate::args::TextFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 
-/// Make a token and print it, alone on stdout
+/// Create a token and print it, alone on stdout
 ///
-/// This is the one time that it can be read: the server keeps only a digest.
+/// The token is shown only this once: the server stores only a digest.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   TOKEN=$(keyward tokens create --name ci --lifetime 30d)
   keyward tokens create --scope workspace:read --allow workspace:web-1
   keyward tokens create --user svc-deploy --name nightly -o json")]
 pub(crate) struct Args {
-    /// Its name, unlike that of any other live token; without it a random one
+    /// Token name, unique among the owner's live tokens [default: a random name]
     #[arg(short, long)]
     name: Option<String>,
 
-    /// How long it lives, such as 90m, 7d or 1d12h; without it the server's default
+    /// Lifetime, such as 90m, 7d or 1d12h [default: set by the server]
     ///
-    /// Whole numbers with a unit: s, m, h, d (24 h), w (7 d), y (365 d).
+    /// Write whole numbers with a unit: s, m, h, d (24 h), w (7 d), y (365 d).
     #[arg(long, value_name = "DURATION")]
     lifetime: Option<Lifetime>,
 
-    /// Whose token it will be: a username, a user's id, or me
+    /// Owner of the token: a username, a user ID, or me
     #[arg(short, long, default_value = "me")]
     user: UserRef,
 
-    /// What it may do, such as workspace:read; may be repeated, and without it everything
+    /// Scope of the token, such as workspace:read; may be repeated [default: all scopes]
     #[arg(long, value_name = "SCOPE")]
     scope: Vec<String>,
 
-    /// What it may do it to, such as workspace:web-1 or workspace:*; may be repeated, and
-    /// without it everything
+    /// Resources the token may act on, such as workspace:web-1 or workspace:*; may be repeated
+    /// [default: all resources]
     #[arg(long, value_name = "TYPE:ID")]
     allow: Vec<String>,
 
-    /// Print the token alone, or the server's whole answer
+    /// Output format: only the token, or the full response as JSON
     #[arg(short, long, value_enum, default_value = "text")]
     output: TextFormat,
 }
@@ -60,7 +60,7 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     if !args.allow.is_empty() {
         request = request.allow_list(args.allow);
     }
-    let created = connection.client.create_token(&args.user, &request).await.failing("cannot create the token")?;
+    let created = connection.client.create_token(&args.user, &request).await.context("cannot create the token")?;
 
     let printed = match args.output {
         TextFormat::Text => app.out.secret(&created.key),
@@ -68,9 +68,9 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
             app.out.json(&api::keys::CreatedToken::new(created.key.expose().to_owned(), created.token.clone()))
         }
     };
-    printed.map_err(|error| unseen(error, &created))?;
-    app.out.aside(&format!(
-        "Token \"{}\" ({}) lives until {}. It is shown this once.",
+    printed.map_err(|error| not_printed(error, &created))?;
+    app.out.terminal_note(&format!(
+        "Token \"{}\" ({}) expires at {}. It is shown only this once.",
         created.token.token_name,
         created.id(),
         created.token.expires_at
@@ -78,12 +78,13 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// A token that nobody could read is of no use, and lives on: that must be said even where the
-/// reader of stdout has gone away.
-fn unseen(error: Error, created: &CreatedToken) -> Error {
+/// The error for a token that could not be printed. The token is live and its text is lost, so the
+/// run must report this even if stdout is closed.
+fn not_printed(error: Error, created: &CreatedToken) -> Error {
     let id = created.id();
-    let told = Error::failed(format!("token {id} was created, and could not be printed"));
-    let told = if error.is_silent() { told.why("nobody reads from stdout") } else { told.why(error.in_a_line()) };
-    told.hint(format!("nobody has read it; expire it with `keyward tokens remove {id}` and create another"))
+    let why = if error.is_silent() { "stdout is closed".to_owned() } else { error.one_line() };
+    Error::failed(format!("token {id} was created but could not be printed"))
+        .why(why)
+        .hint(format!("the token was not printed; expire it with `keyward tokens remove {id}` and create another"))
         .caused_by(error)
 }

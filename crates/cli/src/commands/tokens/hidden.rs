@@ -1,18 +1,18 @@
-//! How many expired keys a list hides, asked of the server: its clock decides, not ours.
+//! Counts the expired keys that a list hides. The server's clock decides what has expired.
 
 use std::collections::HashSet;
 
 use keyward_sdk::types::ApiKeyWithOwner;
 use keyward_sdk::{Client, Error, Page, Paged, TokensFilter, UserRef};
 
-/// Beyond this it only says "more than".
-const MOST: usize = 1_000;
+/// The maximum exact count. A higher count is printed as "more than".
+const MAX_COUNTED: usize = 1_000;
 
-/// So many keys are hidden; one more than [`MOST`] stands for any number above it.
+/// The number of hidden keys. `MAX_COUNTED + 1` stands for any higher number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hidden(usize);
+pub(super) struct HiddenCount(usize);
 
-/// A list of tokens with the expired ones in it.
+/// A query for the token list that includes expired tokens.
 #[derive(Clone, Copy)]
 pub(super) struct Query<'a> {
     pub(super) client: &'a Client,
@@ -23,59 +23,58 @@ pub(super) struct Query<'a> {
 type TokensPage = Paged<Vec<ApiKeyWithOwner>>;
 
 impl Query<'_> {
-    /// The first page, which is nearly always the only one.
+    /// Fetches the first page, which is nearly always the only one.
     pub(super) async fn first_page(self) -> Result<TokensPage, Error> {
         self.page(None).await
     }
 
-    /// Counts the tokens that are in the list with the expired ones, from `page` on, and not among
-    /// the `listed`. The live ones come first, so that this reads about as many pages as the list
-    /// itself had, and stops when there are too many to count.
-    pub(super) async fn count(self, mut page: TokensPage, listed: &[ApiKeyWithOwner]) -> Result<Hidden, Error> {
-        let mut count = Count::new(listed);
+    /// Counts the tokens from `page` on that are not in `listed`. Live tokens come first, so that
+    /// this reads about as many pages as the list itself; it stops above `MAX_COUNTED`.
+    pub(super) async fn count(self, mut page: TokensPage, listed: &[ApiKeyWithOwner]) -> Result<HiddenCount, Error> {
+        let mut counter = Counter::new(listed);
         loop {
-            count.add(&page.items);
+            counter.add(&page.items);
             match page.next {
-                Some(cursor) if count.hidden.len() <= MOST => page = self.page(Some(cursor)).await?,
-                Some(_) | None => return Ok(count.done()),
+                Some(cursor) if counter.hidden.len() <= MAX_COUNTED => page = self.page(Some(cursor)).await?,
+                Some(_) | None => return Ok(counter.finish()),
             }
         }
     }
 
     async fn page(self, after: Option<String>) -> Result<TokensPage, Error> {
         let filter = TokensFilter { include_all: self.include_all, include_expired: true };
-        let limit = u32::try_from(MOST).ok();
+        let limit = u32::try_from(MAX_COUNTED).ok();
         self.client.tokens_page(self.user, &filter, &Page { limit, after }).await
     }
 }
 
-impl Hidden {
-    /// Those in `all` that are not `listed`.
+impl HiddenCount {
+    /// Counts the keys in `all` that are not in `listed`.
     pub(super) fn among(all: &[ApiKeyWithOwner], listed: &[ApiKeyWithOwner]) -> Self {
-        let mut count = Count::new(listed);
-        count.add(all);
-        count.done()
+        let mut counter = Counter::new(listed);
+        counter.add(all);
+        counter.finish()
     }
 
-    /// The line that tells of them; none if there are none. `kind` is "token" or "session".
-    pub(super) fn sentence(self, kind: &str) -> Option<String> {
+    /// The note about the hidden keys; `None` if the count is 0. `kind` is "token" or "session".
+    pub(super) fn note(self, kind: &str) -> Option<String> {
         let what = match self.0 {
             0 => return None,
             1 => format!("1 expired {kind}"),
-            count if count <= MOST => format!("{count} expired {kind}s"),
-            _ => format!("more than {MOST} expired {kind}s"),
+            count if count <= MAX_COUNTED => format!("{count} expired {kind}s"),
+            _ => format!("more than {MAX_COUNTED} expired {kind}s"),
         };
         Some(format!("{what} hidden; --include-expired shows them"))
     }
 }
 
-/// A count under way. By id, since a key that expires while one pages is seen twice.
-struct Count<'a> {
+/// Counts keys by ID, because a key that expires between two pages is seen twice.
+struct Counter<'a> {
     listed: HashSet<&'a str>,
     hidden: HashSet<String>,
 }
 
-impl<'a> Count<'a> {
+impl<'a> Counter<'a> {
     fn new(listed: &'a [ApiKeyWithOwner]) -> Self {
         Self { listed: listed.iter().map(|key| key.key.id.as_str()).collect(), hidden: HashSet::new() }
     }
@@ -85,8 +84,8 @@ impl<'a> Count<'a> {
         self.hidden.extend(ids.filter(|id| !self.listed.contains(id)).map(str::to_owned));
     }
 
-    fn done(self) -> Hidden {
-        Hidden(self.hidden.len().min(MOST + 1))
+    fn finish(self) -> HiddenCount {
+        HiddenCount(self.hidden.len().min(MAX_COUNTED + 1))
     }
 }
 
@@ -95,8 +94,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sentence_counts_up_to_a_thousand() {
-        let said = |count| Hidden(count).sentence("token");
+    fn the_note_counts_up_to_a_thousand() {
+        let said = |count| HiddenCount(count).note("token");
         assert_eq!(said(0), None);
         assert_eq!(said(1).unwrap(), "1 expired token hidden; --include-expired shows them");
         assert_eq!(said(2).unwrap(), "2 expired tokens hidden; --include-expired shows them");
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_is_not_hidden_and_nothing_counts_twice() {
+    fn listed_keys_are_not_hidden_and_no_key_counts_twice() {
         let key = |id: &str| -> ApiKeyWithOwner {
             serde_json::from_value(serde_json::json!({
                 "id": id,
@@ -125,7 +124,7 @@ mod tests {
             .unwrap()
         };
         let all = [key("a"), key("b"), key("c"), key("c")];
-        assert_eq!(Hidden::among(&all, &[key("a"), key("new")]), Hidden(2));
-        assert_eq!(Hidden::among(&all, &all), Hidden(0));
+        assert_eq!(HiddenCount::among(&all, &[key("a"), key("new")]), HiddenCount(2));
+        assert_eq!(HiddenCount::among(&all, &all), HiddenCount(0));
     }
 }

@@ -1,48 +1,49 @@
-//! `keyward tokens list`: the tokens, or sessions, as the server lists them.
+//! `keyward tokens list`: the tokens or sessions, in the server's order.
 
 use keyward_sdk::types::{ApiKeyWithOwner, LoginType};
 use keyward_sdk::{Client, KeysFilter, TokensFilter, UserRef};
 
 use super::column::Column;
-use super::hidden::{self, Hidden};
+use super::hidden::{self, HiddenCount};
 use crate::App;
 use crate::args::ListFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::Table;
 
-/// List tokens, those that live longest first
+/// List tokens, latest expiry first
 ///
-/// Expired ones are hidden unless --include-expired is given.
+/// Expired tokens are hidden without --include-expired.
 #[derive(Debug, clap::Args)]
 #[command(
     visible_alias = "ls",
     after_help = "Examples:
   keyward tokens list
   keyward tokens list --all --include-expired -o csv
-  keyward tokens list -c name,expires-at"
+  keyward tokens list -c name,expires-at
+  keyward tokens list --sessions --user ada"
 )]
 pub(crate) struct Args {
-    /// The tokens of all users that you may read, with their owners
+    /// List the tokens of all users that you may read, with their owners
     #[arg(short, long, conflicts_with_all = ["user", "sessions"])]
     all: bool,
 
-    /// The expired ones too
+    /// Include expired tokens
     #[arg(long)]
     include_expired: bool,
 
-    /// Sessions, made by logging in, in the place of tokens
+    /// List login sessions instead of tokens
     #[arg(long)]
     sessions: bool,
 
-    /// Whose: a username, a user's id, or me
+    /// Owner of the tokens: a username, a user ID, or me
     #[arg(short, long, default_value = "me")]
     user: UserRef,
 
-    /// Which columns, in which order; may be repeated, or separated by commas
+    /// Columns to print, in this order; may be repeated or separated by commas
     #[arg(short, long = "column", value_name = "COLUMN", value_enum, value_delimiter = ',', ignore_case = true)]
     columns: Vec<Column>,
 
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ListFormat,
 }
@@ -62,33 +63,33 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     }
     match hidden {
         Ok(hidden) => {
-            if let Some(sentence) = hidden.sentence(kind) {
-                app.out.note(&sentence);
+            if let Some(note) = hidden.note(kind) {
+                app.out.note(&note);
             }
         }
-        // The list itself is whole, and that was what was asked for.
-        Err(error) => app.out.warn(&format!("cannot tell how many expired {kind}s are hidden: {error}")),
+        // The list itself is complete, so a failed count is only a warning.
+        Err(error) => app.out.warn(&format!("cannot count the hidden expired {kind}s: {error}")),
     }
     Ok(())
 }
 
-/// What is listed, and how many the list hides.
-type Listed = (Vec<ApiKeyWithOwner>, Result<Hidden, keyward_sdk::Error>);
+/// The listed keys, and the number of keys that the list hides.
+type Listed = (Vec<ApiKeyWithOwner>, Result<HiddenCount, keyward_sdk::Error>);
 
 async fn tokens(args: &Args, client: &Client) -> Result<Listed, Error> {
     let filter = TokensFilter { include_all: args.all, include_expired: args.include_expired };
     if args.include_expired {
-        let keys = client.tokens(&args.user, &filter).await.failing("cannot list tokens")?;
-        return Ok((keys, Ok(Hidden::default())));
+        let keys = client.tokens(&args.user, &filter).await.context("cannot list tokens")?;
+        return Ok((keys, Ok(HiddenCount::default())));
     }
-    // The page with the expired ones comes first: a token that is made between the two requests
-    // is then on neither side, and not taken for a hidden one.
+    // Fetch the page with expired tokens first, so that a token that is created between the two
+    // requests is not on it and is not counted as hidden.
     let query = hidden::Query { client, user: &args.user, include_all: args.all };
     let first = match query.first_page().await {
-        Err(error @ keyward_sdk::Error::Transport(_)) => return Err(error).failing("cannot list tokens"),
+        Err(error @ keyward_sdk::Error::Transport(_)) => return Err(error).context("cannot list tokens"),
         first => first,
     };
-    let keys = client.tokens(&args.user, &filter).await.failing("cannot list tokens")?;
+    let keys = client.tokens(&args.user, &filter).await.context("cannot list tokens")?;
     let hidden = match first {
         Ok(page) => query.count(page, &keys).await,
         Err(error) => Err(error),
@@ -96,7 +97,7 @@ async fn tokens(args: &Args, client: &Client) -> Result<Listed, Error> {
     Ok((keys, hidden))
 }
 
-/// The server lists the keys of every login type; the sessions among them are one kind of thing.
+/// The server lists keys of every login type, so this keeps only the sessions.
 async fn sessions(args: &Args, client: &Client) -> Result<Listed, Error> {
     let list = async |include_expired| {
         let mut keys = client.api_keys(&args.user, &KeysFilter { include_expired }).await?;
@@ -104,18 +105,18 @@ async fn sessions(args: &Args, client: &Client) -> Result<Listed, Error> {
         Ok::<_, keyward_sdk::Error>(keys)
     };
     if args.include_expired {
-        return Ok((list(true).await.failing("cannot list sessions")?, Ok(Hidden::default())));
+        return Ok((list(true).await.context("cannot list sessions")?, Ok(HiddenCount::default())));
     }
     let with_expired = list(true).await;
-    let keys = list(false).await.failing("cannot list sessions")?;
-    let hidden = with_expired.map(|all| Hidden::among(&all, &keys));
+    let keys = list(false).await.context("cannot list sessions")?;
+    let hidden = with_expired.map(|all| HiddenCount::among(&all, &keys));
     Ok((keys, hidden))
 }
 
 fn table(args: &Args, keys: &[ApiKeyWithOwner]) -> Table {
     let columns = if args.columns.is_empty() {
         let owner = args.all.then_some(Column::Owner);
-        Column::USUAL.into_iter().chain(owner).collect()
+        Column::DEFAULT.into_iter().chain(owner).collect()
     } else {
         args.columns.clone()
     };

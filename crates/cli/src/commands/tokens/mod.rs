@@ -1,9 +1,9 @@
-//! `keyward tokens …`: issue, list, view and end tokens.
+//! `keyward tokens …`: create, list, view and remove tokens.
 
-mod address;
 mod column;
 mod create;
 mod hidden;
+mod key_ref;
 mod list;
 mod remove;
 mod view;

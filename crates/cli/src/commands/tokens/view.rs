@@ -1,32 +1,33 @@
-//! `keyward tokens view`: one key, live or expired.
+//! `keyward tokens view`: shows one key, live or expired.
 
 use keyward_sdk::UserRef;
 use keyward_sdk::types::LoginType;
 
-use super::address::Address;
 use super::column::Column;
+use super::key_ref::KeyRef;
 use crate::App;
 use crate::args::ViewFormat;
 use crate::error::Error;
 use crate::output::Cell;
 
-/// Show a token, or a session by its id
+/// Show a token, or a session by its ID
 ///
-/// By name it is the live token, or else the one that expired last.
+/// A name selects the live token; without one, the token that expired last.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   keyward tokens view ci
-  keyward tokens view kwd_a1B2c3D4e5 -o json")]
+  keyward tokens view kwd_a1B2c3D4e5 -o json
+  keyward tokens view nightly --user svc-deploy")]
 pub(crate) struct Args {
-    /// Its name, its id, or the token itself, of which only the id is used
+    /// Token name, ID, or the token itself, of which only the ID is used
     #[arg(value_name = "NAME|ID|TOKEN")]
-    token: Address,
+    token: KeyRef,
 
-    /// Whose: a username, a user's id, or me
+    /// Owner of the token: a username, a user ID, or me
     #[arg(short, long, default_value = "me")]
     user: UserRef,
 
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }
@@ -43,7 +44,7 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
                 _ => "other",
             };
             let mut fields: Vec<_> =
-                Column::USUAL.into_iter().map(|column| (column.name(), column.cell(&key, ""))).collect();
+                Column::DEFAULT.into_iter().map(|column| (column.name(), column.cell(&key, ""))).collect();
             fields.push(("kind", Cell::Text(kind.to_owned())));
             fields.push(("owner id", Cell::Text(key.user_id.to_string())));
             app.out.details(fields)

@@ -1,19 +1,19 @@
-//! `keyward users activate`: lets a suspended user's keys work again.
+//! `keyward users activate`: activates a suspended user, so that their keys work again.
 
 use keyward_sdk::UserRef;
 
 use crate::App;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 
-/// Activate a suspended user: their keys work again, if they have not expired
+/// Activate a suspended user: their unexpired keys work again
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A username or a user's id
+    /// Username or user ID
     user: UserRef,
 }
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
-    let user = client.activate_user(&args.user).await.failing(format!("cannot activate user \"{}\"", args.user))?;
+    let user = client.activate_user(&args.user).await.context(format!("cannot activate user \"{}\"", args.user))?;
     app.out.line(&format!("User {} has been activated.", user.username))
 }

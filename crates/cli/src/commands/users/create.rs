@@ -1,44 +1,44 @@
-//! `keyward users create`: makes a user, or a service account.
+//! `keyward users create`: creates a user or a service account.
 
 use clap::ValueEnum;
 use keyward_sdk::CreateUser;
 
 use crate::App;
 use crate::args::TextFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::prompt;
 
-/// Create a user, or a service account
+/// Create a user or a service account
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   keyward users create --username ada --email ada@example.com
   keyward users create --username svc-ci --email ci@example.com --login-type none")]
 pub(crate) struct Args {
-    /// What they are called in commands and paths
+    /// Username, for commands and API paths
     #[arg(long)]
     username: String,
 
-    /// Their e-mail address
+    /// E-mail address
     #[arg(long)]
     email: String,
 
-    /// What people call them
+    /// Display name
     #[arg(long)]
     name: Option<String>,
 
-    /// How they log in
+    /// Login type
     #[arg(long, value_enum, default_value = "password")]
     login_type: LoginType,
 
-    /// A role: owner, user-admin, auditor or verifier; may be repeated, and without it a member
+    /// Role: owner, user-admin, auditor or verifier; may be repeated [default: member]
     #[arg(long, value_name = "ROLE")]
     role: Vec<String>,
 
-    /// Read the password, a line, from stdin
+    /// Read the password from stdin, as one line
     #[arg(long)]
     password_stdin: bool,
 
-    /// Print what was done, or the server's answer
+    /// Output format: one line of text, or the response as JSON
     #[arg(short, long, value_enum, default_value = "text")]
     output: TextFormat,
 }
@@ -47,13 +47,13 @@ pub(crate) struct Args {
 enum LoginType {
     /// A person, with a password
     Password,
-    /// A service account: no password, and an owner makes its tokens
+    /// A service account without a password; an owner creates its tokens
     None,
 }
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     if args.login_type == LoginType::None && args.password_stdin {
-        return Err(Error::usage("a service account has no password: --login-type none goes without --password-stdin"));
+        return Err(Error::usage("a service account has no password; omit --password-stdin"));
     }
     let client = app.config.connect()?.client;
     let mut request = CreateUser::new(args.email, args.username);
@@ -65,9 +65,9 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     }
     request = match args.login_type {
         LoginType::None => request.service_account(),
-        LoginType::Password => request.password(prompt::chosen_password(app.out, args.password_stdin)?),
+        LoginType::Password => request.password(prompt::read_new_password(app.out, args.password_stdin)?),
     };
-    let user = client.create_user(&request).await.failing("cannot create the user")?;
+    let user = client.create_user(&request).await.context("cannot create the user")?;
     match args.output {
         TextFormat::Text => app.out.line(&format!("User {} has been created.", user.username)),
         TextFormat::Json => app.out.json(&user),

@@ -1,22 +1,22 @@
-//! `keyward users delete`: removes a user and expires all their keys.
+//! `keyward users delete`: deletes a user and expires all their keys.
 
 use keyward_sdk::UserRef;
 
 use crate::App;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::prompt;
 
 /// Delete a user and expire all their keys
 ///
-/// The name and the e-mail address become free; the audit log keeps what there was. On a terminal
-/// the username has to be typed first.
+/// The username and e-mail address become available again; the audit log keeps its entries. On a
+/// terminal, you must type the username to confirm.
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "rm")]
 pub(crate) struct Args {
-    /// A username or a user's id
+    /// Username or user ID
     user: UserRef,
 
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(short, long)]
     yes: bool,
 }
@@ -26,9 +26,9 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let what = format!("cannot delete user \"{}\"", args.user);
     let mut name = args.user.to_string();
     if !args.yes && prompt::is_interactive() {
-        name = client.user(&args.user).await.failing(what.clone())?.username;
-        prompt::confirm_removal(app.out, &format!("User {name}"), &name)?;
+        name = client.user(&args.user).await.context(what.clone())?.username;
+        prompt::confirm_deletion(app.out, &format!("User {name}"), &name)?;
     }
-    client.delete_user(&args.user).await.failing(what)?;
+    client.delete_user(&args.user).await.context(what)?;
     app.out.line(&format!("User {name} has been deleted."))
 }

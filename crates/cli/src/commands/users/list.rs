@@ -1,4 +1,4 @@
-//! `keyward users list`: the users that one may read.
+//! `keyward users list`: lists the users that the caller may read.
 
 use keyward_sdk::UsersFilter;
 use keyward_sdk::types::User;
@@ -6,25 +6,25 @@ use keyward_sdk::types::User;
 use super::role_cell;
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::{Cell, Table};
 
 /// List the users that you may read
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "ls")]
 pub(crate) struct Args {
-    /// Only those with this in their username, name or e-mail address
+    /// Only users whose username, name or e-mail address contains this text
     #[arg(short = 'q', long = "search", value_name = "TEXT")]
     search: Option<String>,
 
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
-    let users = client.users(&UsersFilter { q: args.search }).await.failing("cannot list users")?;
+    let users = client.users(&UsersFilter { q: args.search }).await.context("cannot list users")?;
     match args.output {
         ViewFormat::Json => app.out.json(&users)?,
         ViewFormat::Table => app.out.table(&table(&users))?,

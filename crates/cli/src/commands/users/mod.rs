@@ -1,4 +1,4 @@
-//! `keyward users …`: create, list, view, suspend, activate and delete users; roles and passwords.
+//! `keyward users …`: create, list, view, suspend, activate and delete users; set roles and passwords.
 
 mod activate;
 mod create;
@@ -41,7 +41,7 @@ pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     }
 }
 
-/// What a user is beyond, or else just, a member.
+/// The roles of a user, or "member" without any.
 pub(crate) fn role_cell(user: &User) -> Cell {
     if user.roles.is_empty() {
         Cell::Text("member".to_owned())

@@ -1,27 +1,27 @@
-//! `keyward users view`: one user.
+//! `keyward users view`: shows one user.
 
 use keyward_sdk::UserRef;
 
 use super::role_cell;
 use crate::App;
 use crate::args::ViewFormat;
-use crate::error::{Error, Failing};
+use crate::error::{Context, Error};
 use crate::output::Cell;
 
 /// Show a user
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A username, a user's id, or me
+    /// Username, user ID, or me
     user: UserRef,
 
-    /// How to print it
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
 }
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
-    let user = client.user(&args.user).await.failing(format!("cannot view user \"{}\"", args.user))?;
+    let user = client.user(&args.user).await.context(format!("cannot view user \"{}\"", args.user))?;
     match args.output {
         ViewFormat::Json => app.out.json(&user),
         ViewFormat::Table => app.out.details(vec![

@@ -27,9 +27,9 @@ on_both! {
         })
         .await;
         run.is("
-            ! error: token <id> was created, and could not be printed
-            !   cause: nobody reads from stdout
-            !   hint: nobody has read it; expire it with `keyward tokens remove <id>` and create another
+            ! error: token <id> was created but could not be printed
+            !   cause: stdout is closed
+            !   hint: the token was not printed; expire it with `keyward tokens remove <id>` and create another
             exit 1");
     }
 

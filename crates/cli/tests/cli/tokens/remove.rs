@@ -100,7 +100,7 @@ on_both! {
             third: Token was already expired (since <time>).
             ! error: cannot expire token \"nope\"
             !   cause: Resource not found or you do not have access to this resource
-            !   hint: `keyward tokens list --include-expired` shows what there is
+            !   hint: run `keyward tokens list --include-expired` to see the existing tokens
             !   request id: <uuid>
             ! 3 of 4 expired, 1 failed
             exit 1");
@@ -109,7 +109,7 @@ on_both! {
             other: Token has been deleted.
             ! error: cannot delete token \"nope\"
             !   cause: Resource not found or you do not have access to this resource
-            !   hint: `keyward tokens list --include-expired` shows what there is
+            !   hint: run `keyward tokens list --include-expired` to see the existing tokens
             !   request id: <uuid>
             ! 2 of 3 deleted, 1 failed
             exit 1");

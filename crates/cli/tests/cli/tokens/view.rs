@@ -75,7 +75,7 @@ on_both! {
         shell.keyward("tokens view nope").await.is("
             ! error: cannot view token \"nope\"
             !   cause: Resource not found or you do not have access to this resource
-            !   hint: `keyward tokens list --include-expired` shows what there is
+            !   hint: run `keyward tokens list --include-expired` to see the existing tokens
             !   request id: <uuid>
             exit 3");
     }
