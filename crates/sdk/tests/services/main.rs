@@ -76,7 +76,7 @@ async fn answers_a_bad_credential_as_rfc_6750_says(app: &TestApp, example: &str)
         assert!(challenge.starts_with("Bearer realm=\"workspaces\", error=\"invalid_request\""), "{challenge}");
     }
     let unknown = send(&["Bearer kwd_unknown"]).await;
-    let challenge = "Bearer realm=\"workspaces\", error=\"invalid_token\", error_description=\"The key is invalid.\"";
+    let challenge = "Bearer realm=\"workspaces\", error=\"invalid_token\", error_description=\"API key is invalid.\"";
     assert_eq!(summary(&unknown), (401, "invalid_key".to_owned(), challenge.to_owned()));
     assert_eq!(unknown.header("content-type"), Some("application/json"));
 
@@ -98,7 +98,7 @@ async fn refuses_a_key_at_once_when_its_expire_has_succeeded(app: &TestApp, exam
         app.owner.http.send("PUT", &expire).await.expect(204);
         let after = client.get("/whoami").await.refused(401, "key_expired");
         let challenge = after.header("www-authenticate").unwrap();
-        assert!(challenge.contains("error=\"invalid_token\", error_description=\"The key expired at "), "{challenge}");
+        assert!(challenge.contains("error=\"invalid_token\", error_description=\"API key expired at '"), "{challenge}");
     }
     service.end();
 }

@@ -74,23 +74,22 @@ impl Refusal {
     }
 
     pub(super) fn of_denied(denied: Denied, need: &Need, realm: &str) -> Self {
-        let invalid = |code, message: String| {
-            let refusal = Self::plain(code, &message);
-            refusal.challenge(realm, &[("error", "invalid_token"), ("error_description", &message)])
+        let words = denied.to_string();
+        let invalid = |code| {
+            let refusal = Self::plain(code, &words);
+            refusal.challenge(realm, &[("error", "invalid_token"), ("error_description", &words)])
         };
         let refusal = match &denied {
-            Denied::Invalid => invalid(ErrorCode::InvalidKey, "The key is invalid.".to_owned()),
-            Denied::Expired(at) => invalid(ErrorCode::KeyExpired, format!("The key expired at {at}.")),
-            Denied::UserSuspended => invalid(ErrorCode::UserSuspended, "The key's user is suspended.".to_owned()),
-            Denied::InsufficientScope(missing) => {
+            Denied::Invalid => invalid(ErrorCode::InvalidKey),
+            Denied::Expired(_) => invalid(ErrorCode::KeyExpired),
+            Denied::UserSuspended => invalid(ErrorCode::UserSuspended),
+            Denied::InsufficientScope(_) => {
                 // All required scopes, not only the first missing one.
                 let needed: Vec<String> = need.scopes().iter().map(ToString::to_string).collect();
-                Self::plain(ErrorCode::InsufficientScope, &format!("The key lacks the scope \"{missing}\"."))
+                Self::plain(ErrorCode::InsufficientScope, &words)
                     .challenge(realm, &[("error", "insufficient_scope"), ("scope", &needed.join(" "))])
             }
-            Denied::ResourceNotAllowed(thing) => {
-                Self::plain(ErrorCode::ResourceNotAllowed, &format!("The key's allow list does not cover \"{thing}\"."))
-            }
+            Denied::ResourceNotAllowed(_) => Self::plain(ErrorCode::ResourceNotAllowed, &words),
             Denied::UnreadableNeed(_) => Self::plain(ErrorCode::Internal, "The service requires an invalid scope."),
             // The client must not learn which server cannot be reached.
             Denied::Unavailable(_) => Self::plain(ErrorCode::Unavailable, "The key cannot be verified now; try again."),
@@ -152,7 +151,7 @@ mod tests {
     fn each_refusal_is_answered_as_the_standard_says() {
         let need = Need::scope("workspace:read").and_scope("workspace:ssh").on("workspace:w1");
         let of = |denied| Refusal::of_denied(denied, &need, "orders");
-        let expired = "Bearer realm=\"orders\", error=\"invalid_token\", error_description=\"The key expired at 1970-01-01T00:00:00Z.\"";
+        let expired = "Bearer realm=\"orders\", error=\"invalid_token\", error_description=\"API key expired at '1970-01-01T00:00:00Z'.\"";
         assert_eq!(shown(&of(Denied::Expired(Timestamp::EPOCH))), (401, "key_expired", Some(expired)));
         let scope = "Bearer realm=\"orders\", error=\"insufficient_scope\", scope=\"workspace:read workspace:ssh\"";
         assert_eq!(
@@ -174,7 +173,7 @@ mod tests {
         assert_eq!(shown(&refusal).2, Some("Bearer realm=\"a'b?c??X: y ?\""));
         let outside = Refusal::new(Denied::ResourceNotAllowed("a\"b".to_owned()), &Need::nothing());
         let body: serde_json::Value = serde_json::from_str(&outside.body()).unwrap();
-        assert_eq!(body["message"], "The key's allow list does not cover \"a\"b\".");
+        assert_eq!(body["message"], "The API key's allow list does not cover \"a\"b\".");
     }
 
     #[test]
