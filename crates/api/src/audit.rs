@@ -17,58 +17,58 @@ use crate::{Access, NoBody};
 pub struct AuditLog {
     /// The entry's id.
     pub id: Uuid,
-    /// The request that did it; nil for the server itself.
+    /// The id of the request; the nil UUID if the server itself acted.
     pub request_id: Uuid,
-    /// When.
+    /// When it happened.
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
-    /// The client's address; empty for the server itself.
+    /// The client's address; empty if the server itself acted.
     pub ip: String,
-    /// What the client called itself.
+    /// The client's `User-Agent`.
     pub user_agent: String,
     /// `api_key`, `user` or `audit_log`.
     pub resource_type: String,
-    /// Which one; for a key, its id.
+    /// The id of the resource; for a key, the key's id.
     pub resource_id: String,
-    /// What it is called; for a key, its name.
+    /// The name of the resource; for a key, the key's name.
     pub resource_target: String,
     /// `create`, `write`, `delete`, `login` or `logout`; an expire is a `write`.
     pub action: String,
-    /// What changed.
+    /// The fields that changed.
     pub diff: BTreeMap<String, DiffField>,
-    /// The whole state before, or null.
+    /// The whole state before the action, or null.
     pub old: Value,
-    /// The whole state after, or null.
+    /// The whole state after the action, or null.
     pub new: Value,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status_code: u16,
-    /// One sentence for people.
+    /// One sentence that describes the action.
     pub description: String,
-    /// Who did it; null for the server itself, or someone unknown.
+    /// The user who acted; null for the server itself or an unknown user.
     pub user: Option<AuditActor>,
-    /// What else is worth knowing; for a key, `owner_id`.
+    /// More facts; for a key, `owner_id`.
     pub additional_fields: Value,
 }
 
 /// A field that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DiffField {
-    /// Its value before.
+    /// The value before the action.
     pub old: Value,
-    /// Its value after.
+    /// The value after the action.
     pub new: Value,
-    /// The values are not shown.
+    /// Whether the values are secret and therefore not shown.
     pub secret: bool,
 }
 
-/// Who did it, as they were called at the time.
+/// The user who acted, as of the time of the action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditActor {
-    /// Their id.
+    /// The user's id.
     pub id: Uuid,
-    /// Their username then.
+    /// The user's username at that time.
     pub username: String,
-    /// Their e-mail address then.
+    /// The user's e-mail address at that time.
     pub email: String,
 }
 
@@ -77,30 +77,30 @@ pub struct AuditActor {
 pub struct AuditLogs {
     /// The entries.
     pub audit_logs: Vec<AuditLog>,
-    /// How many match in all, counted up to `count_cap`.
+    /// The number of all matching entries, counted up to `count_cap`.
     pub count: u32,
-    /// Where counting stops.
+    /// The maximum of `count`.
     pub count_cap: u32,
 }
 
-/// Which entries.
+/// The query parameters of the audit log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct AuditQuery {
     /// Space-separated `key:value` terms; a bare word is a `resource_type`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// At most so many, 1 to 1000; 100 if absent.
+    /// Maximum number of entries, 1 to 1000; 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
-    /// The cursor out of the `Link` header of the page before.
+    /// The cursor from the `Link` header of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
 impl AuditQuery {
-    /// The page of `limit` entries that match `q` behind the cursor `after`.
+    /// Asks for up to `limit` entries that match `q`, after the cursor `after`.
     #[must_use]
     pub fn new(q: Option<String>, limit: Option<u32>, after: Option<String>) -> Self {
         Self { q, limit, after }
@@ -108,7 +108,7 @@ impl AuditQuery {
 }
 
 endpoint! {
-    /// Reads the audit log, newest first.
+    /// Lists the entries of the audit log, newest first.
     ListAudit = Get "/api/v2/audit",
     access: Access::Needs(Act::ReadAudit),
     query: AuditQuery,

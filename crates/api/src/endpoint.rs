@@ -1,4 +1,4 @@
-//! What an endpoint is: a method, a path, who may call it, and the shapes that go in and out.
+//! The description of an endpoint: method, path, access, and the types of its request and response.
 
 use keyward_domain::access::Act;
 use serde::de::DeserializeOwned;
@@ -8,18 +8,18 @@ use utoipa::openapi::{RefOr, Schema};
 /// The HTTP methods that endpoints use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Read.
+    /// Reads a resource.
     Get,
-    /// Make.
+    /// Creates a resource, or runs an action.
     Post,
-    /// Change; doing it twice is doing it once.
+    /// Changes a resource; idempotent.
     Put,
-    /// Remove.
+    /// Deletes a resource.
     Delete,
 }
 
 impl Method {
-    /// The word in the request line.
+    /// The method's name in the request line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,35 +30,46 @@ impl Method {
         }
     }
 
-    /// May a client that heard nothing send the request again (RFC 9110, §9.2.2)?
+    /// Whether a client that got no response may retry (RFC 9110, §9.2.2).
     #[must_use]
     pub fn is_idempotent(self) -> bool {
         self != Self::Post
     }
 }
 
-/// Who may call an endpoint, as far as that can be told before anything is looked up.
+/// Who may call an endpoint. The server checks this before it looks anything up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Anyone, without a credential.
     Public,
-    /// Whoever presents a valid key, whatever its scopes.
+    /// Any caller with a valid key. The key needs no scope.
     SignedIn,
-    /// Whoever presents a key with the scope of this act.
+    /// Any caller with a valid key that has the scope of this act.
     Needs(Act),
+    /// The same; a caller who is the user in the path needs no scope.
+    NeedsUnlessOneself(Act),
 }
 
-/// How the body of a request is written.
+/// In which queue for the database an endpoint stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// With all others.
+    Normal,
+    /// Ahead of all others: it ends keys.
+    Urgent,
+}
+
+/// The encoding of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyForm {
     /// JSON.
     Json,
-    /// As an HTML form, which the OAuth standards want.
+    /// An HTML form, which the OAuth standards require.
     Form,
 }
 
 impl BodyForm {
-    /// Its media type.
+    /// The media type, for the header `Content-Type`.
     #[must_use]
     pub fn media_type(self) -> &'static str {
         match self {
@@ -68,6 +79,9 @@ impl BodyForm {
     }
 }
 
+/// The longest body of a request, in bytes, unless an endpoint says otherwise.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
 /// One endpoint. The server registers it, the SDK calls it, the OpenAPI file lists it.
 pub trait Endpoint {
     /// The method.
@@ -76,28 +90,32 @@ pub trait Endpoint {
     const PATH: &'static str;
     /// Who may call it.
     const ACCESS: Access;
-    /// The status of a success.
+    /// The status of a successful response.
     const STATUS: u16;
-    /// One word, unique among endpoints; in OpenAPI the `operationId`.
+    /// A name that is unique among endpoints: the `operationId` in OpenAPI.
     const NAME: &'static str;
-    /// What it does, in a sentence.
+    /// One sentence that says what the endpoint does.
     const SUMMARY: &'static str;
-    /// How the body of a request is written.
+    /// The encoding of the request's body.
     const BODY: BodyForm;
-    /// What may stand behind the `?`.
+    /// The longest body of a request, in bytes.
+    const BODY_LIMIT: usize = BODY_LIMIT;
+    /// In which queue for the database it stands.
+    const LANE: Lane = Lane::Normal;
+    /// The query parameters.
     type Query: Serialize + DeserializeOwned + Described;
-    /// The body of a request.
+    /// The request's body.
     type Request: Serialize + DeserializeOwned + Described;
-    /// The body of a success.
+    /// The body of a successful response.
     type Response: Serialize + DeserializeOwned + Described;
 }
 
-/// A shape that OpenAPI can tell of.
+/// A type that OpenAPI can describe.
 pub trait Described {
-    /// Is it "nothing": no body at all?
+    /// Whether the type stands for no body at all.
     const IS_NOTHING: bool = false;
 
-    /// Its schema, after adding those it refers to; none for "nothing".
+    /// Adds the schemas that the type refers to, and returns its own; `None` if there is no body.
     fn describe(schemas: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>>;
 }
 
@@ -114,15 +132,15 @@ impl<T: utoipa::ToSchema> Described for T {
     }
 }
 
-/// No body is read; whatever a client sends is ignored.
+/// No request body; any sent is ignored.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct NoBody {}
 
-/// Nothing may stand behind the `?` that would be looked at.
+/// No query parameters; any sent are ignored.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct NoQuery {}
 
-/// The answer has no body.
+/// The response has no body.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct NoContent {}
 
@@ -139,7 +157,7 @@ macro_rules! describe_nothing {
 }
 describe_nothing!(NoBody, NoQuery, NoContent);
 
-/// Puts values in the place of a path's `{name}` parts, in order, percent-encoded by the caller.
+/// Replaces the `{name}` parts of a path by values, in order. The caller percent-encodes the values.
 #[must_use]
 pub fn fill_path(path: &str, values: &[&str]) -> String {
     let mut values = values.iter();
@@ -150,30 +168,36 @@ pub fn fill_path(path: &str, values: &[&str]) -> String {
 }
 
 /// Declares an endpoint: a unit type that implements [`Endpoint`]. `form` before the request's type
-/// says that it is written as a form.
+/// means that clients send it as a form; `lane:` and `body_limit:` may follow `access:`.
 macro_rules! endpoint {
     (
         $(#[doc = $doc:literal])+
         $name:ident = $method:ident $path:literal,
         access: $access:expr,
+        $(lane: $lane:ident,)?
+        $(body_limit: $body_limit:expr,)?
         query: $query:ty,
         request: form $request:ty,
         response: $status:literal $response:ty $(,)?
     ) => {
         $crate::endpoint::endpoint! {
-            @ Form, $(#[doc = $doc])+ $name = $method $path, $access, $query, $request, $status $response
+            @ Form, $(#[doc = $doc])+ $name = $method $path, $access, $($lane)?, $($body_limit)?,
+            $query, $request, $status $response
         }
     };
     (
         $(#[doc = $doc:literal])+
         $name:ident = $method:ident $path:literal,
         access: $access:expr,
+        $(lane: $lane:ident,)?
+        $(body_limit: $body_limit:expr,)?
         query: $query:ty,
         request: $request:ty,
         response: $status:literal $response:ty $(,)?
     ) => {
         $crate::endpoint::endpoint! {
-            @ Json, $(#[doc = $doc])+ $name = $method $path, $access, $query, $request, $status $response
+            @ Json, $(#[doc = $doc])+ $name = $method $path, $access, $($lane)?, $($body_limit)?,
+            $query, $request, $status $response
         }
     };
     (
@@ -181,6 +205,8 @@ macro_rules! endpoint {
         $(#[doc = $doc:literal])+
         $name:ident = $method:ident $path:literal,
         $access:expr,
+        $($lane:ident)?,
+        $($body_limit:expr)?,
         $query:ty,
         $request:ty,
         $status:literal $response:ty
@@ -199,6 +225,8 @@ macro_rules! endpoint {
             const NAME: &'static str = stringify!($name);
             const SUMMARY: &'static str = concat!($($doc),+);
             const BODY: $crate::BodyForm = $crate::BodyForm::$body;
+            $(const BODY_LIMIT: usize = $body_limit;)?
+            $(const LANE: $crate::Lane = $crate::Lane::$lane;)?
             type Query = $query;
             type Request = $request;
             type Response = $response;

@@ -1,4 +1,4 @@
-//! Errors on the wire: one shape, and the catalogue of codes.
+//! Errors on the wire: one JSON shape for all, and the table of codes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// The body of every error.
-// Whoever writes it borrows its texts, whoever reads it owns them.
+// `Cow`, because the server borrows the texts and a client owns them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct ErrorBody<'a> {
-    /// What went wrong, for people.
+    /// What went wrong, as text for people.
     pub message: Cow<'a, str>,
-    /// More about it, for people.
+    /// More detail, as text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Cow<'a, str>>,
-    /// Which fields of the request were wrong.
+    /// The fields of the request that were invalid.
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub validations: Cow<'a, [Validation]>,
-    /// What went wrong, for programs: snake_case, stable.
+    /// What went wrong, as a stable code in snake_case for programs.
     #[serde(default)]
     pub code: Cow<'a, str>,
-    /// What to do next.
+    /// The next step for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<Cow<'a, str>>,
     /// The request's id; also in the header `Keyward-Request-Id`.
@@ -30,7 +30,7 @@ pub struct ErrorBody<'a> {
     pub request_id: Cow<'a, str>,
 }
 
-/// A field of the request that was wrong.
+/// A field of the request that was invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct Validation {
@@ -41,17 +41,17 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// Says of a field what is wrong with it.
+    /// Describes an invalid field.
     #[must_use]
     pub fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { field: field.into(), detail: detail.into() }
     }
 }
 
-/// Makes the enum, its words, statuses and meanings from one table.
+/// Generates the enum, its codes, statuses and meanings from one table.
 macro_rules! error_codes {
     ($($(#[doc = $meaning:literal])+ $variant:ident $code:literal $status:literal;)*) => {
-        /// What can go wrong: each with its word on the wire and its HTTP status.
+        /// An error code. Each has a text on the wire and an HTTP status.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorCode {
@@ -59,22 +59,22 @@ macro_rules! error_codes {
         }
 
         impl ErrorCode {
-            /// Every code there is.
+            /// All codes.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The word on the wire.
+            /// The code's text on the wire.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $code),* }
             }
 
-            /// The HTTP status it comes with.
+            /// The HTTP status of a response with this code.
             #[must_use]
             pub fn status(self) -> u16 {
                 match self { $(Self::$variant => $status),* }
             }
 
-            /// What it means, in a sentence.
+            /// One sentence that says what the code means.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($meaning),+)),* }
@@ -84,9 +84,9 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// The request cannot be understood: headers, query or JSON.
+    /// The request is malformed: its headers, query or body cannot be parsed.
     BadRequest "bad_request" 400;
-    /// A field of the request has a value that is not allowed.
+    /// A field of the request has an invalid value.
     ValidationFailed "validation_failed" 400;
     /// A scope is not in the catalogue.
     InvalidScope "invalid_scope" 400;
@@ -98,39 +98,39 @@ error_codes! {
     KeyExpired "key_expired" 401;
     /// The user is suspended.
     UserSuspended "user_suspended" 401;
-    /// E-mail or password is wrong.
+    /// The e-mail address or the password is wrong.
     IncorrectCredentials "incorrect_credentials" 401;
-    /// The key lacks the scope that the endpoint needs.
+    /// The key lacks the scope that the endpoint requires.
     InsufficientScope "insufficient_scope" 403;
-    /// The key's allow list does not cover the thing.
+    /// The key's allow list does not cover the resource.
     ResourceNotAllowed "resource_not_allowed" 403;
-    /// The new key would be able to do more than the calling one.
+    /// The new key would have more rights than the caller's key.
     ScopeExceedsCaller "scope_exceeds_caller" 403;
-    /// The thing may be seen, and this may not be done to it.
+    /// The caller may see the resource but not do this to it.
     Forbidden "forbidden" 403;
-    /// The first user is created from elsewhere, and the setup code is missing or wrong.
+    /// Creating the first user from another machine needs the setup code, which is missing or wrong.
     SetupCodeRequired "setup_code_required" 403;
-    /// There is no such thing, or it is not to be seen.
+    /// The resource does not exist, or the caller may not see it.
     NotFound "not_found" 404;
-    /// There is no such route.
+    /// No route matches the path.
     RouteNotFound "route_not_found" 404;
     /// No user has been created yet.
     NoFirstUser "no_first_user" 404;
-    /// The route has no such method.
+    /// The route does not support this method.
     MethodNotAllowed "method_not_allowed" 405;
     /// The request did not arrive in time.
     RequestTimeout "request_timeout" 408;
-    /// A name or address is taken, or the state does not allow it.
+    /// A name or an e-mail address is taken, or the current state does not allow the change.
     Conflict "conflict" 409;
-    /// The body is longer than the endpoint takes.
+    /// The body is longer than the endpoint accepts.
     PayloadTooLarge "payload_too_large" 413;
-    /// The body is not `application/json`.
+    /// The body does not have the media type that the endpoint requires.
     UnsupportedMediaType "unsupported_media_type" 415;
-    /// Too many requests of this kind.
+    /// The client sent too many requests of this kind.
     TooManyRequests "too_many_requests" 429;
-    /// A fault of the server's.
+    /// Internal server error.
     Internal "internal" 500;
-    /// The server cannot answer now: the database is out of reach, or too much is under way.
+    /// The server is temporarily unavailable: the database is out of reach, or the server is overloaded.
     Unavailable "unavailable" 503;
 }
 

@@ -9,16 +9,16 @@ use uuid::Uuid;
 use crate::endpoint::endpoint;
 use crate::{Access, NoBody, NoContent, NoQuery};
 
-/// How a key came to be.
+/// How a key was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LoginType {
-    /// Made on purpose and named.
+    /// A token, created by request and named.
     Token,
-    /// A session, made by logging in.
+    /// A session, created by logging in.
     Password,
-    /// Something that this version does not know.
+    /// A login type that this version does not know.
     #[serde(other)]
     Other,
 }
@@ -27,37 +27,37 @@ pub enum LoginType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct ApiKey {
-    /// The id, 14 characters.
+    /// The key's id, 14 characters.
     pub id: String,
-    /// Whose it is.
+    /// The owner's id.
     pub user_id: Uuid,
-    /// When it was last used, to the minute (token) or hour (session); the epoch until then.
+    /// Last use, to the minute (token) or hour (session); `1970-01-01T00:00:00Z` if never used.
     #[schema(value_type = String, format = DateTime)]
     pub last_used: Timestamp,
-    /// When it is over; at this instant it no longer works.
+    /// Expiry: the key is rejected from this instant on.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
-    /// When it was made.
+    /// Creation time.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it was last changed, its end and its use aside.
+    /// Time of the last change, except for expiry and use.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// Token or session.
+    /// Whether the key is a token or a session.
     pub login_type: LoginType,
-    /// `all`, `application_connect` or nothing, for clients that know no `scopes`.
+    /// `all`, `application_connect` or empty, for clients that do not know `scopes`.
     pub scope: String,
-    /// What it may do, in canonical form.
+    /// The key's scopes, in canonical form.
     pub scopes: Vec<String>,
-    /// Its name; a session has none.
+    /// The token's name; empty for a session.
     pub token_name: String,
-    /// How long it was made to live.
+    /// Lifetime at creation, in seconds.
     pub lifetime_seconds: i64,
-    /// What it may do it to.
+    /// Resources the key may act on.
     pub allow_list: Vec<String>,
 }
 
-/// The parts of an [`ApiKey`], for the server to fill: the struct itself may grow.
+/// The parts of an [`ApiKey`]. The server fills them, because `ApiKey` is non-exhaustive.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each field is described at `ApiKey`")]
 pub struct ApiKeyParts {
@@ -101,7 +101,7 @@ impl From<ApiKeyParts> for ApiKey {
     }
 }
 
-/// A key and the name of its owner, as lists have it.
+/// A key and its owner's username, as in lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct ApiKeyWithOwner {
@@ -113,43 +113,43 @@ pub struct ApiKeyWithOwner {
 }
 
 impl ApiKeyWithOwner {
-    /// Names a key's owner.
+    /// Adds the owner's username to a key.
     #[must_use]
     pub fn new(key: ApiKey, username: String) -> Self {
         Self { key, username }
     }
 }
 
-/// What a new token shall be. Everything may be left out.
+/// Parameters of a new token. All are optional.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct CreateTokenRequest {
-    /// How long it lives, in nanoseconds; 0 or absent: the server's default.
+    /// Lifetime in nanoseconds; 0 or absent means the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<i64>,
-    /// Its name; absent or empty: a random one.
+    /// Token name; if absent or empty, the server picks a random name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_name: Option<String>,
-    /// What it may do; absent: everything its user may.
+    /// Scopes of the token; if absent, `*:*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
-    /// One scope, as older clients send it; looked at only without `scopes`.
+    /// A single scope, as older clients send it; ignored if `scopes` is present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// What it may be used on, `type:id`, `type:*` or `*:*`; absent or empty: everything.
+    /// Resources the token may act on: `type:id`, `type:*` or `*:*`; if absent or empty, `*:*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_list: Option<Vec<String>>,
-    /// Read only to refuse it with a reason: the end follows from the lifetime.
+    /// Read only to refuse it with a reason: the lifetime determines the expiry.
     #[serde(default, skip_serializing)]
     #[schema(ignore)]
     pub expires_at: Option<serde_json::Value>,
 }
 
-/// A new token: the one time its secret is shown.
+/// A new token. Only this response contains its secret.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct CreatedToken {
-    /// The secret text.
+    /// The key with its secret.
     pub key: String,
     /// The token.
     #[serde(flatten)]
@@ -157,74 +157,74 @@ pub struct CreatedToken {
 }
 
 impl CreatedToken {
-    /// Shows a new token with its secret.
+    /// Combines a new token with its secret.
     #[must_use]
     pub fn new(key: String, token: ApiKey) -> Self {
         Self { key, token }
     }
 }
 
-/// A new session key: the one time its secret is shown.
+/// A new session key. Only this response contains its secret.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct CreatedKey {
-    /// The secret text.
+    /// The key with its secret.
     pub key: String,
 }
 
 impl CreatedKey {
-    /// Shows a new secret.
+    /// Wraps a new session key.
     #[must_use]
     pub fn new(key: String) -> Self {
         Self { key }
     }
 }
 
-/// Which keys of a user.
+/// The query parameters of a user's keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct KeysQuery {
-    /// The expired ones too.
+    /// Whether to include expired keys.
     #[serde(default, deserialize_with = "crate::wire::flag")]
     pub include_expired: bool,
-    /// At most so many, 1 to 1000.
+    /// Maximum number of keys, 1 to 1000.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
-    /// The cursor out of the `Link` header of the page before.
+    /// The cursor from the `Link` header of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
 impl KeysQuery {
-    /// The page of `limit` keys behind the cursor `after`.
+    /// Asks for up to `limit` keys after the cursor `after`.
     #[must_use]
     pub fn new(include_expired: bool, limit: Option<u32>, after: Option<String>) -> Self {
         Self { include_expired, limit, after }
     }
 }
 
-/// Which tokens.
+/// The query parameters of a list of tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct TokensQuery {
-    /// Those of every user that may be read.
+    /// Whether to include the tokens of every user that the caller may read.
     #[serde(default, deserialize_with = "crate::wire::flag")]
     pub include_all: bool,
-    /// The expired ones too.
+    /// Whether to include expired keys.
     #[serde(default, deserialize_with = "crate::wire::flag")]
     pub include_expired: bool,
-    /// At most so many, 1 to 1000.
+    /// Maximum number of keys, 1 to 1000.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
-    /// The cursor out of the `Link` header of the page before.
+    /// The cursor from the `Link` header of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
 impl TokensQuery {
-    /// The page of `limit` tokens behind the cursor `after`.
+    /// Asks for up to `limit` tokens after the cursor `after`.
     #[must_use]
     pub fn new(include_all: bool, include_expired: bool, limit: Option<u32>, after: Option<String>) -> Self {
         Self { include_all, include_expired, limit, after }
@@ -235,12 +235,12 @@ impl TokensQuery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct TokenConfig {
-    /// The longest lifetime, in nanoseconds.
+    /// Maximum lifetime, in nanoseconds.
     pub max_token_lifetime: i64,
 }
 
 impl TokenConfig {
-    /// The longest lifetime, in nanoseconds.
+    /// Takes the maximum lifetime, in nanoseconds.
     #[must_use]
     pub fn new(max_token_lifetime: i64) -> Self {
         Self { max_token_lifetime }
@@ -248,7 +248,7 @@ impl TokenConfig {
 }
 
 endpoint! {
-    /// Makes a session key for the user.
+    /// Creates a session key for the user.
     CreateSessionKey = Post "/api/v2/users/{user}/keys",
     access: Access::Needs(Act::CreateKey),
     query: NoQuery,
@@ -257,7 +257,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Lists the user's keys of every login type, latest end first.
+    /// Lists the user's keys of every login type, latest expiry first.
     ListKeys = Get "/api/v2/users/{user}/keys",
     access: Access::Needs(Act::ReadKeys),
     query: KeysQuery,
@@ -266,7 +266,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Makes a token for the user.
+    /// Creates a token for the user.
     CreateToken = Post "/api/v2/users/{user}/keys/tokens",
     access: Access::Needs(Act::CreateKey),
     query: NoQuery,
@@ -275,7 +275,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Lists the user's tokens, latest end first; with include_all, everyone's that may be read.
+    /// Lists the user's tokens, latest expiry first; include_all adds all that the caller may read.
     ListTokens = Get "/api/v2/users/{user}/keys/tokens",
     access: Access::Needs(Act::ReadKeys),
     query: TokensQuery,
@@ -284,7 +284,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Tells the limits for the user's tokens.
+    /// Shows the limits for the user's tokens.
     ViewTokenConfig = Get "/api/v2/users/{user}/keys/tokens/tokenconfig",
     access: Access::Needs(Act::ReadKeys),
     query: NoQuery,
@@ -293,7 +293,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Shows the live token of that name, or else the one that expired last.
+    /// Shows the live token of this name; without one, the token of this name that expired last.
     ViewTokenByName = Get "/api/v2/users/{user}/keys/tokens/{keyname}",
     access: Access::Needs(Act::ReadKeys),
     query: NoQuery,
@@ -311,18 +311,20 @@ endpoint! {
 }
 
 endpoint! {
-    /// Ends a key now and keeps its record. Ending a dead key changes nothing.
+    /// Expires a key now and keeps its record. Expiring an expired key changes nothing.
     ExpireKey = Put "/api/v2/users/{user}/keys/{keyid}/expire",
     access: Access::Needs(Act::ExpireKey),
+    lane: Urgent,
     query: NoQuery,
     request: NoBody,
     response: 204 NoContent,
 }
 
 endpoint! {
-    /// Removes a key and its record. The audit log keeps what it was.
+    /// Deletes a key and its record. The audit log keeps its last state.
     DeleteKey = Delete "/api/v2/users/{user}/keys/{keyid}",
     access: Access::Needs(Act::DeleteKey),
+    lane: Urgent,
     query: NoQuery,
     request: NoBody,
     response: 204 NoContent,

@@ -1,7 +1,7 @@
-//! What goes over the wire: one description for each endpoint, its request and answer, and the
-//! errors. Server, SDK and the OpenAPI file are all made from it, so that they cannot differ.
+//! The wire format: a description of each endpoint with its request and response, and the errors.
+//! The server, the SDK and the OpenAPI file are all built from it, so they cannot differ.
 //!
-//! **Invariant:** a path stands in this crate once, and nowhere else.
+//! **Invariant:** each path is written once, in this crate.
 
 pub mod audit;
 mod endpoint;
@@ -15,33 +15,35 @@ pub mod verifiers;
 pub mod verify;
 mod wire;
 
-pub use endpoint::{Access, BodyForm, Described, Endpoint, Method, NoBody, NoContent, NoQuery, fill_path};
+pub use endpoint::{
+    Access, BODY_LIMIT, BodyForm, Described, Endpoint, Lane, Method, NoBody, NoContent, NoQuery, fill_path,
+};
 pub use error::{ErrorBody, ErrorCode, Validation};
 pub use openapi::document as openapi;
 
-/// Headers that Keyward sends or reads beside the standard ones, in lower case: names of headers are
-/// alike in any case, and libraries want their constants so.
+/// Headers that Keyward sends or reads besides the standard ones. HTTP ignores the case of header names;
+/// these are in lower case because HTTP libraries require that of constants.
 pub mod headers {
     /// A credential, for clients that cannot set `Authorization`.
     pub const SESSION_TOKEN: &str = "keyward-session-token";
-    /// The same, as clients of the lineage send it.
+    /// A credential, in the header that Coder clients send.
     pub const LINEAGE_SESSION_TOKEN: &str = "coder-session-token";
     /// The server's version.
     pub const VERSION: &str = "keyward-version";
-    /// The same, where clients of the lineage look for it: they refuse a server without it.
+    /// The server's version, in the header that Coder clients require of a server.
     pub const LINEAGE_VERSION: &str = "x-coder-build-version";
     /// The id of the request, equal to `request_id` in an error and in the audit log.
     pub const REQUEST_ID: &str = "keyward-request-id";
-    /// The name of the key's user, in the answers of `/authz`.
+    /// The username of the key's owner, in the responses of `/authz`.
     pub const USER: &str = "keyward-user";
-    /// The id of the key's user, in the answers of `/authz`.
+    /// The id of the key's owner, in the responses of `/authz`.
     pub const USER_ID: &str = "keyward-user-id";
-    /// The key's id, in the answers of `/authz`.
+    /// The key's id, in the responses of `/authz`.
     pub const KEY_ID: &str = "keyward-key-id";
-    /// The key's scopes, separated by spaces, in the answers of `/authz`.
+    /// The key's scopes, separated by spaces, in the responses of `/authz`.
     pub const SCOPES: &str = "keyward-scopes";
-    /// How an expire went: `confirmed=3 lapsed=0 ms=4`.
+    /// The result of an expire's barrier: `confirmed=3 lapsed=0 ms=4`.
     pub const BARRIER: &str = "keyward-barrier";
-    /// The code that the server printed at its start, to create the first user from elsewhere.
+    /// The code that the server printed at start. It lets another machine create the first user.
     pub const SETUP_CODE: &str = "keyward-setup-code";
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document, made from the endpoints' own descriptions.
+//! The OpenAPI 3.1 document, generated from the endpoint descriptions.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{Access, Endpoint, ErrorBody, Method, audit, keys, system, users, ver
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// The description of every endpoint.
+/// Generates the document that describes every endpoint.
 #[must_use]
 pub fn document() -> OpenApi {
     let mut draft = Draft::default();
@@ -79,7 +79,9 @@ impl Draft {
         match E::ACCESS {
             Access::Public => {}
             Access::SignedIn => operation = operation.security(SecurityRequirement::new("key", NO_SCOPES)),
-            Access::Needs(act) => operation = operation.security(SecurityRequirement::new("key", [act.scope()])),
+            Access::Needs(act) | Access::NeedsUnlessOneself(act) => {
+                operation = operation.security(SecurityRequirement::new("key", [act.scope()]))
+            }
         }
         let method = match E::METHOD {
             Method::Get => HttpMethod::Get,
@@ -105,13 +107,13 @@ impl Draft {
 
     fn finish(self) -> OpenApi {
         let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        // Sorted and each once, so that the file changes only when the wire does.
+        // Sorted and without duplicates, so that the file changes only when the API does.
         let schemas: BTreeMap<String, RefOr<Schema>> = self.schemas.into_iter().collect();
         let components = ComponentsBuilder::new().schemas_from_iter(schemas).security_scheme("key", key);
         let info = InfoBuilder::new()
             .title("Keyward")
             .version(env!("CARGO_PKG_VERSION"))
-            .description(Some("The life of API keys: issue, scope, expire, audit."));
+            .description(Some("Keyward issues, scopes, expires and audits API keys."));
         OpenApiBuilder::new().info(info).paths(self.paths).components(Some(components.build())).build()
     }
 }
@@ -129,7 +131,7 @@ fn path_parameters(path: &str) -> impl Iterator<Item = Parameter> {
     })
 }
 
-/// The fields of the query's own schema, each a parameter; none is ever required.
+/// Turns each field of the query's schema into a parameter. No query parameter is required.
 fn query_parameters<E: Endpoint>() -> impl Iterator<Item = Parameter> {
     let mut local = Schemas::new();
     E::Query::describe(&mut local);

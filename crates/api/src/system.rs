@@ -1,4 +1,4 @@
-//! What the server tells anyone about itself.
+//! Public information about the server.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::endpoint::endpoint;
 use crate::{Access, NoBody, NoQuery};
 
-/// Which server this is.
+/// The server's build information.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct BuildInfo {
@@ -15,34 +15,34 @@ pub struct BuildInfo {
 }
 
 impl BuildInfo {
-    /// A server of this version.
+    /// Describes a server of this version.
     #[must_use]
     pub fn new(version: impl Into<String>) -> Self {
         Self { version: version.into() }
     }
 }
 
-/// The scopes that may be asked for.
+/// The scopes that a new token may have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct ScopeCatalogue {
-    /// Their names, sorted, without aliases.
+    /// The names of the scopes, sorted, without aliases.
     pub external: Vec<String>,
-    /// The same, each with what it is for.
+    /// The same scopes, each with a description.
     pub scopes: Vec<ScopeInfo>,
 }
 
-/// A scope, and what it is for.
+/// A scope and its description.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ScopeInfo {
-    /// Its name.
+    /// The scope's name.
     pub name: String,
-    /// What a key with it may do.
+    /// What a key with this scope may do.
     pub description: String,
 }
 
 impl ScopeCatalogue {
-    /// The catalogue of these scopes.
+    /// Builds the catalogue of these scopes.
     #[must_use]
     pub fn new(scopes: Vec<ScopeInfo>) -> Self {
         Self { external: scopes.iter().map(|scope| scope.name.clone()).collect(), scopes }
@@ -50,7 +50,7 @@ impl ScopeCatalogue {
 }
 
 endpoint! {
-    /// Tells which version of the server this is.
+    /// Shows the version of the server.
     ViewBuildInfo = Get "/api/v2/buildinfo",
     access: Access::Public,
     query: NoQuery,
@@ -59,7 +59,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Lists the scopes that may be asked for.
+    /// Lists the scopes that a new token may have.
     ListScopes = Get "/api/v2/auth/scopes",
     access: Access::Public,
     query: NoQuery,
@@ -68,7 +68,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Shows this description, as OpenAPI.
+    /// Shows this OpenAPI document.
     ViewOpenApi = Get "/api/v2/openapi.json",
     access: Access::Public,
     query: NoQuery,

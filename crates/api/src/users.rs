@@ -12,39 +12,39 @@ use crate::{Access, NoBody, NoContent, NoQuery};
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
-    /// For ever.
+    /// The user's id, which never changes.
     pub id: Uuid,
-    /// Unique, in any case.
+    /// Username, unique regardless of case.
     pub username: String,
-    /// What people call them; may be empty.
+    /// Display name; may be empty.
     pub name: String,
-    /// Unique, in any case.
+    /// E-mail address, unique regardless of case.
     pub email: String,
-    /// When made.
+    /// Creation time.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When last changed.
+    /// Time of the last change.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// When one of their keys was last used; the epoch until then.
+    /// Last use of any of the user's keys; `1970-01-01T00:00:00Z` if never used.
     #[schema(value_type = String, format = DateTime)]
     pub last_seen_at: Timestamp,
     /// `active` or `suspended`.
     pub status: String,
     /// `password`, or `none` for a service account.
     pub login_type: String,
-    /// What they may do beyond their own keys; being a member is implied.
+    /// The user's roles; every user is also a member, which is not listed.
     pub roles: Vec<UserRole>,
-    /// Always empty; clients of the lineage expect it.
+    /// Always empty; Coder clients expect this field.
     pub organization_ids: Vec<Uuid>,
 }
 
-/// A role, as a user has it.
+/// A role of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserRole {
-    /// The word for it in requests.
+    /// The role's name in requests.
     pub name: String,
-    /// The words for it that people read.
+    /// The role's name for people.
     pub display_name: String,
 }
 
@@ -53,31 +53,31 @@ pub struct UserRole {
 pub struct UsersPage {
     /// The users.
     pub users: Vec<User>,
-    /// How many match in all, counted up to `count_cap`.
+    /// The number of all matching users, counted up to `count_cap`.
     pub count: u32,
-    /// Where counting stops.
+    /// The maximum of `count`.
     #[serde(default)]
     pub count_cap: u32,
 }
 
-/// Which users.
+/// The query parameters of a list of users.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct UsersQuery {
-    /// A part of username, name or e-mail, in any case.
+    /// A part of the username, name or e-mail address, in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// At most so many, 1 to 1000.
+    /// Maximum number of users, 1 to 1000.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
     #[schema(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
-    /// The cursor out of the `Link` header of the page before.
+    /// The cursor from the `Link` header of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
 impl UsersQuery {
-    /// The page of `limit` users that match `q` behind the cursor `after`.
+    /// Asks for up to `limit` users that match `q`, after the cursor `after`.
     #[must_use]
     pub fn new(q: Option<String>, limit: Option<u32>, after: Option<String>) -> Self {
         Self { q, limit, after }
@@ -91,24 +91,24 @@ pub struct CreateFirstUserRequest {
     pub email: String,
     /// Username.
     pub username: String,
-    /// What people call them.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// 12 to 256 bytes.
+    /// Password, 12 to 256 bytes.
     pub password: String,
 }
 
-/// Who the first user is.
+/// The id of the first user.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CreatedFirstUser {
-    /// Their id.
+    /// The user's id.
     pub user_id: Uuid,
 }
 
-/// One sentence for people.
+/// A message for people.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Message {
-    /// The sentence.
+    /// The message.
     pub message: String,
 }
 
@@ -121,10 +121,10 @@ pub struct LoginRequest {
     pub password: String,
 }
 
-/// A new session: the one time its secret is shown.
+/// A new session. Only this response contains its secret.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct LoginResponse {
-    /// The secret text.
+    /// The session key with its secret.
     pub session_token: String,
 }
 
@@ -135,39 +135,39 @@ pub struct CreateUserRequest {
     pub email: String,
     /// Username.
     pub username: String,
-    /// What people call them.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// 12 to 256 bytes; not for a service account.
+    /// Password, 12 to 256 bytes; absent for a service account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
     /// `password` (the default), or `none` for a service account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_type: Option<String>,
-    /// `owner`, `user-admin`, `auditor`, `verifier`.
+    /// Roles: `owner`, `user-admin`, `auditor`, `verifier`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
 }
 
-/// Roles by name.
+/// The names of roles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RoleNames {
-    /// `owner`, `user-admin`, `auditor`, `verifier`.
+    /// Roles: `owner`, `user-admin`, `auditor`, `verifier`.
     pub roles: Vec<String>,
 }
 
 /// A new password.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct SetPasswordRequest {
-    /// The present one; needed for one's own.
+    /// The current password; required to change your own password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_password: Option<String>,
-    /// The new one, 12 to 256 bytes.
+    /// The new password, 12 to 256 bytes.
     pub password: String,
 }
 
 endpoint! {
-    /// Tells whether the first user has been created.
+    /// Reports whether the first user has been created.
     ViewFirstUser = Get "/api/v2/users/first",
     access: Access::Public,
     query: NoQuery,
@@ -176,7 +176,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Creates the first user, an owner.
+    /// Creates the first user, who becomes an owner.
     CreateFirstUser = Post "/api/v2/users/first",
     access: Access::Public,
     query: NoQuery,
@@ -185,25 +185,27 @@ endpoint! {
 }
 
 endpoint! {
-    /// Logs in with a password and makes a session.
+    /// Logs in with a password and creates a session.
     Login = Post "/api/v2/users/login",
     access: Access::Public,
+    body_limit: 4 * 1024,
     query: NoQuery,
     request: LoginRequest,
     response: 201 LoginResponse,
 }
 
 endpoint! {
-    /// Expires the presented key.
+    /// Logs out: expires the presented key.
     Logout = Post "/api/v2/users/logout",
     access: Access::SignedIn,
+    lane: Urgent,
     query: NoQuery,
     request: NoBody,
     response: 200 Message,
 }
 
 endpoint! {
-    /// Lists the users that may be read.
+    /// Lists the users that the caller may read.
     ListUsers = Get "/api/v2/users",
     access: Access::Needs(Act::ReadUsers),
     query: UsersQuery,
@@ -212,7 +214,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Creates a user, or a service account.
+    /// Creates a user or a service account.
     CreateUser = Post "/api/v2/users",
     access: Access::Needs(Act::CreateUser),
     query: NoQuery,
@@ -221,16 +223,16 @@ endpoint! {
 }
 
 endpoint! {
-    /// Shows a user. Seeing oneself needs no scope.
+    /// Shows a user. Viewing your own user needs no scope.
     ViewUser = Get "/api/v2/users/{user}",
-    access: Access::Needs(Act::ReadUsers),
+    access: Access::NeedsUnlessOneself(Act::ReadUsers),
     query: NoQuery,
     request: NoBody,
     response: 200 User,
 }
 
 endpoint! {
-    /// Deletes a user and expires all their keys.
+    /// Deletes a user and expires all of the user's keys.
     DeleteUser = Delete "/api/v2/users/{user}",
     access: Access::Needs(Act::DeleteUser),
     query: NoQuery,
@@ -257,7 +259,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Suspends a user: their keys stop at once.
+    /// Suspends a user. The user's keys stop working at once.
     SuspendUser = Put "/api/v2/users/{user}/status/suspend",
     access: Access::Needs(Act::SetStatus),
     query: NoQuery,
@@ -266,7 +268,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Activates a suspended user: their keys work again.
+    /// Activates a suspended user. The user's unexpired keys work again.
     ActivateUser = Put "/api/v2/users/{user}/status/activate",
     access: Access::Needs(Act::SetStatus),
     query: NoQuery,
@@ -275,7 +277,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Sets a user's password and expires all their keys.
+    /// Sets a user's password and expires all of the user's keys.
     SetPassword = Put "/api/v2/users/{user}/password",
     access: Access::Needs(Act::SetPassword),
     query: NoQuery,

@@ -1,5 +1,5 @@
-//! Embedded verifiers: services that judge keys in their own process, and are told of every change.
-//! The protocol is described in `docs/verification.md`.
+//! Embedded verifiers: services that verify keys in their own process. The server tells them of every
+//! change. `docs/verification.md` describes the protocol.
 
 use keyward_domain::Timestamp;
 use keyward_domain::access::Act;
@@ -10,64 +10,64 @@ use uuid::Uuid;
 use crate::endpoint::endpoint;
 use crate::{Access, NoBody, NoQuery};
 
-/// A verifier asks what has changed. Asking renews its lease.
+/// A verifier's poll for changes. A poll renews the verifier's lease.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct PollRequest {
-    /// Which verifier: a UUID that it drew when it started.
+    /// The verifier's id: a random UUID that it generates when it starts.
     pub id: Uuid,
-    /// What it calls itself, for people.
+    /// The verifier's name, for people.
     pub name: String,
-    /// The server's start that it last heard of; absent at first.
+    /// The `start` of the last response; absent in the first poll.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Uuid>,
-    /// The last change that it has applied.
+    /// The number of the last change that the verifier has applied.
     #[serde(default)]
     pub acknowledged: u64,
 }
 
-/// What has changed since.
+/// The changes since the last poll.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PollResponse {
-    /// The server's start: changes are numbered from it on.
+    /// Identifies the server's start. Change numbers count from there.
     pub start: Uuid,
-    /// For how long, counted from when the request was sent, the verifier may use what it
-    /// remembers, in milliseconds; 0 if not at all.
+    /// How long the verifier may use its cache, in milliseconds from when it sent the request; 0 means
+    /// that it may not.
     pub lease_ms: u64,
-    /// The number of the last change told.
+    /// The number of the last change in this response.
     pub change: u64,
-    /// Forget everything: what is told is not all that has changed.
+    /// Whether the verifier must clear its whole cache: `keys` is incomplete.
     pub reset: bool,
-    /// The ids of the keys to be forgotten.
+    /// The ids of the keys to evict from the cache.
     pub keys: Vec<String>,
     /// The ids of the users whose keys, all of them, are to be forgotten.
     #[serde(default)]
     pub users: Vec<Uuid>,
 }
 
-/// A verifier asks about a key that it does not remember.
+/// A verifier's request for a key that is not in its cache.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct LookUpRequest {
-    /// The text that was presented.
+    /// The presented key.
     pub key: String,
 }
 
-/// The facts of a key.
+/// The facts about a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LookUpResponse {
-    /// The server's start.
+    /// Identifies the server's start.
     pub start: Uuid,
-    /// The last change before the facts were read. A verifier that has applied a later one must not
-    /// remember them.
+    /// The number of the last change before the facts were read. A verifier that has applied a later
+    /// change must not cache them.
     pub change: u64,
-    /// The server's clock.
+    /// The time on the server's clock.
     #[schema(value_type = String, format = DateTime)]
     pub now: Timestamp,
-    /// The facts; absent when the secret is wrong, or there is no such key.
+    /// The facts; absent if the secret is wrong or the key does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<KeyFacts>,
 }
 
-/// What is needed to judge a key, and no more.
+/// The facts that decide whether a key is accepted, and no more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyFacts {
     /// The key's id.
@@ -89,24 +89,24 @@ pub struct KeyFacts {
     pub expires_at: Timestamp,
 }
 
-/// A verifier that is connected.
+/// A connected verifier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VerifierInfo {
-    /// Its id.
+    /// The verifier's id.
     pub id: Uuid,
-    /// What it calls itself.
+    /// The verifier's name.
     pub name: String,
-    /// Since when.
+    /// When the verifier connected.
     #[schema(value_type = String, format = DateTime)]
     pub connected_at: Timestamp,
-    /// How many changes it has not acknowledged yet.
+    /// How many changes the verifier has not acknowledged yet.
     pub lag: u64,
-    /// How long ago it was last answered, in milliseconds.
+    /// How long ago the server last responded to it, in milliseconds.
     pub answered_ms_ago: u64,
 }
 
 endpoint! {
-    /// Tells a verifier what has changed, as soon as something has; held for a third of the lease at most.
+    /// Waits for changes, for at most a third of the lease, and sends them to a verifier.
     PollVerifier = Post "/api/v2/verifiers/poll",
     access: Access::Needs(Act::VerifyKeys),
     query: NoQuery,
@@ -115,7 +115,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Tells a verifier the facts of a key that was presented to it.
+    /// Sends a verifier the facts about a key that was presented to it.
     LookUpKey = Post "/api/v2/verifiers/look-up",
     access: Access::Needs(Act::VerifyKeys),
     query: NoQuery,
@@ -124,7 +124,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Lists the verifiers that are connected.
+    /// Lists the connected verifiers.
     ListVerifiers = Get "/api/v2/verifiers",
     access: Access::Needs(Act::VerifyKeys),
     query: NoQuery,

@@ -1,4 +1,4 @@
-//! Asking whether a key that somebody presented is good: our own way, and the standards'.
+//! Verification of presented keys: Keyward's own endpoints, and those of the OAuth standards.
 
 use keyward_domain::access::Act;
 use serde::{Deserialize, Serialize};
@@ -10,53 +10,53 @@ use crate::keys::ApiKey;
 use crate::users::User;
 use crate::{Access, NoContent, NoQuery};
 
-/// The most keys that one request may ask about.
+/// Maximum number of keys in one request.
 pub const MOST_KEYS: usize = 100;
 
-/// A presented key, and what it is needed for.
+/// A presented key, and the rights that it needs.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct VerifyRequest {
-    /// The text that was presented.
+    /// The presented key.
     pub key: String,
-    /// Scopes that are needed, all of them.
+    /// Required scopes; the key must have all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
-    /// The thing that it is used on, `type:id`.
+    /// The resource that the key is used on, as `type:id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
 }
 
 impl VerifyRequest {
-    /// Asks about a key that needs nothing but to be valid.
+    /// Asks whether a key is valid, without required rights.
     #[must_use]
     pub fn new(key: impl Into<String>) -> Self {
         Self { key: key.into(), scopes: None, resource: None }
     }
 }
 
-/// What a presented key is good for.
+/// The verdict on a presented key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[non_exhaustive]
 pub struct VerifyResponse {
-    /// Is it good for what it is needed for?
+    /// Whether the key is valid and has the required rights.
     pub valid: bool,
     /// `valid`, `invalid_key`, `key_expired`, `user_suspended`, `insufficient_scope` or
     /// `resource_not_allowed`.
     pub code: String,
-    /// The same, for people; absent when valid.
+    /// The reason, as text for people; absent if the key is valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The key, if the secret was right.
+    /// The key; absent if the secret was wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<ApiKey>,
-    /// Its user, if the secret was right.
+    /// The key's owner; absent if the secret was wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
 }
 
 impl VerifyResponse {
-    /// A judgement, with what may be shown to who holds the secret.
+    /// Builds a verdict. `known` is set only if the secret was right.
     #[must_use]
     pub fn new(code: &str, message: Option<String>, known: Option<(ApiKey, User)>) -> Self {
         let (key, user) = known.unzip();
@@ -64,54 +64,54 @@ impl VerifyResponse {
     }
 }
 
-/// Several presented keys.
+/// A batch of presented keys.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct VerifyBatchRequest {
-    /// At most 100.
+    /// The keys, at most 100.
     pub keys: Vec<VerifyRequest>,
 }
 
-/// The judgements, in the order of the request.
+/// The verdicts, in the order of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VerifyBatchResponse {
-    /// One for each key.
+    /// One verdict for each key.
     pub results: Vec<VerifyResponse>,
 }
 
-/// The form that RFC 7662 and RFC 7009 send.
+/// The request form of RFC 7662 and RFC 7009.
 #[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct TokenForm {
-    /// The text that was presented.
+    /// The presented key.
     pub token: String,
-    /// Not looked at: there is one type.
+    /// Ignored: Keyward has only one token type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_type_hint: Option<String>,
 }
 
-/// What RFC 7662 says of a token; for one that is not good, `active` alone.
+/// The response of RFC 7662. If the token is not valid, it contains only `active`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Introspection {
-    /// Is it good now?
+    /// Whether the token is valid now.
     pub active: bool,
-    /// Its scopes, separated by spaces.
+    /// The token's scopes, separated by spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// The key's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Its user's name.
+    /// The owner's username.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// `Bearer`.
+    /// Always `Bearer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_type: Option<String>,
-    /// When it is over, in seconds since 1970.
+    /// Expiry, in seconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exp: Option<i64>,
-    /// When it was made, in seconds since 1970.
+    /// Creation time, in seconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iat: Option<i64>,
-    /// Its user's id.
+    /// The owner's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sub: Option<Uuid>,
     /// The key's id.
@@ -120,7 +120,7 @@ pub struct Introspection {
 }
 
 endpoint! {
-    /// Tells whether a presented key is good for what it is needed for.
+    /// Verifies a presented key and the rights that it needs.
     VerifyKey = Post "/api/v2/keys/verify",
     access: Access::Needs(Act::VerifyKeys),
     query: NoQuery,
@@ -129,7 +129,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// The same for up to 100 keys at once.
+    /// Verifies up to 100 presented keys in one request.
     VerifyKeys = Post "/api/v2/keys/verify/batch",
     access: Access::Needs(Act::VerifyKeys),
     query: NoQuery,
@@ -138,7 +138,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Token introspection (RFC 7662). The caller's key is sent as Bearer, or as the password of Basic.
+    /// Token introspection (RFC 7662). The caller sends its own key as Bearer, or as the password of Basic.
     Introspect = Post "/oauth2/introspect",
     access: Access::Needs(Act::VerifyKeys),
     query: NoQuery,
@@ -147,7 +147,7 @@ endpoint! {
 }
 
 endpoint! {
-    /// Token revocation (RFC 7009): whoever holds a token may expire it. Also 200 for one that is unknown.
+    /// Token revocation (RFC 7009): any holder of a token may expire it. An unknown token also gives 200.
     Revoke = Post "/oauth2/revoke",
     access: Access::Public,
     query: NoQuery,

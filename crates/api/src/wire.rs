@@ -1,8 +1,8 @@
-//! How values that JSON or a query has no form for are written and read.
+//! Parsers for query parameters that are not strings.
 
 use serde::{Deserialize, Deserializer};
 
-/// A bool in a query: `true/false/1/0/t/f` in any case.
+/// Parses a bool in a query: `true/false/1/0/t/f` in any case.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let text = String::deserialize(deserializer)?;
     match text.to_ascii_lowercase().as_str() {
@@ -12,7 +12,7 @@ pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
     }
 }
 
-/// A number in a query.
+/// Parses a whole number in a query.
 pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let digits_only = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

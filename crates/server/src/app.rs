@@ -1,4 +1,4 @@
-//! What every request can reach.
+//! The state that all requests share.
 
 use std::net::IpAddr;
 
@@ -13,18 +13,18 @@ use crate::verify::RateLimit;
 pub struct App {
     /// The use cases.
     pub service: Service,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// What the server printed at its start, to create the first user from elsewhere.
+    /// The code that the server prints at start. It lets another machine create the first user.
     pub setup_code: String,
-    /// How often keys may be revoked by who holds them.
+    /// The rate limit on `/oauth2/revoke`.
     pub(crate) revocations: RateLimit,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
 }
 
 impl App {
-    /// Is it a proxy whose word we take?
+    /// Whether the address belongs to a trusted proxy.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|net| net.contains(&address))
     }

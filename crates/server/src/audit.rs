@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::HttpResponse;
 use keyward_api::audit::{AuditActor, AuditLog, DiffField, ListAudit};
 use keyward_api::page::COUNT_CAP;
-use keyward_domain::audit::Entry;
+use keyward_domain::audit::{Entry, Filter};
 use keyward_domain::event::{Cause, EventKind};
 use keyward_service::audit::AuditCursor;
 use serde_json::Value;
@@ -13,21 +13,19 @@ use uuid::Uuid;
 
 use crate::http::{Call, Page, Problem, stream_list};
 
-/// How many entries a page has if the client did not say.
+/// How many entries a page has if the client sets no limit.
 const DEFAULT_LIMIT: u32 = 100;
 
 pub(crate) async fn list(call: Call<ListAudit>) -> Result<HttpResponse, Problem> {
-    let caller = call.caller()?;
-    call.service().may_read_audit(caller)?;
+    let log = call.service().audit(call.caller()?)?;
     let query = call.query()?;
-    let filter = call.service().audit_filter(query.q.as_deref().unwrap_or_default())?;
+    let filter = Filter::parse(query.q.as_deref().unwrap_or_default()).map_err(Problem::invalid_search)?;
     let page = Page::of_query(query.limit, query.after.as_deref(), AuditCursor::first())?.or_limit(DEFAULT_LIMIT);
-    let count = call.service().audit_count(filter.clone(), COUNT_CAP).await?;
+    let count = log.count(filter.clone(), COUNT_CAP).await?;
     let closing = format!("],\"count\":{count},\"count_cap\":{COUNT_CAP}}}");
-    let service = call.service().clone();
     let read = move |start, limit| {
-        let (service, filter) = (service.clone(), filter.clone());
-        async move { service.audit_page(filter, start, limit).await }
+        let (log, filter) = (log.clone(), filter.clone());
+        async move { log.page(filter, start, limit).await }
     };
     stream_list(&call, page, "{\"audit_logs\":[", closing, read, place, show).await
 }

@@ -1,5 +1,5 @@
-//! What goes on beside requests: uses are written, failed logins told, retention kept, other
-//! servers heard.
+//! Background jobs: they write uses of keys and failed logins, run retention, and read the changes of
+//! other servers.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use keyward_service::{PEER_SYNC_INTERVAL, Service};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-/// How often uses are written; ten seconds are promised.
+/// How often uses of keys are written; 10 s are promised.
 const USAGE: Duration = Duration::from_secs(5);
 
-/// How often failed logins are looked at.
+/// How often the server checks for failed logins to write.
 const FAILED_LOGINS: Duration = Duration::from_secs(1);
 
-/// How often retention is kept, and how soon after the start.
+/// How often retention runs, and its delay after the start.
 const RETENTION: Duration = Duration::from_secs(3_600);
 const FIRST_RETENTION: Duration = Duration::from_secs(30);
 
@@ -24,7 +24,7 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Starts them, on the present runtime.
+    /// Starts the jobs on the current runtime.
     pub fn start(service: &Service) -> Self {
         let jobs = vec![
             tokio::spawn(usage(service.clone())),
@@ -35,7 +35,7 @@ impl Background {
         Self { jobs }
     }
 
-    /// Ends them, and writes what still waits.
+    /// Stops the jobs and writes pending data.
     pub async fn stop(self, service: &Service) {
         for job in self.jobs {
             job.abort();

@@ -1,49 +1,53 @@
-//! The command line of the server: it serves, shows its configuration, or makes an owner.
+//! The server's command line: it serves, prints the configuration, or creates an owner.
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
-use keyward_domain::SystemClock;
-use keyward_service::users::parse_new_user;
+use keyward_api::users::CreateUserRequest;
+use keyward_domain::{Catalogue, SystemClock};
 use keyward_service::{DatabaseUrl, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-use crate::config::{Config, Flags, show};
+use crate::config::{self, Config, Sources, Unusable};
 use crate::run::{Running, start};
+use crate::users::parse;
 use crate::{VERSION, logging};
 
-/// The server of Keyward: issues, scopes, expires and audits API keys
+/// Keyward's server: issues, scopes, expires and audits API keys
 ///
-/// Without a command it serves. Each flag is also a variable KEYWARD_<FLAG> and a key of the file
-/// that --config names; a flag wins over the variable, the variable over the file.
+/// Without a command, it runs the server. Each flag can also be set as a variable KEYWARD_<FLAG> or as
+/// a key of the --config file. A flag overrides the variable; the variable overrides the file.
 #[derive(Debug, clap::Parser)]
 #[command(name = "keyward-server", version = VERSION)]
-struct Args {
+pub(crate) struct Args {
+    /// Configuration file: TOML, its keys are the names of these flags
+    #[arg(long, env = "KEYWARD_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
     #[command(flatten)]
-    flags: Flags,
+    settings: Config,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Print the effective configuration and where each value comes from; passwords are hidden
+    /// Print the effective configuration and the source of each value; passwords are hidden
     Config,
-    /// Make a user who is an owner, while the server is down; the password is read from stdin
+    /// Create an owner while the server is down; reads the password from stdin
     CreateAdminUser {
-        /// Their username
+        /// Username of the owner
         #[arg(long)]
         username: String,
-        /// Their e-mail address
+        /// E-mail address of the owner
         #[arg(long)]
         email: String,
-        /// What people call them
+        /// Display name of the owner
         #[arg(long)]
         name: Option<String>,
     },
@@ -51,34 +55,36 @@ enum Command {
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs the program and tells how it ended: 0 done, 1 failed, 2 wrong flags or configuration.
+/// Runs the program and returns its exit code: 0 success, 1 failure, 2 wrong flags or configuration.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let parsed = Args::command().try_get_matches_from(args).and_then(|matches| {
-        let args = Args::from_arg_matches(&matches)?;
-        Ok((args, matches))
+    let parsed = config::read(Args::command(), args).and_then(|sources| {
+        let args = Args::from_arg_matches(&sources.matches)?;
+        Ok((args, sources))
     });
-    let (args, matches) = match parsed {
+    let (args, sources) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => {
-            // Help and version are no errors, and go to stdout. Nobody is left to tell if that fails.
+        Err(Unusable::Arguments(error)) => {
+            // Help and version go to stdout. If printing fails, there is nowhere left to report it.
             let _printed = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
+        Err(Unusable::Config(error)) => return fail(2, &error),
     };
-    let config = match Config::load(args.flags, &matches) {
-        Ok(config) => config,
-        Err(error) => return fail(2, &error),
+    let config = args.settings;
+    let (url, filter) = match (config.database.url(), config.log.filter()) {
+        (Ok(url), Ok(filter)) => (url, filter),
+        (Err(error), _) | (_, Err(error)) => return fail(2, &error),
     };
     let done = match args.command {
-        Some(Command::Config) => print_config(&config),
+        Some(Command::Config) => print_config(&sources),
         Some(Command::CreateAdminUser { username, email, name }) => {
-            run(create_admin_user(&config, &username, &email, name))
+            run(create_admin_user(&config, &url, username, email, name))
         }
-        None => match (config.catalogue(), config.env_filter()) {
-            (Err(error), _) | (_, Err(error)) => return fail(2, &error),
-            (Ok(catalogue), Ok(filter)) => {
-                logging::start(config.log_format.value, filter);
-                run(serve(&config, catalogue))
+        None => match config.catalogue.load() {
+            Err(error) => return fail(2, &error),
+            Ok(catalogue) => {
+                logging::start(config.log.log_format, filter);
+                run(serve(&config, &url, catalogue))
             }
         },
     };
@@ -92,7 +98,7 @@ fn run(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     actix_web::rt::System::new().block_on(work)
 }
 
-/// Says what failed and why, one line each.
+/// Prints the error, and each of its causes on a line of its own.
 fn fail(code: u8, error: &(dyn std::error::Error + 'static)) -> ExitCode {
     let mut text = format!("keyward-server: {error}\n");
     let mut source = error.source();
@@ -104,36 +110,36 @@ fn fail(code: u8, error: &(dyn std::error::Error + 'static)) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn print_config(config: &Config) -> Result<(), Failure> {
-    Ok(io::stdout().write_all(show(config).as_bytes())?)
+fn print_config(sources: &Sources) -> Result<(), Failure> {
+    Ok(io::stdout().write_all(sources.show().as_bytes())?)
 }
 
-async fn serve(config: &Config, catalogue: keyward_domain::Catalogue) -> Result<(), Failure> {
-    // Before anything else, so that a signal during the start is not lost.
+async fn serve(config: &Config, url: &DatabaseUrl, catalogue: Catalogue) -> Result<(), Failure> {
+    // Set up before anything else, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let listen = config.listen.value;
+    let listen = config.listen.listen;
     if !listen.ip().is_loopback() {
-        tracing::warn!(%listen, "not a loopback address, and this server speaks no TLS: put a proxy that does before it");
+        tracing::warn!(%listen, "listening beyond loopback without TLS: put a TLS proxy in front of the server");
     }
-    let service = open(config, catalogue).await?;
+    let service = open(config, url, catalogue).await?;
     let new = !service.has_first_user().await?;
-    let running = start(service, listen, config.trusted_proxies.value.clone()).await?;
-    announce(config, &running, new)?;
+    let running = start(service, listen, config.listen.trusted_proxies.0.clone()).await?;
+    announce(url, &running, new)?;
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("told to stop (SIGTERM)"),
-        _ = interrupt.recv() => tracing::info!("told to stop (SIGINT)"),
+        _ = terminate.recv() => tracing::info!("received SIGTERM, stopping"),
+        _ = interrupt.recv() => tracing::info!("received SIGINT, stopping"),
     }
     Ok(running.stop().await?)
 }
 
-/// One line in a fixed form, and then what a person wants to know.
-fn announce(config: &Config, running: &Running, new: bool) -> io::Result<()> {
+/// Prints the `listening on` line, whose form is fixed, and then instructions for people.
+fn announce(database: &DatabaseUrl, running: &Running, new: bool) -> io::Result<()> {
     let url = format!("http://{}", running.address());
-    let mut text = format!("listening on {url}\ndata in {}\n", config.database_url.value);
+    let mut text = format!("listening on {url}\ndatabase: {database}\n");
     if new {
-        text.push_str(&format!("there is no user yet; create the first one with: keyward login {url}\n"));
-        text.push_str(&format!("from another machine that needs the setup code: {}\n", running.app().setup_code));
+        text.push_str(&format!("no user exists yet; create the first user with: keyward login {url}\n"));
+        text.push_str(&format!("a request from another machine needs the setup code: {}\n", running.app().setup_code));
     } else {
         text.push_str(&format!("log in with: keyward login {url}\n"));
     }
@@ -142,32 +148,37 @@ fn announce(config: &Config, running: &Running, new: bool) -> io::Result<()> {
     stdout.flush()
 }
 
-async fn create_admin_user(config: &Config, username: &str, email: &str, name: Option<String>) -> Result<(), Failure> {
+async fn create_admin_user(
+    config: &Config,
+    url: &DatabaseUrl,
+    username: String,
+    email: String,
+    name: Option<String>,
+) -> Result<(), Failure> {
     let mut password = Zeroizing::new(String::new());
     io::stdin().read_to_string(&mut password)?;
-    let password = Zeroizing::new(password.trim_end_matches(['\r', '\n']).to_owned());
-    let new = parse_new_user(email, username, name, Some(password), None, &[])?;
-    let service = open(config, config.catalogue()?).await?;
+    let password = Some(password.trim_end_matches(['\r', '\n']).to_owned());
+    let new = parse::new_user(CreateUserRequest { email, username, name, password, ..CreateUserRequest::default() })?;
+    let service = open(config, url, config.catalogue.load()?).await?;
     let user = service.create_admin_user(new).await?;
     Ok(writeln!(io::stdout(), "created user {} ({}), an owner", user.username, user.id)?)
 }
 
-async fn open(config: &Config, catalogue: keyward_domain::Catalogue) -> Result<Service, Failure> {
-    make_private(&config.data_dir.value)?;
-    if let DatabaseUrl::Sqlite(path) = &config.database_url.value
+async fn open(config: &Config, url: &DatabaseUrl, catalogue: Catalogue) -> Result<Service, Failure> {
+    make_private(&config.database.data_dir)?;
+    if let DatabaseUrl::Sqlite(path) = url
         && let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty())
     {
         make_private(parent)?;
     }
-    let clock = Arc::new(SystemClock::default());
-    Ok(Service::open(&config.database_url.value, clock, catalogue, config.settings()).await?)
+    Ok(Service::open(url, Arc::new(SystemClock::default()), catalogue, config.settings.clone()).await?)
 }
 
-/// Makes a directory that only its owner can enter. One that is there already stays as it is.
+/// Creates a directory with mode 0700. An existing directory stays as it is.
 fn make_private(path: &Path) -> Result<(), Failure> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|error| format!("cannot make the directory {}: {error}", path.display()).into())
+        .map_err(|error| format!("cannot create the directory {}: {error}", path.display()).into())
 }

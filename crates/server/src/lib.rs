@@ -1,7 +1,7 @@
-//! keyward-server: the HTTP server. What the routes are stands on one page, in [`routes`]; what is
-//! done in them, in the service crate.
+//! keyward-server: the HTTP server. [`routes`] lists all routes on one page; the service crate
+//! implements the use cases behind them.
 //!
-//! **Invariant:** nothing here knows of a database but its URL.
+//! **Invariant:** this crate knows nothing about the database except its URL.
 
 mod app;
 mod audit;
@@ -25,5 +25,5 @@ pub use run::{Running, start};
 /// The version of this program, as in `0.1.0`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The same, as the lineage writes it.
+/// The version in the form that Coder clients expect, as in `v0.1.0`.
 const LINEAGE_VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));

@@ -7,7 +7,7 @@ use tracing_subscriber::fmt;
 
 use crate::config::LogFormat;
 
-/// Starts logging. Done once, by the program.
+/// Starts logging. The program calls this once.
 pub(crate) fn start(format: LogFormat, filter: EnvFilter) {
     let log = fmt().with_env_filter(filter).with_writer(io::stderr);
     let started = match format {
@@ -15,7 +15,7 @@ pub(crate) fn start(format: LogFormat, filter: EnvFilter) {
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
     if let Err(error) = started {
-        // Something else logs already: an embedding program. Its log is as good.
-        tracing::debug!(error = %error, "a log was started before");
+        // A program that embeds the server has set up its own log, which stays in use.
+        tracing::debug!(error = %error, "logging was already set up");
     }
 }

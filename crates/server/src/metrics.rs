@@ -1,4 +1,4 @@
-//! What is counted, for Prometheus.
+//! Metrics for Prometheus.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 
 use crate::app::App;
 
-/// A route's pattern, never a path: ids and names stay out of labels.
+/// The labels of a request. `route` is a pattern, never a path, so that labels contain no ids or names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
     method: &'static str,
@@ -28,7 +28,7 @@ struct Route {
     route: &'static str,
 }
 
-/// The counters of a server.
+/// The metrics of a server.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -39,7 +39,7 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let requests = Family::default();
-        // From a quarter of a millisecond to about eight seconds.
+        // The buckets go from 0.25 ms to about 8 s.
         let durations: Family<Route, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_25, 2.0, 16)));
         let mut registry = Registry::with_prefix("keyward");
@@ -50,7 +50,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All counters in the OpenMetrics text format.
+    /// Encodes all metrics in the OpenMetrics text format.
     pub(crate) fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -58,7 +58,7 @@ impl Metrics {
     }
 }
 
-/// One thread's way to the counters: those it has used before are at hand, without a lock.
+/// A cache of counters for one thread, so that a counter that it has used before needs no lock.
 #[derive(Debug)]
 pub(crate) struct Counters {
     app: web::Data<App>,
@@ -70,9 +70,9 @@ impl Counters {
         Self { app, used: RefCell::default() }
     }
 
-    /// Counts an answer.
+    /// Counts a response.
     pub(crate) fn count(&self, method: &Method, route: &'static str, status: u16, took: Duration) {
-        // Any word may stand where a method does; only those we know become a label.
+        // A client can send any word as the method; only known methods become a label.
         let method = match *method {
             Method::GET => "GET",
             Method::POST => "POST",

@@ -1,7 +1,7 @@
 //! The route table: every endpoint and its handler, on one page.
 //!
-//! Paths come from the endpoints' own descriptions. Where two patterns match one path the first
-//! one here is taken, so fixed words stand before `{…}`.
+//! Paths come from the endpoint descriptions. If two patterns match a path, the first one in this table
+//! wins, so fixed words come before `{…}`.
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, HttpRequest, Responder, Route};
@@ -22,8 +22,8 @@ use keyward_api::{Endpoint, Method};
 use crate::http::{self, Call};
 use crate::{audit, keys, system, users, verify};
 
-/// Registers every route. Those that other services ask all the time stand first: the table is
-/// walked from its top.
+/// Registers every route. The busiest routes come first, because the router searches the table from
+/// the top.
 pub fn configure(config: &mut ServiceConfig) {
     config
         .route("/authz", web::to(verify::authz::authz))
@@ -59,14 +59,14 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ListScopes, _, _>(system::scopes)])
         .path([on::<ViewOpenApi, _, _>(system::openapi)])
         .patterns;
-    // Last of all: a pattern that varies costs each request that comes by it.
+    // Last, because a variable pattern costs time on each request that is compared with it.
     config.route("/authz/{path}*", web::to(verify::authz::authz)).app_data(Patterns(patterns));
 }
 
 /// The patterns of all routes.
 struct Patterns(Vec<&'static str>);
 
-/// The pattern of the route that a request matches, for the counters; `none` if it matches none.
+/// The pattern of the route that a request matches, for the metrics; `none` if no route matches.
 pub(crate) fn pattern_of(request: &HttpRequest) -> &'static str {
     let matched = request.match_pattern();
     let known = request.app_data::<Patterns>().and_then(|known| {
@@ -75,14 +75,14 @@ pub(crate) fn pattern_of(request: &HttpRequest) -> &'static str {
     known.copied().unwrap_or("none")
 }
 
-/// A method of a path, and what answers it.
+/// A method of a path, and its handler.
 struct On {
     path: &'static str,
     route: Route,
 }
 
-/// The endpoint `E`, answered by a handler that takes a [`Call`] of it. A handler cannot be
-/// registered without its endpoint's own declaration of who may call it: `Call<E>` enforces it.
+/// Binds the endpoint `E` to a handler that takes a [`Call`] of it. `Call<E>` enforces the access that
+/// `E` declares, so every registered handler is protected.
 fn on<E, F, O>(handler: F) -> On
 where
     E: Endpoint + 'static,
@@ -104,7 +104,7 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// All methods of one path together: any other gets 405 and is told which there are.
+    /// Registers all methods of one path. Any other method gets a 405 that lists the supported ones.
     fn path<const N: usize>(mut self, methods: [On; N]) -> Self {
         let path = methods.first().map_or("", |on| on.path);
         let resource = methods.into_iter().fold(web::resource(path), |resource, on| resource.route(on.route));

@@ -1,4 +1,4 @@
-//! A running server: bound, serving, and stopped in order.
+//! A running server: binds its address, serves, and shuts down in order.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,20 +14,20 @@ use keyward_service::{Error, Service};
 
 use crate::app::App;
 use crate::background::Background;
-use crate::http::around;
+use crate::http::middleware;
 use crate::metrics::{Counters, Metrics};
 use crate::routes;
 use crate::verify::RateLimit;
 
-/// How long a request's head may take to arrive.
+/// How long the head of a request may take to arrive.
 const HEAD_ARRIVAL: Duration = Duration::from_secs(10);
 
-/// How long requests that have begun may take once the server is told to stop. What is written
-/// afterwards must fit into the ten seconds that are promised.
+/// How long requests in progress may take to finish after SIGTERM. The final writes come after that,
+/// and the process must end within 10 s.
 const FINISH_SECS: u64 = 7;
 
-/// How long an idle connection is kept. Longer than clients keep theirs, so that a request rarely
-/// meets a closing one.
+/// How long an idle connection stays open. This is longer than clients keep theirs, so a request
+/// rarely arrives on a connection that the server is closing.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// A server that accepts connections.
@@ -43,9 +43,9 @@ pub struct Running {
 /// Binds the address and serves. Must be called within an actix runtime.
 ///
 /// # Errors
-/// When the database does not answer, or the address cannot be bound.
+/// If the database does not answer, or the address cannot be bound.
 pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<IpNet>) -> Result<Running, StartError> {
-    // As long as a key's secret, since it makes an owner.
+    // As long as a key's secret, because it lets a client create an owner.
     let setup_code = PlainKey::generate(keyward_domain::KeyKind::Token).map_err(Error::Random)?;
     let setup_code = setup_code.expose().rsplit('-').next().unwrap_or_default().to_owned();
     let app = web::Data::from(Arc::new(App {
@@ -60,7 +60,7 @@ pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<Ip
         ActixApp::new()
             .app_data(data.clone())
             .app_data(Counters::new(data.clone()))
-            .wrap(from_fn(around))
+            .wrap(from_fn(middleware))
             .configure(routes::configure)
     })
     .client_request_timeout(HEAD_ARRIVAL)
@@ -77,10 +77,10 @@ pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<Ip
     Ok(Running { address, app, handle, serving, background })
 }
 
-/// Why a server does not start.
+/// The server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The use cases are not ready.
+    /// The service returned an error.
     #[error(transparent)]
     Service(#[from] Error),
     /// The address cannot be bound.
@@ -88,29 +88,29 @@ pub enum StartError {
     Bind {
         /// The address.
         listen: SocketAddr,
-        /// Why not.
+        /// The I/O error.
         #[source]
         source: io::Error,
     },
 }
 
 impl Running {
-    /// Where it listens.
+    /// The address that the server listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What its requests reach.
+    /// The state that all requests share.
     #[must_use]
     pub fn app(&self) -> &App {
         &self.app
     }
 
-    /// Stops accepting, lets what has begun finish, and writes what still waits.
+    /// Stops accepting, lets requests in progress finish, and writes pending data.
     ///
     /// # Errors
-    /// When serving had failed before.
+    /// If serving had already failed.
     pub async fn stop(self) -> io::Result<()> {
         self.app.service.release_verifiers();
         self.handle.stop(true).await;

@@ -1,4 +1,4 @@
-//! What the server tells anyone about itself.
+//! Public information about the server.
 
 use actix_web::{HttpResponse, web};
 use keyward_api::ErrorCode;
@@ -22,17 +22,18 @@ pub(crate) async fn scopes(call: Call<ListScopes>) -> Result<HttpResponse, Probl
 
 /// `GET /api/v2/openapi.json`
 pub(crate) async fn openapi(call: Call<ViewOpenApi>) -> Result<HttpResponse, Problem> {
-    let document = serde_json::to_value(keyward_api::openapi())
-        .map_err(|error| Problem::new(ErrorCode::Internal, "The description cannot be written.").cause(error))?;
+    let document = serde_json::to_value(keyward_api::openapi()).map_err(|error| {
+        Problem::new(ErrorCode::Internal, "The OpenAPI document cannot be serialised.").cause(error)
+    })?;
     call.answer(&document)
 }
 
-/// `GET /healthz`: the process is up. The database is not asked.
+/// `GET /healthz`: the process is up. This does not query the database.
 pub(crate) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
 
-/// `GET /readyz`: the database answers, and its schema is the one this program needs.
+/// `GET /readyz`: the database answers, and its schema is the one that this program needs.
 pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem> {
     if app.service.is_ready().await? {
         Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n"))
@@ -43,11 +44,11 @@ pub(crate) async fn readyz(app: web::Data<App>) -> Result<HttpResponse, Problem>
     }
 }
 
-/// `GET /metrics`: counters, as Prometheus reads them.
+/// `GET /metrics`: the metrics, for Prometheus.
 pub(crate) async fn metrics(app: web::Data<App>) -> Result<HttpResponse, Problem> {
     let text = app
         .metrics
         .encode()
-        .map_err(|error| Problem::new(ErrorCode::Internal, "The counters cannot be written.").cause(error))?;
+        .map_err(|error| Problem::new(ErrorCode::Internal, "The metrics cannot be encoded.").cause(error))?;
     Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text))
 }

@@ -2,7 +2,7 @@
 
 use keyward_domain::access::{Act, ResourceKind};
 use keyward_domain::audit::{Entry, Filter};
-use keyward_storage::{Lane, audit};
+use keyward_storage::{Conn, Lane, audit};
 
 pub use keyward_storage::audit::AuditCursor;
 
@@ -10,38 +10,40 @@ use crate::Service;
 use crate::caller::Caller;
 use crate::error::Error;
 
+/// The audit log, for a caller who may read it.
+#[derive(Clone, Debug)]
+pub struct AuditLog {
+    service: Service,
+}
+
 impl Service {
-    /// May the caller read the log?
+    /// The audit log.
     ///
     /// # Errors
-    /// When their roles or the calling key's allow list do not let them.
-    pub fn may_read_audit(&self, caller: &Caller) -> Result<(), Error> {
+    /// [`Error::ResourceNotAllowed`] or [`Error::Forbidden`], when the calling key's allow list or the
+    /// caller's roles do not let them read it.
+    pub fn audit(&self, caller: &Caller) -> Result<AuditLog, Error> {
         caller.require_all_of(ResourceKind::AuditLog)?;
-        caller.require(Act::ReadAudit, caller.user())
+        caller.require(Act::ReadAudit, caller.user())?;
+        Ok(AuditLog { service: self.clone() })
     }
+}
 
-    /// What a search asks for.
-    ///
-    /// # Errors
-    /// [`Error::InvalidSearch`] names every term that cannot be understood.
-    pub fn audit_filter(&self, search: &str) -> Result<Filter, Error> {
-        Filter::parse(search).map_err(Error::InvalidSearch)
-    }
-
-    /// A page of the log, newest first.
+impl AuditLog {
+    /// The entries that match and come after `cursor`, newest first, at most `limit`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn audit_page(&self, filter: Filter, page: AuditCursor, limit: i64) -> Result<Vec<Entry>, Error> {
-        let work = move |conn: &mut keyward_storage::Conn<'_>| audit::list(conn, &filter, page, limit);
-        Ok(self.inner.store.read(Lane::Normal, work).await?)
+    pub async fn page(&self, filter: Filter, cursor: AuditCursor, limit: i64) -> Result<Vec<Entry>, Error> {
+        let work = move |conn: &mut Conn<'_>| audit::list(conn, &filter, cursor, limit);
+        Ok(self.service.inner.store.read(Lane::Normal, work).await?)
     }
 
     /// How many entries match, counted up to `cap`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn audit_count(&self, filter: Filter, cap: u32) -> Result<u32, Error> {
-        Ok(self.inner.store.read(Lane::Normal, move |conn| audit::count(conn, &filter, cap)).await?)
+    pub async fn count(&self, filter: Filter, cap: u32) -> Result<u32, Error> {
+        Ok(self.service.inner.store.read(Lane::Normal, move |conn| audit::count(conn, &filter, cap)).await?)
     }
 }

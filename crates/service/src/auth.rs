@@ -49,11 +49,12 @@ impl Service {
             | Verdict::UnreadableNeed(_) => {}
         }
         self.inner.usage.note(&kept, now, request.ip);
-        let settings = &self.inner.settings;
-        let facts = match key.slide(now, settings.session_max_lifetime).filter(|_| settings.sessions_slide) {
-            Some(end) => Box::pin(self.slide(kept, now, end, lane)).await?,
-            None => kept,
-        };
+        let settings = &self.inner.settings.sessions;
+        let facts =
+            match key.slide(now, settings.session_max_lifetime).filter(|_| !settings.disable_session_expiry_refresh) {
+                Some(end) => Box::pin(self.slide(kept, now, end, lane)).await?,
+                None => kept,
+            };
         Ok(Caller { facts, request, now })
     }
 

@@ -78,15 +78,14 @@ impl Caller {
     pub(crate) fn require(&self, act: Act, owner: &User) -> Result<(), Error> {
         match self.may(act, owner) {
             Decision::Allowed => Ok(()),
-            Decision::Denied => Err(Error::Forbidden(
-                "your roles do not let you do this; ask an owner, who can do it or give you the role",
-            )),
+            Decision::Denied => Err(Error::Forbidden),
             Decision::Hidden => Err(Error::NotFound),
         }
     }
 
-    /// Does the reference name the caller? Told without looking anything up.
-    pub(crate) fn is_self(&self, user: &UserRef) -> bool {
+    /// Whether the reference names the caller. Nothing is looked up for it.
+    #[must_use]
+    pub fn is_self(&self, user: &UserRef) -> bool {
         match user {
             UserRef::Me => true,
             UserRef::Id(id) => *id == self.user().id,

@@ -1,40 +1,23 @@
 //! Why a use case was refused or failed.
 
 use keyward_domain::allow_list::InvalidAllowList;
-use keyward_domain::audit::InvalidTerm;
 use keyward_domain::key::{ExceedsCaller, InvalidTokenName};
-use keyward_domain::scope::UnknownScope;
+use keyward_domain::user::InvalidPassword;
 use keyward_domain::{Lifetime, Timestamp};
 use keyward_storage::StoreError;
 
-/// A field of a request whose value is not allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidField {
-    /// Its name on the wire.
-    pub field: &'static str,
-    /// What is wrong with it.
-    pub detail: String,
-    /// What to do about it, if that is not plain.
-    pub hint: Option<String>,
-}
-
-impl InvalidField {
-    /// Says of a field what is wrong with it.
-    pub fn new(field: &'static str, detail: impl ToString) -> Self {
-        Self { field, detail: detail.to_string(), hint: None }
-    }
-}
-
 /// Why a use case was refused or failed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
-    /// There is no such thing, or it is not to be seen.
+    /// The resource does not exist, or the caller may not see it.
     #[error("not found")]
     NotFound,
-    /// The thing may be seen, and this may not be done to it.
-    #[error("not allowed: {0}")]
-    Forbidden(&'static str),
+    /// The caller may see the resource but not do this to it.
+    #[error("the caller's roles do not allow it")]
+    Forbidden,
+    /// Only an owner may make owners.
+    #[error("only an owner may make owners")]
+    OwnersOnly,
     /// The calling key was ended while the request was under way: when, unless its record is gone.
     #[error("the calling key was ended meanwhile")]
     CallerEnded(Option<Timestamp>),
@@ -47,41 +30,65 @@ pub enum Error {
     /// The new key would go beyond the calling one.
     #[error(transparent)]
     ExceedsCaller(#[from] ExceedsCaller),
-    /// A scope that is not in the catalogue.
-    #[error(transparent)]
-    UnknownScope(#[from] UnknownScope),
     /// A name that no token may have.
     #[error(transparent)]
     InvalidTokenName(#[from] InvalidTokenName),
     /// An allow list that is none.
     #[error(transparent)]
     InvalidAllowList(#[from] InvalidAllowList),
-    /// A lifetime that no token may have.
-    #[error("{detail}")]
-    InvalidLifetime {
-        /// What is wrong with it.
-        detail: String,
-        /// Which flag sets the limit, and who may have longer ones.
-        hint: String,
+    /// A lifetime below zero.
+    #[error("the lifetime is not positive")]
+    LifetimeNotPositive,
+    /// A lifetime below one second.
+    #[error("the lifetime of {} ns is too short", .0.as_nanos())]
+    LifetimeTooShort(Lifetime),
+    /// A lifetime above the maximum for the user's tokens.
+    #[error("the lifetime is longer than {max}")]
+    LifetimeTooLong {
+        /// The maximum.
+        max: Lifetime,
+        /// Whether it is the maximum for owners. Other users' tokens may live longer.
+        of_an_owner: bool,
     },
-    /// A field of a user or a login is not allowed.
-    #[error("{}: {}", .0.field, .0.detail)]
-    InvalidField(InvalidField),
-    /// The search cannot be understood.
-    #[error("the search cannot be understood")]
-    InvalidSearch(Vec<InvalidTerm>),
+    /// No random name of a token is free.
+    #[error("no random name is free")]
+    NoRandomName,
+    /// A new password of the wrong length.
+    #[error(transparent)]
+    InvalidPassword(#[from] InvalidPassword),
+    /// A user who logs in with a password was to be made without one.
+    #[error("a user who logs in needs a password")]
+    PasswordMissing,
+    /// The user is a service account, which has no password.
+    #[error("a service account has no password")]
+    NoPasswordToSet,
+    /// To change one's own password the old one is needed.
+    #[error("the old password is missing")]
+    OldPasswordMissing,
+    /// The old password is wrong.
+    #[error("the old password is incorrect")]
+    OldPasswordIncorrect,
     /// The user has a live token of that name.
     #[error("a token named \"{0}\" exists")]
     TokenNameTaken(String),
-    /// The username or e-mail address is taken.
-    #[error("the username or e-mail address is taken")]
-    UserTaken(&'static str),
+    /// The username is taken.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The e-mail address is taken.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
     /// The first user has been created before.
     #[error("the first user has been created")]
     FirstUserExists,
-    /// What nobody may do to themselves.
-    #[error("{0}")]
-    OnOneself(&'static str),
+    /// Nobody changes their own roles.
+    #[error("nobody changes their own roles")]
+    OwnRoles,
+    /// Nobody suspends or activates themselves.
+    #[error("nobody suspends or activates themselves")]
+    OwnStatus,
+    /// Nobody deletes themselves.
+    #[error("nobody deletes themselves")]
+    OwnDeletion,
     /// It would leave no active owner.
     #[error("the last active owner cannot be demoted, suspended or deleted")]
     LastOwner,
@@ -113,20 +120,4 @@ pub enum Error {
     /// A password could not be hashed.
     #[error("a password could not be hashed: {0}")]
     Hash(String),
-}
-
-impl Error {
-    /// A field of a user or a login is not allowed.
-    pub(crate) fn field(field: &'static str, detail: impl ToString) -> Self {
-        Self::InvalidField(InvalidField::new(field, detail))
-    }
-
-    /// The lifetime is longer than `max`, which `flag` sets.
-    pub(crate) fn lifetime_too_long(max: Lifetime, flag: &str, owner: bool) -> Self {
-        let others = if owner { "; a service account may have tokens that live longer" } else { "" };
-        Self::InvalidLifetime {
-            detail: format!("lifetime must be less than or equal to {max}"),
-            hint: format!("The server's flag {flag} sets this limit{others}."),
-        }
-    }
 }

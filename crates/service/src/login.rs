@@ -51,7 +51,7 @@ impl Service {
         let made = user.clone();
         self.change(Lane::Normal, move |tx| {
             users::create(tx, &made, Some(&hash), &origin).map_err(|error| match error {
-                StoreError::Taken => Error::UserTaken("username"),
+                StoreError::Taken => Error::UsernameTaken,
                 other => Error::Store(other),
             })
         })
@@ -60,7 +60,7 @@ impl Service {
     }
 
     async fn owner_to_be(&self, new: NewUser, now: Timestamp) -> Result<(User, String), Error> {
-        let password = new.password.clone().ok_or_else(|| Error::field("password", "a password is needed"))?;
+        let password = new.password.clone().ok_or(Error::PasswordMissing)?;
         let roles: Roles = std::iter::once(Role::Owner).collect();
         let user = User {
             id: UserId::random(),
@@ -115,8 +115,8 @@ impl Service {
     ) -> Result<PlainKey, Error> {
         let now = self.now();
         let plain = PlainKey::generate(KeyKind::Session)?;
-        let lifetime = self.inner.settings.session_duration;
-        let cap = now.checked_add(self.inner.settings.session_max_lifetime).unwrap_or(Timestamp::MAX);
+        let lifetime = self.inner.settings.sessions.session_duration;
+        let cap = now.checked_add(self.inner.settings.sessions.session_max_lifetime).unwrap_or(Timestamp::MAX);
         let key = ApiKey {
             id: plain.id().clone(),
             user_id: id,

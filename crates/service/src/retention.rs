@@ -15,7 +15,7 @@ impl Service {
     /// # Errors
     /// When the database fails; batches done before stay done.
     pub async fn run_retention(&self) -> Result<(usize, usize), StoreError> {
-        let settings = &self.inner.settings;
+        let settings = &self.inner.settings.retention;
         let now = self.now();
         let mut removed = (0, 0);
         if !settings.api_keys_retention.is_zero() {

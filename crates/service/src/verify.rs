@@ -1,21 +1,17 @@
-//! Telling others whether a key that somebody presented to them is good.
+//! The facts of a presented key: from the cache, or from the database.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use keyward_domain::access::Act;
 use keyward_domain::event::{Cause, Origin, RequestInfo};
 use keyward_domain::key::PresentedKey;
 use keyward_domain::{ApiKey, Scopes, Timestamp, User};
 use keyward_storage::{Conn, Lane, StoreError, keys};
 use keyward_verdict::{Mark, Need, Verdict};
-use uuid::Uuid;
 
 use crate::Service;
-use crate::caller::Caller;
 use crate::error::Error;
 use crate::key_cache::{Cached, CachedKey};
-use crate::verifiers::{Connected, PollReply};
 
 /// A key and its user, as they are kept in memory.
 #[derive(Clone, Debug)]
@@ -75,44 +71,6 @@ pub enum Checked {
 }
 
 impl Service {
-    /// May the caller ask about keys that others presented to them?
-    ///
-    /// # Errors
-    /// When their roles or the calling key's allow list do not let them.
-    pub fn may_verify(&self, caller: &Caller) -> Result<(), Error> {
-        caller.require_all_of(Act::VerifyKeys.resource())?;
-        caller.require(Act::VerifyKeys, caller.user())
-    }
-
-    /// Judges presented keys, each by what it is needed for, in order. Being asked about is a use of
-    /// a key that is valid.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn check_keys(&self, asked: Vec<(String, Need)>) -> Result<Vec<Checked>, Error> {
-        let found = self.facts_of_all(asked.iter().map(|(text, _)| text.as_str())).await?;
-        let now = self.now();
-        Ok(asked.iter().zip(found).map(|((_, need), kept)| self.check(kept, need, now)).collect())
-    }
-
-    /// Judges one presented key by what it is needed for. Being asked about is a use of it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn check_key(&self, text: &str, need: &Need) -> Result<Checked, Error> {
-        let found = self.facts_of(text, Lane::Normal).await?;
-        Ok(self.check(found, need, self.now()))
-    }
-
-    fn check(&self, kept: Option<Arc<CachedKey>>, need: &Need, now: Timestamp) -> Checked {
-        let Some(kept) = kept else { return Checked::Invalid };
-        let verdict = kept.verdict(need, now);
-        if verdict == Verdict::Valid {
-            self.inner.usage.note(&kept, now, None);
-        }
-        Checked::Known { verdict, facts: Facts(kept) }
-    }
-
     /// Ends the key whose secret somebody holds: whoever finds a key may stop it. Unknown and dead
     /// ones are passed over in silence.
     ///
@@ -128,65 +86,6 @@ impl Service {
             Ok(keys::expire(tx, owned.key, origin.time, Cause::RevokedByHolder, &origin)?)
         })
         .await
-    }
-}
-
-/// What a verifier is told of a key, and what it must know to remember it.
-#[derive(Clone, Debug)]
-pub struct LookedUp {
-    /// The server's start.
-    pub start: Uuid,
-    /// The last change before the facts were read.
-    pub change: u64,
-    /// The instant of the answer.
-    pub now: Timestamp,
-    /// The facts, if the secret is right.
-    pub facts: Option<Facts>,
-}
-
-impl Service {
-    /// Tells a verifier what has changed, as soon as something has.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn poll_verifier(
-        &self,
-        id: Uuid,
-        name: &str,
-        start: Option<Uuid>,
-        acknowledged: u64,
-    ) -> Result<PollReply, Error> {
-        let may_lease = self.before_poll(start).await?;
-        let may_lease = || self.may_lease(may_lease);
-        Ok(self.inner.verifiers.poll(id, name, start, acknowledged, self.now(), may_lease).await)
-    }
-
-    /// Tells a verifier the facts of a key that was presented to it. It is a use of the key.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn look_up_for_verifier(&self, text: &str) -> Result<LookedUp, Error> {
-        self.before_look_up().await?;
-        // Before the facts are read: what changes later is not in them.
-        let change = self.inner.verifiers.latest();
-        let found = self.facts_of(text, Lane::Normal).await?;
-        let now = self.now();
-        if let Some(kept) = &found {
-            self.inner.usage.note(kept, now, None);
-        }
-        let start = self.inner.verifiers.start();
-        Ok(LookedUp { start, change, now, facts: found.map(Facts) })
-    }
-
-    /// The verifiers that are connected, by name.
-    #[must_use]
-    pub fn connected_verifiers(&self) -> Vec<Connected> {
-        self.inner.verifiers.connected()
-    }
-
-    /// Answers the verifiers that wait, at the end of the server.
-    pub fn release_verifiers(&self) {
-        self.inner.verifiers.close();
     }
 }
 
@@ -230,7 +129,7 @@ impl Service {
     }
 
     /// The same for several, in order; those that are not in the cache in one look-up.
-    async fn facts_of_all<'a>(
+    pub(crate) async fn facts_of_all<'a>(
         &self,
         texts: impl Iterator<Item = &'a str>,
     ) -> Result<Vec<Option<Arc<CachedKey>>>, Error> {

@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 use futures_util::future::join_all;
 use keyward_api::verifiers::LookUpResponse;
+use keyward_domain::event::RequestInfo;
 use keyward_domain::{KeyKind, Moment, PlainKey};
 use keyward_sdk::Client;
 use keyward_sdk::verify::{Need, Verifier};
-use keyward_service::Checked;
+use keyward_service::{Checked, Lane};
 use keyward_test_support::bench::{
     Answer, Bare, Goal, Load, Report, Size, cpu_time, databases, load, median, pin, release_server,
     serve_bare_if_asked, spaced,
@@ -29,6 +30,7 @@ use keyward_test_support::{Backend, Http, ServerProcess, TestApp, TestDatabase};
 use keyward_verdict::Verdict;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 /// Number of concurrent requests.
 const CONNECTIONS: usize = 64;
@@ -239,9 +241,12 @@ async fn cold(name: &str, database: TestDatabase, rounds: usize, report: &mut Re
     app.database.copy_live_key(model["id"].as_str().expect("an id"), &keys).expect("copies");
     let mut selects: Vec<Select> = (0..CONCURRENT).map(|_| prepared(&app.database)).collect();
     let need = Need::scope("workspace:read").on("workspace:w1");
+    let request = RequestInfo { id: Uuid::nil(), ip: None, user_agent: String::new() };
+    let caller = app.service.authenticate(&app.owner.session, Lane::Normal, request).await.expect("a caller");
+    let desk = app.service.desk(&caller).expect("an owner");
     let verify = async |keys: &[PlainKey]| {
         for key in keys {
-            let checked = app.service.check_key(key.expose(), &need).await.expect("a judgement");
+            let checked = desk.check_key(key.expose(), &need).await.expect("a judgement");
             assert!(matches!(checked, Checked::Known { verdict: Verdict::Valid, .. }), "{checked:?}");
         }
     };

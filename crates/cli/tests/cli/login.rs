@@ -58,7 +58,7 @@ on_both! {
         shell.keyward_reading(&format!("login {} {FIRST}", server.url), "short\n").await.is("
             ! <url> has no users yet; creating the first user, an owner.
             ! error: cannot create the first user
-            !   cause: The request has a field that is not allowed.
+            !   cause: The request has a field with an invalid value.
             !   cause: password must have 12 to 256 bytes, not 5
             !   request id: <uuid>
             exit 1");
@@ -73,7 +73,7 @@ on_both! {
             ! <url> has no users yet; creating the first user, an owner.
             ! error: cannot create the first user
             !   cause: Creating the first user from another machine needs the setup code.
-            !   hint: Send the code that the server printed at its start, in the header Keyward-Setup-Code.
+            !   hint: Send the code that the server printed at start in the header Keyward-Setup-Code.
             !   hint: set KEYWARD_SETUP_CODE to the setup code that the server printed when it started
             !   request id: <uuid>
             exit 4");

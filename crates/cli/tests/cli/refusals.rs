@@ -69,7 +69,7 @@ on_both! {
         app.database.execute("ALTER TABLE api_keys RENAME TO lost").unwrap();
         shell.keyward("tokens list").await.is("
             ! error: cannot list tokens
-            !   cause: The server cannot answer now.
+            !   cause: The server is temporarily unavailable.
             !   hint: Try again in a moment.
             !   request id: <uuid>
             exit 1");

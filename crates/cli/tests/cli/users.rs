@@ -128,7 +128,7 @@ on_both! {
             exit 0");
         shell.keyward("users edit-roles ada --role emperor").await.is("
             ! error: cannot edit the roles of user \"ada\"
-            !   cause: The request has a field that is not allowed.
+            !   cause: The request has a field with an invalid value.
             !   cause: unknown role \"emperor\": want owner, user-admin, auditor or verifier
             !   request id: <uuid>
             exit 1");

@@ -1,4 +1,4 @@
-//! The body of a request: bounded in size and in time, and read before any work is done for it.
+//! The body of a request: limited in size and time, and read before any other work on the request.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -13,22 +13,16 @@ use tokio::time::{Instant, timeout_at};
 
 use super::problem::Problem;
 
-/// The longest body of a request, in bytes.
-pub(crate) const LIMIT: usize = 64 * 1024;
-
-/// The longest body of a login.
-pub(crate) const LOGIN_LIMIT: usize = 4 * 1024;
-
 /// How long a body may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
-/// How much of a body that is too long is still taken in and thrown away. A client that is sending
-/// would otherwise find the connection reset, and never read why.
+/// How many bytes of an oversized body the server reads and discards. Otherwise a client that is still
+/// sending would see a connection reset instead of the error response.
 const MOST_DRAINED: usize = 32 * 1024 * 1024;
 
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
-    // Most bodies have arrived with their heads, whole. Those need no timer and no copy.
+    // Most bodies arrive whole, together with their heads. They need no timer and no copy.
     let mut arrived = [Bytes::new(), Bytes::new()];
     for place in &mut arrived {
         match soon(payload.next()).await {
@@ -41,12 +35,12 @@ pub(crate) async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Pr
             None => break,
         }
     }
-    // Apart, since every request would otherwise carry the room that only these need.
+    // Boxed, so that the other requests do not reserve memory for this future.
     Box::pin(read_on(payload, limit, arrived)).await
 }
 
-/// What is ready now, or after everyone else had a turn: the framework takes a body apart only after
-/// the handler has begun.
+/// Polls a future now and once more after other tasks have run; `None` if it is still pending. The second
+/// poll is needed because the framework parses a body only after the handler has started.
 async fn soon<T>(mut future: impl Future<Output = T> + Unpin) -> Option<T> {
     let mut waited = false;
     poll_fn(|context| match future.poll_unpin(context) {
@@ -61,7 +55,7 @@ async fn soon<T>(mut future: impl Future<Output = T> + Unpin) -> Option<T> {
     .await
 }
 
-/// Reads what is still to come.
+/// Reads the rest of the body.
 async fn read_on(mut payload: Payload, limit: usize, arrived: [Bytes; 2]) -> Result<Bytes, Problem> {
     let deadline = Instant::now() + ARRIVAL;
     let mut body = BytesMut::new();

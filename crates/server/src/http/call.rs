@@ -1,8 +1,8 @@
-//! A call of an endpoint: the one extractor that every handler takes.
+//! A call of an endpoint: the extractor that every handler takes.
 //!
-//! It stands for the order in which a request is judged: its body is taken in (bounded, not looked
-//! at) → who asks → the scope that the endpoint declares. The handler looks things up and decides
-//! who may, and only then reads the body and the query.
+//! It fixes the order of the checks: receive the body (within limits, unparsed) → authenticate → check
+//! the scope that the endpoint declares. The handler then looks up the resource and authorises the
+//! caller. Only after that does it parse the body and the query.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -14,9 +14,8 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use keyward_api::users::Login;
 use keyward_api::{Access, BodyForm, Described as _, Endpoint, ErrorCode};
-use keyward_domain::access::Act;
+use keyward_domain::user::UserRef;
 use keyward_service::{Caller, Lane, Service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::de::DeserializeOwned;
@@ -27,10 +26,10 @@ use super::problem::Problem;
 use super::request::RequestContext;
 use crate::app::App;
 
-/// What stands as it is in a query: the unreserved characters of RFC 3986.
+/// The characters to escape in a query: all except the unreserved characters of RFC 3986.
 const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A call of the endpoint `E`, authenticated and in scope as `E` declares.
+/// A call of the endpoint `E`. Its caller is authenticated and has the scope that `E` declares.
 pub(crate) struct Call<E> {
     app: web::Data<App>,
     request: HttpRequest,
@@ -48,8 +47,7 @@ impl<E: Endpoint + 'static> FromRequest for Call<E> {
         let request = request.clone();
         let payload = payload.take();
         Box::pin(async move {
-            let limit = if E::NAME == Login::NAME { body::LOGIN_LIMIT } else { body::LIMIT };
-            let body = body::read(payload, limit).await?;
+            let body = body::read(payload, E::BODY_LIMIT).await?;
             let app = request
                 .app_data::<web::Data<App>>()
                 .cloned()
@@ -58,8 +56,8 @@ impl<E: Endpoint + 'static> FromRequest for Call<E> {
             context.set_route(E::PATH);
             let presented = credential::presented(&request, E::BODY == BodyForm::Form);
             let caller = match E::ACCESS {
-                // Whatever else is wrong with a credential is no matter where none is needed, but a
-                // key in the query is.
+                // A public endpoint ignores an invalid credential, but refuses a malformed request, such
+                // as one with a key in the query.
                 Access::Public => {
                     presented.or_else(|problem| match problem.code {
                         ErrorCode::BadRequest => Err(problem),
@@ -67,11 +65,16 @@ impl<E: Endpoint + 'static> FromRequest for Call<E> {
                     })?;
                     None
                 }
-                Access::SignedIn => Some(authenticate(&app, &context, presented?, lane(None)).await?),
+                Access::SignedIn => Some(authenticate::<E>(&app, &context, presented?).await?),
                 Access::Needs(act) => {
-                    let caller = authenticate(&app, &context, presented?, lane(Some(act))).await?;
-                    // Seeing oneself needs no scope; that use case asks for it itself.
-                    if E::NAME != keyward_api::users::ViewUser::NAME {
+                    let caller = authenticate::<E>(&app, &context, presented?).await?;
+                    caller.require_scope(act, app.service.catalogue())?;
+                    Some(caller)
+                }
+                Access::NeedsUnlessOneself(act) => {
+                    let caller = authenticate::<E>(&app, &context, presented?).await?;
+                    let user = request.match_info().get("user").map(str::parse::<UserRef>);
+                    if !user.is_some_and(|user| user.is_ok_and(|user| caller.is_self(&user))) {
                         caller.require_scope(act, app.service.catalogue())?;
                     }
                     Some(caller)
@@ -82,21 +85,16 @@ impl<E: Endpoint + 'static> FromRequest for Call<E> {
     }
 }
 
-/// Ending keys stands in a queue of its own, from the first look-up on.
-fn lane(act: Option<Act>) -> Lane {
-    match act {
-        None | Some(Act::ExpireKey | Act::DeleteKey) => Lane::Urgent,
-        Some(_) => Lane::Normal,
-    }
-}
-
-async fn authenticate(
+async fn authenticate<E: Endpoint>(
     app: &App,
     context: &RequestContext,
     presented: Option<Cow<'_, str>>,
-    lane: Lane,
 ) -> Result<Caller, Problem> {
     let text = presented.ok_or_else(Problem::unauthenticated)?;
+    let lane = match E::LANE {
+        keyward_api::Lane::Normal => Lane::Normal,
+        keyward_api::Lane::Urgent => Lane::Urgent,
+    };
     Ok(app.service.authenticate(&text, lane, context.info()).await?)
 }
 
@@ -110,7 +108,7 @@ impl<E: Endpoint> Call<E> {
         &self.app
     }
 
-    /// Is the client on this machine, and nobody in between?
+    /// Whether the client is on this machine, without a proxy in between.
     pub fn is_local(&self) -> bool {
         super::request::is_local(&self.request)
     }
@@ -119,7 +117,7 @@ impl<E: Endpoint> Call<E> {
         &self.context
     }
 
-    /// Who asks.
+    /// The authenticated caller.
     ///
     /// # Errors
     /// 401 at a public endpoint, which has no caller.
@@ -127,63 +125,67 @@ impl<E: Endpoint> Call<E> {
         self.caller.as_ref().ok_or_else(Problem::unauthenticated)
     }
 
-    /// The parts of the path that vary, decoded.
+    /// The path parameters, decoded.
     ///
     /// # Errors
-    /// 404 for what is no text: it names nothing.
+    /// 404 if a parameter is not valid text.
     pub fn path<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let path = web::Path::<T>::from_request(&self.request, &mut Payload::None).into_inner();
         path.map(web::Path::into_inner).map_err(|_malformed| Problem::not_found())
     }
 
-    /// What stands behind the `?`.
+    /// The query parameters.
     ///
     /// # Errors
-    /// 400 for a value that is not of its type.
+    /// 400 if a value has the wrong type.
     pub fn query(&self) -> Result<E::Query, Problem> {
         match web::Query::<E::Query>::from_query(self.request.query_string()) {
             Ok(query) => Ok(query.into_inner()),
-            Err(error) => Err(Problem::new(ErrorCode::ValidationFailed, "The query has a value that is not allowed.")
-                .detail(error.to_string())),
+            Err(error) => {
+                Err(Problem::new(ErrorCode::ValidationFailed, "The query has an invalid value.")
+                    .detail(error.to_string()))
+            }
         }
     }
 
-    /// The body, from JSON.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// 415 if it is not sent as JSON; 400 if it is none, or not of the endpoint's shape.
+    /// 415 if the media type is not JSON; 400 if the body is not valid JSON, or has the wrong fields.
     pub fn json(&self) -> Result<E::Request, Problem> {
         self.require_body()?;
-        // serde would read an array as the fields in their order.
+        // serde would also accept an array that lists the fields in order.
         if self.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
             return Err(Problem::bad_request("The request's body must be a JSON object."));
         }
-        let unreadable = || Problem::bad_request("The request's body cannot be understood.");
-        // Checked at once, which is faster than string by string.
+        let unreadable = || Problem::bad_request("The request's body cannot be parsed.");
+        // One UTF-8 check of the whole body is faster than a check of each string.
         let text = std::str::from_utf8(&self.body)
             .map_err(|error| unreadable().detail(format!("not UTF-8 from byte {} on", error.valid_up_to())))?;
         serde_json::from_str(text).map_err(|error| unreadable().detail(without_values(&error)))
     }
 
-    /// The body, from a form.
+    /// Parses the body as a form.
     ///
     /// # Errors
-    /// 415 if it is not sent as a form; 400 if it is not of the endpoint's shape.
+    /// 415 if the media type is not that of a form; 400 if the body has the wrong fields.
     pub fn form(&self) -> Result<E::Request, Problem> {
         self.require_body()?;
-        let unreadable = || Problem::bad_request("The request's body cannot be understood.");
+        let unreadable = || Problem::bad_request("The request's body cannot be parsed.");
         let text = std::str::from_utf8(&self.body).map_err(|_not_utf8| unreadable())?;
-        // A query is written as a form is. The reason is not told: it may quote the token.
+        // A form has the syntax of a query. The error is not shown: it may quote the token.
         match web::Query::<E::Request>::from_query(text) {
             Ok(form) => Ok(form.into_inner()),
-            Err(_) => Err(unreadable().hint("Send the form field \"token\", once.")),
+            Err(_) => Err(unreadable().hint("Send the form field \"token\" exactly once.")),
         }
     }
 
     fn require_body(&self) -> Result<(), Problem> {
         let media_type = E::BODY.media_type();
         if self.body.is_empty() {
-            return Err(Problem::bad_request("The request has no body.").hint(format!("Send one as {media_type}.")));
+            return Err(
+                Problem::bad_request("The request has no body.").hint(format!("Send a body of type {media_type}."))
+            );
         }
         let mut types = self.request.headers().get_all(header::CONTENT_TYPE);
         if types.next().is_some_and(|value| is_media_type(value, media_type)) && types.next().is_none() {
@@ -193,21 +195,21 @@ impl<E: Endpoint> Call<E> {
             .hint(format!("Send the header \"Content-Type: {media_type}\".")))
     }
 
-    /// A success.
+    /// Builds the success response.
     ///
     /// # Errors
-    /// 500 if the answer cannot be written as JSON.
+    /// 500 if the body cannot be serialised.
     pub fn answer(&self, body: &E::Response) -> Result<HttpResponse, Problem> {
         let status = StatusCode::from_u16(E::STATUS).unwrap_or(StatusCode::OK);
         if E::Response::IS_NOTHING {
             return Ok(HttpResponse::new(status));
         }
         let text = serde_json::to_vec(body)
-            .map_err(|error| Problem::new(ErrorCode::Internal, "The answer cannot be written.").cause(error))?;
+            .map_err(|error| Problem::new(ErrorCode::Internal, "The response cannot be serialised.").cause(error))?;
         Ok(self.answer_text(text.into()))
     }
 
-    /// A success whose body is JSON already.
+    /// Builds the success response from a body that is already JSON.
     pub fn answer_text(&self, body: Bytes) -> HttpResponse {
         let status = StatusCode::from_u16(E::STATUS).unwrap_or(StatusCode::OK);
         let mut answer = HttpResponse::with_body(status, BoxBody::new(body));
@@ -215,13 +217,13 @@ impl<E: Endpoint> Call<E> {
         answer
     }
 
-    /// Is a secret that the server knows in this header? Compared in constant time.
+    /// Whether the header contains this secret. The comparison takes constant time.
     pub fn has_header(&self, name: &str, secret: &str) -> bool {
         let sent = self.request.headers().get(name).map_or(&b""[..], HeaderValue::as_bytes);
         constant_time_eq::constant_time_eq(sent, secret.as_bytes())
     }
 
-    /// The path and query of the page behind the cursor, for the `Link` header.
+    /// The `Link` header's value for the page after the cursor.
     pub fn next_page(&self, cursor: &str) -> String {
         let cursor = percent_encoding::utf8_percent_encode(cursor, IN_QUERY);
         let query = self.request.query_string();
@@ -236,7 +238,7 @@ fn is_media_type(value: &HeaderValue, wanted: &str) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// What is wrong and where, without the value that was sent: it may be a password.
+/// The parse error without the value that was sent: the value may be a password.
 fn without_values(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match (text.split_once(": "), text.split_once(", expected ")) {

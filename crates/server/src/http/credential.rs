@@ -13,19 +13,19 @@ use super::problem::Problem;
 const SESSION_TOKEN_HEADER: HeaderName = HeaderName::from_static(SESSION_TOKEN);
 const LINEAGE_SESSION_TOKEN_HEADER: HeaderName = HeaderName::from_static(LINEAGE_SESSION_TOKEN);
 
-/// Names under which clients of other systems put a token into the query.
+/// Query parameters in which clients of other systems send a token.
 const IN_QUERY: [&str; 3] = ["access_token", "coder_session_token", "token"];
 
-/// The presented key, if any: from `Authorization: Bearer`, or from one of the two headers of our
-/// own and of the lineage. They may be sent together only if they agree.
+/// The presented key, if any: from `Authorization: Bearer`, `Keyward-Session-Token` or
+/// `Coder-Session-Token`. A request may use several of them only if their values are equal.
 ///
 /// # Errors
-/// 400 for a key in the query, where every log on the way would keep it, and for headers that
-/// disagree or are sent twice; 401 for another scheme than Bearer, and Basic where it is taken.
+/// 400 for a key in the query, because logs on the way would record it, and for headers that differ
+/// or are sent twice. 401 for a scheme other than Bearer, or Basic where the endpoint accepts it.
 pub(super) fn presented(request: &HttpRequest, basic_too: bool) -> Result<Option<Cow<'_, str>>, Problem> {
     if let Some(name) = key_in(request.query_string()) {
-        return Err(Problem::bad_request(format!("A key must not be sent in the query, as \"{name}\"."))
-            .hint("Send it as \"Authorization: Bearer <key>\", and consider it known to others: expire it."));
+        return Err(Problem::bad_request(format!("A key must not be sent in the query parameter \"{name}\"."))
+            .hint("Send it as \"Authorization: Bearer <key>\". Expire this key: logs may have recorded it."));
     }
     let headers = request.headers();
     let authorization = single(headers, AUTHORIZATION)?;
@@ -35,12 +35,12 @@ pub(super) fn presented(request: &HttpRequest, basic_too: bool) -> Result<Option
     let mut sent = [authorization, own, lineage].into_iter().flatten();
     let Some(first) = sent.next() else { return Ok(None) };
     if sent.any(|other| other != first) {
-        return Err(Problem::bad_request("The request presents two different keys.").hint("Send one."));
+        return Err(Problem::bad_request("The request presents two different keys.").hint("Send only one key."));
     }
     Ok(Some(first))
 }
 
-/// The name under which a query holds a key, if it does.
+/// The name of the query parameter that contains a key, if there is one.
 fn key_in(query: &str) -> Option<&'static str> {
     query.split('&').filter(|pair| !pair.is_empty()).find_map(|pair| {
         let key = pair.split_once('=').map_or(pair, |(key, _)| key);
@@ -49,7 +49,7 @@ fn key_in(query: &str) -> Option<&'static str> {
     })
 }
 
-/// The value of a header that may stand once; an empty one counts as not sent.
+/// The value of a header that may be sent only once. An empty value counts as not sent.
 fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(&name);
     let Some(value) = values.next() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Cursors: where a page begins, as an opaque text.
+//! Cursors: opaque texts that mark where a page begins.
 
 use keyward_api::ErrorCode;
 use keyward_domain::Timestamp;
@@ -8,23 +8,23 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 
-/// A place in a list. The text begins with a letter for the list, so that one list's cursor is
-/// refused by another.
+/// A position in a list. The text begins with a letter for the list, so that a list refuses the
+/// cursors of other lists.
 pub(crate) trait Cursor: Sized {
-    /// The text for it, not yet encoded for a URL.
+    /// Writes the cursor's text, not yet encoded for a URL.
     fn write(&self) -> String;
 
-    /// The place that the text stands for.
+    /// Parses the cursor's text.
     fn read(text: &str) -> Option<Self>;
 
-    /// The place in a query, or the list's beginning.
+    /// Reads the cursor in a query; without one, the list begins at `first`.
     fn of_query(after: Option<&str>, first: Self) -> Result<Self, Problem> {
         let Some(text) = after else { return Ok(first) };
         Self::read(text).ok_or_else(|| {
             let detail = format!("\"{text}\" is not a cursor of this list");
-            Problem::new(ErrorCode::ValidationFailed, "The query has a value that is not allowed.")
+            Problem::new(ErrorCode::ValidationFailed, "The query has an invalid value.")
                 .validation("after", detail)
-                .hint("Take the cursor out of the Link header of the page before, or leave it out.")
+                .hint("Use the cursor from the Link header of the previous page, or omit \"after\".")
         })
     }
 }
@@ -37,7 +37,7 @@ impl Cursor for KeyCursor {
     fn read(text: &str) -> Option<Self> {
         let (micros, id) = text.strip_prefix("k.")?.split_once('.')?;
         let expires_at = Timestamp::from_micros(micros.parse().ok()?)?;
-        // Ids of ours have 14 characters; a row copied by hand has what its maker chose.
+        // Keyward's ids have 14 characters, but a row that was copied by hand can have any id.
         let printable = !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_graphic());
         printable.then(|| Self { expires_at, id: id.to_owned() })
     }
@@ -54,7 +54,7 @@ impl Cursor for AuditCursor {
     }
 }
 
-/// A username in lower case; the place before the first is empty.
+/// A username in lower case; empty for the start of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UserPage(pub String);
 

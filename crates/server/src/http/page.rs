@@ -1,4 +1,4 @@
-//! Lists on the wire: read and written a page at a time, flat in memory however long.
+//! Lists on the wire: read and written one page at a time, in constant memory.
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -12,10 +12,10 @@ use super::call::Call;
 use super::cursor::Cursor;
 use super::problem::Problem;
 
-/// How many things are read at once where the client set no limit.
+/// How many items one read returns if the client sets no limit.
 const INNER_PAGE: i64 = 500;
 
-/// Which page the client wants: a limit, or all from the cursor on.
+/// The page that the client asks for. Without a limit, it is the whole list after the cursor.
 #[derive(Clone, Debug)]
 pub(crate) struct Page<C> {
     limit: Option<i64>,
@@ -23,27 +23,27 @@ pub(crate) struct Page<C> {
 }
 
 impl<C: Cursor> Page<C> {
-    /// Reads limit and cursor; `first` is the place before all.
+    /// Reads the limit and the cursor; `first` is the start of the list.
     pub fn of_query(limit: Option<u32>, after: Option<&str>, first: C) -> Result<Self, Problem> {
         if let Some(limit) = limit.filter(|limit| !(1..=MAX_LIMIT).contains(limit)) {
-            return Err(Problem::new(ErrorCode::ValidationFailed, "The query has a value that is not allowed.")
+            return Err(Problem::new(ErrorCode::ValidationFailed, "The query has an invalid value.")
                 .validation("limit", format!("limit must be 1 to {MAX_LIMIT}, not {limit}")));
         }
         Ok(Self { limit: limit.map(i64::from), start: C::of_query(after, first)? })
     }
 
-    /// The same, with a limit where the client set none.
+    /// Sets a limit if the client set none.
     pub fn or_limit(self, limit: u32) -> Self {
         Self { limit: self.limit.or(Some(i64::from(limit))), ..self }
     }
 }
 
-/// Answers with a list between `opening` and `closing`. `read` gets at most so many things behind a
-/// place; `place` tells the place of a thing; `show` turns it into what goes over the wire.
+/// Responds with a list between `opening` and `closing`. `read` returns the items after a cursor, up to
+/// a limit; `place` returns an item's cursor; `show` converts an item to its wire type.
 ///
 /// # Errors
-/// When the first page cannot be read. A failure later cuts the connection: never a short list that
-/// looks whole.
+/// If the first page cannot be read. A later failure cuts the connection, so that a short list never
+/// looks complete.
 pub(crate) async fn stream_list<E, C, T, W, R, F>(
     call: &Call<E>,
     page: Page<C>,
@@ -64,7 +64,7 @@ where
     let mut answer = HttpResponse::Ok();
     answer.content_type("application/json");
     if let Some(limit) = page.limit {
-        // One more than wanted tells whether there is a next page.
+        // One extra item shows whether there is a next page.
         let mut things = read(page.start, limit + 1).await?;
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         if things.len() > wanted {
@@ -92,7 +92,7 @@ where
         }
         let Some(start) = next else { return Ok(None) };
         let things = read(start, INNER_PAGE).await.inspect_err(|error| {
-            tracing::error!(error = error as &dyn std::error::Error, "a list was cut short");
+            tracing::error!(error = error as &dyn std::error::Error, "a list response was cut off");
         })?;
         let mut text = String::new();
         write_things(&mut text, &things, show, false)?;
@@ -120,7 +120,7 @@ fn write_things<T, W: Serialize>(
             text.push(',');
         }
         let json = serde_json::to_string(&show(thing))
-            .map_err(|error| Problem::new(ErrorCode::Internal, "The answer cannot be written.").cause(error))?;
+            .map_err(|error| Problem::new(ErrorCode::Internal, "The response cannot be serialised.").cause(error))?;
         text.push_str(&json);
     }
     Ok(())

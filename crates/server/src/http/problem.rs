@@ -1,4 +1,4 @@
-//! An error, as the client sees it.
+//! The error response.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,11 +10,11 @@ use keyward_api::{ErrorBody, ErrorCode, Validation};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-/// An error answer. The request's id is added on the way out.
+/// An error response. The middleware adds the request's id.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub code: ErrorCode,
-    /// Apart, so that a result stays small where nothing went wrong.
+    /// Boxed, so that a `Result` stays small on success.
     parts: Box<Parts>,
 }
 
@@ -52,20 +52,20 @@ impl Problem {
         self
     }
 
-    /// Sets a header; one of that name set before is replaced.
+    /// Sets a header, and replaces an earlier value of the same name.
     pub fn header(mut self, name: HeaderName, value: impl Into<Cow<'static, str>>) -> Self {
         self.parts.headers.retain(|(known, _)| *known != name);
         self.parts.headers.push((name, value.into()));
         self
     }
 
-    /// Keeps what really happened, for the log only.
+    /// Keeps the underlying error, for the log only.
     pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.parts.cause = Some(cause.into());
         self
     }
 
-    /// A request that cannot be understood.
+    /// The request is malformed.
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::BadRequest, message)
     }
@@ -74,7 +74,7 @@ impl Problem {
         StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The answer, with the request's id.
+    /// Builds the response, with the request's id.
     pub fn answer(&self, request_id: Uuid) -> HttpResponse {
         let Parts { message, detail, validations, hint, headers, .. } = &*self.parts;
         let mut id = [0; Hyphenated::LENGTH];
@@ -87,11 +87,11 @@ impl Problem {
         body.request_id = Cow::Borrowed(request_id.hyphenated().encode_lower(&mut id));
         let mut answer = HttpResponse::build(self.status());
         if matches!(self.code, ErrorCode::RequestTimeout | ErrorCode::PayloadTooLarge) {
-            // What the client still sends is not read on.
+            // The server does not read the rest of the request.
             answer.force_close();
         }
         for (name, value) in headers {
-            // What came from a client and cannot stand in a header is left out of it.
+            // A value may contain text from a client. If it is not valid in a header, it is left out.
             if let Ok(value) = HeaderValue::from_str(value) {
                 answer.insert_header((name.clone(), value));
             }
@@ -117,7 +117,7 @@ impl ResponseError for Problem {
         self.status()
     }
 
-    /// Empty: [`super::around`] finds the problem in the answer, and gives it its body.
+    /// Empty: [`super::middleware()`] finds the problem in the response and adds the body.
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status())
     }

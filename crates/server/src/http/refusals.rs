@@ -1,11 +1,12 @@
-//! What each refusal of a use case looks like to the client. The only place where one becomes the
-//! other.
+//! Converts each refusal of a use case to an error response. No other module does this.
 
 use std::borrow::Cow;
 
 use actix_web::http::header;
 use keyward_api::ErrorCode;
-use keyward_service::{Error, InvalidField, Rejection, StoreError};
+use keyward_domain::audit::InvalidTerm;
+use keyward_domain::scope::UnknownScope;
+use keyward_service::{Error, Rejection, StoreError};
 
 use super::problem::Problem;
 
@@ -21,28 +22,51 @@ impl Problem {
             .hint("No key was sent. Send one as \"Authorization: Bearer <key>\".")
     }
 
-    /// A credential was sent, and it is not good.
+    /// A credential was sent, but it is not valid.
     pub fn invalid_key() -> Self {
-        // Written out, since nothing is made up for the one refusal that strangers can have as often as they like.
+        // A constant, because any stranger can trigger this refusal: it must cost no formatting.
         const ASKS: &str =
             "Bearer realm=\"keyward\", error=\"invalid_token\", error_description=\"API key is invalid.\"";
         let problem = Self::new(ErrorCode::InvalidKey, SIGNED_OUT).detail("API key is invalid.");
         problem.header(header::WWW_AUTHENTICATE, ASKS)
     }
 
-    /// Absent and hidden: one answer.
+    /// The resource is absent or hidden; both give the same response.
     pub fn not_found() -> Self {
         Self::new(ErrorCode::NotFound, NOT_FOUND)
     }
 
-    /// RFC 6750, §3.1.
+    /// A field of the request whose value is not allowed.
+    pub fn invalid_field(field: &str, detail: impl ToString) -> Self {
+        validation("The request has a field with an invalid value.", field, detail.to_string())
+    }
+
+    /// A search that cannot be understood; every term that is wrong is named.
+    pub fn invalid_search(terms: Vec<InvalidTerm>) -> Self {
+        terms
+            .into_iter()
+            .fold(Self::new(ErrorCode::ValidationFailed, "Invalid audit search query."), |problem, term| {
+                problem.validation(&term.field, term.detail)
+            })
+    }
+
+    /// A scope that is not in the catalogue.
+    pub fn unknown_scope(unknown: UnknownScope) -> Self {
+        let hint = match unknown.near.as_slice() {
+            [] => "GET /api/v2/auth/scopes lists the scopes.".to_owned(),
+            near => format!("Did you mean {}? GET /api/v2/auth/scopes lists the scopes.", near.join(" or ")),
+        };
+        Self::new(ErrorCode::InvalidScope, unknown.to_string()).validation("scopes", unknown.to_string()).hint(hint)
+    }
+
+    /// Adds the `WWW-Authenticate` header of RFC 6750, §3.1.
     fn invalid_token(self, description: &str) -> Self {
         let value = format!("Bearer realm=\"keyward\", error=\"invalid_token\", error_description=\"{description}\"");
         self.header(header::WWW_AUTHENTICATE, value)
     }
 
     fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::new(ErrorCode::Unavailable, "The server cannot answer now.")
+        Self::new(ErrorCode::Unavailable, "The server is temporarily unavailable.")
             .hint("Try again in a moment.")
             .header(header::RETRY_AFTER, "1")
             .cause(error)
@@ -72,7 +96,10 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::not_found(),
-            Error::Forbidden(why) => Self::new(ErrorCode::Forbidden, "You are not allowed to do this.").detail(why),
+            Error::Forbidden => {
+                forbidden("your roles do not let you do this; ask an owner, who can do it or give you the role")
+            }
+            Error::OwnersOnly => forbidden("only an owner may make owners"),
             Error::CallerEnded(Some(at)) => Rejection::Expired(at).into(),
             Error::CallerEnded(None) => Self::invalid_key(),
             Error::InsufficientScope(scope) => {
@@ -85,53 +112,55 @@ impl From<Error> for Problem {
                 ErrorCode::ResourceNotAllowed,
                 format!("The API key's allow list does not cover \"{resource}\"."),
             )
-            .hint("Use a key whose allow list covers it."),
+            .hint("Use a key whose allow list covers this resource."),
             Error::ExceedsCaller(exceeds) => {
-                Self::new(ErrorCode::ScopeExceedsCaller, "A key cannot make a key that may do more than itself.")
+                Self::new(ErrorCode::ScopeExceedsCaller, "A key cannot create a key with more rights than its own.")
                     .detail(exceeds.to_string())
-                    .hint("Ask for less, or make the key from a session.")
-            }
-            Error::UnknownScope(unknown) => {
-                let hint = match unknown.near.as_slice() {
-                    [] => "GET /api/v2/auth/scopes lists the scopes.".to_owned(),
-                    near => format!("Did you mean {}? GET /api/v2/auth/scopes lists the scopes.", near.join(" or ")),
-                };
-                Self::new(ErrorCode::InvalidScope, unknown.to_string())
-                    .validation("scopes", unknown.to_string())
-                    .hint(hint)
+                    .hint("Ask for fewer rights, or create the key from a session.")
             }
             Error::InvalidTokenName(error) => validation(INVALID_TOKEN, "token_name", error.to_string()),
             Error::InvalidAllowList(error) => validation(error.to_string(), "allow_list", error.to_string()),
-            Error::InvalidLifetime { detail, hint } => validation(INVALID_TOKEN, "lifetime", detail).hint(hint),
-            Error::InvalidField(InvalidField { field, detail, hint }) => {
-                let problem = validation("The request has a field that is not allowed.", field, detail);
-                match hint {
-                    Some(hint) => problem.hint(hint),
-                    None => problem,
-                }
+            Error::LifetimeNotPositive => {
+                invalid_lifetime("lifetime must be positive number greater than 0".to_owned())
+                    .hint("Leave lifetime out, or send 0, for the default.")
             }
-            Error::InvalidSearch(terms) => terms
-                .into_iter()
-                .fold(Self::new(ErrorCode::ValidationFailed, "Invalid audit search query."), |problem, term| {
-                    problem.validation(&term.field, term.detail)
-                }),
+            Error::LifetimeTooShort(lifetime) => {
+                invalid_lifetime(format!("lifetime must be at least 1s, not {} nanoseconds", lifetime.as_nanos()))
+                    .hint("lifetime is in nanoseconds: one second is 1000000000.")
+            }
+            Error::LifetimeTooLong { max, of_an_owner } => {
+                let (flag, others) = if of_an_owner {
+                    ("--max-admin-token-lifetime", "; a service account may have tokens that live longer")
+                } else {
+                    ("--max-token-lifetime", "")
+                };
+                invalid_lifetime(format!("lifetime must be less than or equal to {max}"))
+                    .hint(format!("The server's flag {flag} sets this limit{others}."))
+            }
+            Error::NoRandomName => Self::invalid_field("token_name", "no random name is free; choose a name"),
+            Error::InvalidPassword(error) => Self::invalid_field("password", error),
+            error @ (Error::PasswordMissing | Error::NoPasswordToSet) => Self::invalid_field("password", error),
+            Error::OldPasswordMissing => {
+                Self::invalid_field("old_password", "to change your own password, send the old one")
+            }
+            error @ Error::OldPasswordIncorrect => Self::invalid_field("old_password", error),
             Error::TokenNameTaken(name) => {
                 let message = format!("A token with name \"{name}\" already exists.");
                 Self::new(ErrorCode::Conflict, message.clone())
                     .validation("name", message)
                     .hint("Choose another name, or expire that token first.")
             }
-            Error::UserTaken(field) => {
-                let message = format!("A user with this {field} already exists.");
-                Self::new(ErrorCode::Conflict, message.clone()).validation(field, message)
-            }
+            Error::UsernameTaken => user_taken("username"),
+            Error::EmailTaken => user_taken("email"),
             Error::FirstUserExists => {
                 Self::new(ErrorCode::Conflict, "The initial user has already been created.").hint("Log in instead.")
             }
-            Error::OnOneself(why) => Self::new(ErrorCode::ValidationFailed, capitalised(why)),
+            Error::OwnRoles => on_oneself("Nobody changes their own roles; ask another owner."),
+            Error::OwnStatus => on_oneself("Nobody suspends or activates themselves; ask another owner."),
+            Error::OwnDeletion => on_oneself("Nobody deletes themselves; ask another owner."),
             Error::LastOwner => {
                 Self::new(ErrorCode::ValidationFailed, "The last active owner cannot be demoted, suspended or deleted.")
-                    .hint("Make another user an owner first.")
+                    .hint("Give another user the role \"owner\" first.")
             }
             Error::IncorrectCredentials => Self::new(ErrorCode::IncorrectCredentials, "Incorrect email or password."),
             Error::Suspended => suspended(),
@@ -139,10 +168,25 @@ impl From<Error> for Problem {
             Error::Store(error @ StoreError::Damaged { .. }) => internal(error),
             Error::Store(error) => Self::unavailable(error),
             error @ (Error::Random(_) | Error::Hash(_) | Error::ClockBehind { .. }) => internal(error),
-            // A refusal that is not listed yet is a fault of ours, not the client's.
-            error => internal(error),
         }
     }
+}
+
+fn forbidden(why: &'static str) -> Problem {
+    Problem::new(ErrorCode::Forbidden, "You are not allowed to do this.").detail(why)
+}
+
+fn on_oneself(message: &'static str) -> Problem {
+    Problem::new(ErrorCode::ValidationFailed, message)
+}
+
+fn user_taken(field: &str) -> Problem {
+    let message = format!("A user with this {field} already exists.");
+    Problem::new(ErrorCode::Conflict, message.clone()).validation(field, message)
+}
+
+fn invalid_lifetime(detail: String) -> Problem {
+    validation(INVALID_TOKEN, "lifetime", detail)
 }
 
 fn validation(message: impl Into<Cow<'static, str>>, field: &str, detail: String) -> Problem {
@@ -150,13 +194,7 @@ fn validation(message: impl Into<Cow<'static, str>>, field: &str, detail: String
 }
 
 fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Problem {
-    Problem::new(ErrorCode::Internal, "The server made a mistake.")
-        .hint("Tell the operator the request id; the server's log has the cause.")
+    Problem::new(ErrorCode::Internal, "Internal server error.")
+        .hint("Give the request id to the operator; the server's log has the cause.")
         .cause(error)
-}
-
-fn capitalised(text: &str) -> String {
-    let mut symbols = text.chars();
-    let first = symbols.next().map(|symbol| symbol.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", symbols.as_str())
 }

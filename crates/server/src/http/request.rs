@@ -1,4 +1,4 @@
-//! What is known of a request before anything in it is believed.
+//! The context of a request: its id, the client's address and user agent, and the matched route.
 
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
@@ -12,22 +12,22 @@ use uuid::Uuid;
 
 use crate::app::App;
 
-/// The longest user agent that is kept, in bytes.
+/// Maximum length of a recorded user agent, in bytes.
 const LONGEST_AGENT: usize = 256;
 
-/// How many bytes of an id are random.
+/// How many random bytes a request id takes.
 const PART: usize = 10;
 
 /// Headers that proxies add. Any of them means that the peer is not the client.
-const SIGNS_OF_A_PROXY: [&str; 7] =
+const PROXY_HEADERS: [&str; 7] =
     ["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"];
 
 tokio::task_local! {
-    /// Of the request that is being answered: it is at hand in all that its answer waits for.
+    /// The context of the current request, available in everything that its handler awaits.
     static CURRENT: RequestContext;
 }
 
-/// A request's id and where it came from. Cheap to clone.
+/// The context of a request. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestContext {
     inner: Rc<Inner>,
@@ -54,12 +54,12 @@ impl RequestContext {
         Self { inner: Rc::new(inner) }
     }
 
-    /// Makes it the current one for as long as `answering` is at work.
+    /// Makes this the current context while `answering` runs.
     pub fn scope<F: Future>(&self, answering: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self.clone(), answering)
     }
 
-    /// Of the request that is being answered; none outside [`RequestContext::scope`].
+    /// The context of the current request; `None` outside [`RequestContext::scope`].
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
     }
@@ -69,36 +69,36 @@ impl RequestContext {
         self.inner.id
     }
 
-    /// The client's address: the peer's, or what proxies that we trust say.
+    /// The client's address: the peer's, or the one that trusted proxies report.
     pub fn ip(&self) -> Option<IpAddr> {
         self.inner.ip
     }
 
-    /// The pattern of the route that was taken, once it is known.
+    /// The pattern of the matched route, once it is known.
     pub fn route(&self) -> Option<&'static str> {
         self.inner.route.get()
     }
 
-    /// Takes in which route was taken.
+    /// Records the matched route.
     pub fn set_route(&self, route: &'static str) {
         self.inner.route.set(Some(route));
     }
 
-    /// What the audit log keeps of it.
+    /// The request data that the audit log keeps.
     pub fn info(&self) -> RequestInfo {
         RequestInfo { id: self.inner.id, ip: self.inner.ip, user_agent: self.inner.user_agent.clone() }
     }
 }
 
-/// Is the peer this machine, and nobody in between?
+/// Whether the peer is this machine, without a proxy in between.
 pub(super) fn is_local(request: &HttpRequest) -> bool {
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
     peer.is_some_and(|peer| peer.is_loopback())
-        && !SIGNS_OF_A_PROXY.iter().any(|name| request.headers().contains_key(*name))
+        && !PROXY_HEADERS.iter().any(|name| request.headers().contains_key(*name))
 }
 
-/// A UUID of version 7 (RFC 9562). It need not be a secret, only unlike any other, so the operating
-/// system is asked for randomness once for many.
+/// A UUID of version 7 (RFC 9562). It must be unique but not secret, so one call to the operating
+/// system gets the random bytes of 256 ids.
 fn random_id() -> Uuid {
     thread_local! {
         static RANDOM: RefCell<(Vec<u8>, usize)> = const { RefCell::new((Vec::new(), 0)) };
@@ -118,11 +118,11 @@ fn random_id() -> Uuid {
     });
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-    // Without randomness an id still says when; a request is not refused for it.
+    // Without random bytes the id still contains the time, and the request can go on.
     uuid::Builder::from_unix_timestamp_millis(millis, &random.unwrap_or_default()).into_uuid()
 }
 
-/// Goes back through `X-Forwarded-For`, last first, as long as those who wrote it are trusted.
+/// Reads `X-Forwarded-For` from its last entry backwards, as long as each sender is a trusted proxy.
 fn client_of(request: &HttpRequest, app: &App, peer: IpAddr) -> IpAddr {
     if !app.trusts(peer) {
         return peer;

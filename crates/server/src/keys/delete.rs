@@ -1,14 +1,14 @@
-//! `DELETE /api/v2/users/{user}/keys/{keyid}`: removes a key and its record.
+//! `DELETE /api/v2/users/{user}/keys/{keyid}`: deletes a key and its record.
 
 use actix_web::HttpResponse;
 use keyward_api::NoContent;
 use keyward_api::keys::DeleteKey;
+use keyward_service::right;
 
-use super::KeyPath;
-use crate::http::{Call, Problem};
+use crate::http::{Call, KeyPath, Problem};
 
 pub(crate) async fn delete(call: Call<DeleteKey>) -> Result<HttpResponse, Problem> {
     let KeyPath { user, keyid } = call.path()?;
-    call.service().delete_key(call.caller()?, &user, &keyid).await?;
+    call.service().key(call.caller()?, right::DeleteKey, &user, keyid).await?.delete().await?;
     call.answer(&NoContent {})
 }

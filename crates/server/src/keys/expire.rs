@@ -1,21 +1,19 @@
-//! `PUT /api/v2/users/{user}/keys/{keyid}/expire`: ends a key now and keeps its record.
+//! `PUT /api/v2/users/{user}/keys/{keyid}/expire`: expires a key now and keeps its record.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use keyward_api::NoContent;
 use keyward_api::headers::BARRIER;
 use keyward_api::keys::ExpireKey;
+use keyward_service::{Barrier, right};
 
-use keyward_service::Barrier;
-
-use super::KeyPath;
-use crate::http::{Call, Problem};
+use crate::http::{Call, KeyPath, Problem};
 
 pub(crate) async fn expire(call: Call<ExpireKey>) -> Result<HttpResponse, Problem> {
     let KeyPath { user, keyid } = call.path()?;
-    let barrier = call.service().expire_key(call.caller()?, &user, &keyid).await?;
+    let key = call.service().key(call.caller()?, right::ExpireKey, &user, keyid).await?;
+    let Barrier { confirmed, lapsed, waited } = key.expire().await?;
     let mut answer = call.answer(&NoContent {})?;
-    let Barrier { confirmed, lapsed, waited } = barrier;
     let told = format!("confirmed={confirmed} lapsed={lapsed} ms={}", waited.as_millis());
     if let Ok(value) = HeaderValue::from_str(&told) {
         answer.headers_mut().insert(HeaderName::from_static(BARRIER), value);

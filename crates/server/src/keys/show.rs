@@ -1,4 +1,4 @@
-//! Keys as they go over the wire.
+//! Conversion of keys to their wire types.
 
 use keyward_api::keys as wire;
 use keyward_domain::{ApiKey, LoginType, Timestamp};

@@ -1,4 +1,4 @@
-//! Users as they go over the wire.
+//! Conversion of users to their wire types.
 
 use keyward_api::users as wire;
 use keyward_domain::{Timestamp, User};

@@ -2,11 +2,10 @@
 
 use actix_web::HttpResponse;
 use keyward_api::users::{RoleNames, ViewRoles, ViewUser};
-use keyward_domain::access::Act;
+use keyward_service::right;
 
 use super::show;
-use crate::http::{Call, Problem};
-use crate::keys::UserPath;
+use crate::http::{Call, Problem, UserPath};
 
 /// `GET /api/v2/users/{user}`
 pub(crate) async fn view(call: Call<ViewUser>) -> Result<HttpResponse, Problem> {
@@ -18,6 +17,6 @@ pub(crate) async fn view(call: Call<ViewUser>) -> Result<HttpResponse, Problem> 
 /// `GET /api/v2/users/{user}/roles`
 pub(crate) async fn roles(call: Call<ViewRoles>) -> Result<HttpResponse, Problem> {
     let UserPath { user } = call.path()?;
-    let found = call.service().user_for(call.caller()?, Act::ReadUsers, &user).await?;
+    let found = call.service().user(call.caller()?, right::ReadUsers, &user).await?.view();
     call.answer(&RoleNames { roles: found.roles.iter().map(|role| role.to_string()).collect() })
 }

@@ -1,8 +1,8 @@
-//! `/authz`: the question of a reverse proxy, whether to let a client's request through.
+//! `/authz`: tells a reverse proxy whether to let a client's request through.
 //!
-//! It judges the client's own credential. What is needed stands in the query, written by the
-//! proxy's operator: `scope` and `resource`, each as often as wanted. All of them are needed, so
-//! that whatever a client manages to add to the query can only ask for more.
+//! It judges the client's own credential. The proxy's operator writes the requirements into the query:
+//! `scope` and `resource`, each any number of times. The key must meet all of them, so a client that
+//! manages to add to the query can only add requirements.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ const USER_ID_HEADER: HeaderName = HeaderName::from_static(USER_ID);
 const KEY_ID_HEADER: HeaderName = HeaderName::from_static(KEY_ID);
 const SCOPES_HEADER: HeaderName = HeaderName::from_static(SCOPES);
 
-/// Any method: proxies ask with the method of the client's request.
+/// Takes any method, because proxies send the method of the client's request.
 pub(crate) async fn authz(
     request: HttpRequest,
     payload: web::Payload,
@@ -51,18 +51,21 @@ pub(crate) async fn authz(
             Err(lacking(&need.scopes().iter().map(ToString::to_string).collect::<Vec<_>>()))
         }
         Verdict::ResourceNotAllowed(resource) => Err(keyward_service::Error::ResourceNotAllowed(resource).into()),
-        // The first two were judged a moment ago by the same clock reading; the need was parsed.
+        // `authenticate` has already excluded the first two, with the same clock reading; the need was parsed.
         Verdict::Expired(_) | Verdict::UserSuspended | Verdict::UnreadableNeed(_) => Err(Problem::invalid_key()),
     }
 }
 
-/// RFC 6750, §3.1: all the scopes that are needed, not only the one that is missing.
+/// RFC 6750, §3.1: the header lists all required scopes, not only the missing one.
 fn lacking(scopes: &[String]) -> Problem {
     let needed = scopes.join(" ");
     let value = format!("Bearer realm=\"keyward\", error=\"insufficient_scope\", scope=\"{needed}\"");
-    Problem::new(keyward_api::ErrorCode::InsufficientScope, format!("The API key lacks a scope of \"{needed}\"."))
-        .hint("Use a key that has these scopes.")
-        .header(header::WWW_AUTHENTICATE, value)
+    Problem::new(
+        keyward_api::ErrorCode::InsufficientScope,
+        format!("The API key lacks at least one of the scopes \"{needed}\"."),
+    )
+    .hint("Use a key that has these scopes.")
+    .header(header::WWW_AUTHENTICATE, value)
 }
 
 fn decoded(pair: &str) -> (Cow<'_, str>, Cow<'_, str>) {
@@ -70,7 +73,7 @@ fn decoded(pair: &str) -> (Cow<'_, str>, Cow<'_, str>) {
     (text(key), text(value))
 }
 
-/// As forms write it: a space is a plus.
+/// Decodes a part of a query as forms encode it: a plus is a space.
 fn text(part: &str) -> Cow<'_, str> {
     if part.contains('+') {
         return Cow::Owned(percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned());

@@ -1,4 +1,4 @@
-//! `/api/v2/verifiers…`: embedded verifiers, who judge keys in their own processes.
+//! `/api/v2/verifiers…`: embedded verifiers, which judge keys in their own processes.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use keyward_service::{Connected, Facts};
 
 use crate::http::{Call, Problem};
 
-/// The longest name a verifier may call itself, in characters.
+/// Maximum length of a verifier's name, in characters.
 const LONGEST_NAME: usize = 64;
 
 /// `POST /api/v2/verifiers/poll`
 pub(crate) async fn poll(call: Call<PollVerifier>) -> Result<HttpResponse, Problem> {
-    call.service().may_verify(call.caller()?)?;
+    let desk = call.service().desk(call.caller()?)?;
     let body = call.json()?;
     if body.name.chars().count() > LONGEST_NAME || body.name.chars().any(char::is_control) {
         let detail = format!("name must have at most {LONGEST_NAME} characters, and no control characters");
         return Err(Problem::new(ErrorCode::ValidationFailed, detail.clone()).validation("name", detail));
     }
-    let news = call.service().poll_verifier(body.id, &body.name, body.start, body.acknowledged).await?;
+    let news = desk.poll(body.id, &body.name, body.start, body.acknowledged).await?;
     call.answer(&PollResponse {
         start: news.start,
         lease_ms: millis(news.lease),
@@ -35,8 +35,8 @@ pub(crate) async fn poll(call: Call<PollVerifier>) -> Result<HttpResponse, Probl
 
 /// `POST /api/v2/verifiers/look-up`
 pub(crate) async fn look_up(call: Call<LookUpKey>) -> Result<HttpResponse, Problem> {
-    call.service().may_verify(call.caller()?)?;
-    let found = call.service().look_up_for_verifier(&call.json()?.key).await?;
+    let desk = call.service().desk(call.caller()?)?;
+    let found = desk.look_up(&call.json()?.key).await?;
     let show = |facts: Facts| KeyFacts {
         key_id: facts.key().id.to_string(),
         user_id: facts.user().id.as_uuid(),
@@ -53,7 +53,7 @@ pub(crate) async fn look_up(call: Call<LookUpKey>) -> Result<HttpResponse, Probl
 
 /// `GET /api/v2/verifiers`
 pub(crate) async fn list(call: Call<ListVerifiers>) -> Result<HttpResponse, Problem> {
-    call.service().may_verify(call.caller()?)?;
+    let desk = call.service().desk(call.caller()?)?;
     let show = |connected: Connected| VerifierInfo {
         id: connected.id,
         name: connected.name,
@@ -61,7 +61,7 @@ pub(crate) async fn list(call: Call<ListVerifiers>) -> Result<HttpResponse, Prob
         lag: connected.lag,
         answered_ms_ago: millis(connected.answered),
     };
-    call.answer(&call.service().connected_verifiers().into_iter().map(show).collect())
+    call.answer(&desk.connected().into_iter().map(show).collect())
 }
 
 fn millis(duration: Duration) -> u64 {

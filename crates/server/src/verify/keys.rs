@@ -15,22 +15,22 @@ use crate::{keys, users};
 
 /// `POST /api/v2/keys/verify`
 pub(crate) async fn one(call: Call<VerifyKey>) -> Result<HttpResponse, Problem> {
-    call.service().may_verify(call.caller()?)?;
+    let desk = call.service().desk(call.caller()?)?;
     let (key, need) = asked(&call, call.json()?)?;
-    let checked = call.service().check_key(&key, &need).await?;
+    let checked = desk.check_key(&key, &need).await?;
     Ok(call.answer_text(show(checked)?))
 }
 
 /// `POST /api/v2/keys/verify/batch`
 pub(crate) async fn batch(call: Call<VerifyKeys>) -> Result<HttpResponse, Problem> {
-    call.service().may_verify(call.caller()?)?;
+    let desk = call.service().desk(call.caller()?)?;
     let body = call.json()?;
     if body.keys.len() > MOST_KEYS {
         let detail = format!("keys has {} entries; want at most {MOST_KEYS}", body.keys.len());
         return Err(Problem::new(ErrorCode::ValidationFailed, detail.clone()).validation("keys", detail));
     }
     let asked = body.keys.into_iter().map(|one| asked(&call, one)).collect::<Result<_, _>>()?;
-    let checked = call.service().check_keys(asked).await?;
+    let checked = desk.check_keys(asked).await?;
     let mut text = b"{\"results\":[".to_vec();
     for (index, checked) in checked.into_iter().enumerate() {
         if index > 0 {
@@ -48,7 +48,7 @@ fn asked<E: Endpoint>(call: &Call<E>, request: VerifyRequest) -> Result<(String,
     Ok((request.key, need))
 }
 
-/// A judgement as JSON: a [`VerifyResponse`]. The usual ones are the same each time, and written once.
+/// A verdict as JSON: a [`VerifyResponse`]. The usual responses are serialised once and reused.
 fn show(checked: Checked) -> Result<Bytes, Problem> {
     let (verdict, facts) = match checked {
         Checked::Invalid => {
@@ -77,6 +77,6 @@ fn show(checked: Checked) -> Result<Bytes, Problem> {
 
 fn written(answer: &VerifyResponse) -> Result<Bytes, Problem> {
     let text = serde_json::to_vec(answer)
-        .map_err(|error| Problem::new(ErrorCode::Internal, "The answer cannot be written.").cause(error))?;
+        .map_err(|error| Problem::new(ErrorCode::Internal, "The response cannot be serialised.").cause(error))?;
     Ok(text.into())
 }

@@ -1,5 +1,5 @@
-//! The ways to ask whether a presented key is good: our own, the OAuth standards, and the question
-//! of a reverse proxy.
+//! Verification of presented keys: Keyward's own endpoints, the OAuth standards, and `/authz` for
+//! reverse proxies.
 
 pub(crate) mod authz;
 pub(crate) mod embedded;
@@ -11,19 +11,19 @@ pub(crate) use rate::RateLimit;
 
 use keyward_domain::Catalogue;
 use keyward_domain::allow_list::Resource;
-use keyward_service::Error;
 use keyward_verdict::Need;
 
 use crate::http::Problem;
 
-/// What a use of a key needs, from texts. A scope that does not exist is a mistake of the asker's,
-/// and is told, not judged.
+/// Parses the scopes and resources that a use of a key needs. An unknown scope is the caller's mistake,
+/// so it is an error and not a verdict.
 fn need<'a>(
     catalogue: &Catalogue,
     scopes: impl Iterator<Item = &'a str>,
     resources: impl Iterator<Item = &'a str>,
 ) -> Result<Need, Problem> {
-    let scopes = scopes.map(|text| catalogue.parse_scope(text)).collect::<Result<_, _>>().map_err(Error::from)?;
+    let scopes =
+        scopes.map(|text| catalogue.parse_scope(text)).collect::<Result<_, _>>().map_err(Problem::unknown_scope)?;
     let resources = resources.map(|text| resource(catalogue, text)).collect::<Result<_, _>>()?;
     Ok(Need::new(scopes, resources))
 }

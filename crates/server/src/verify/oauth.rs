@@ -9,11 +9,11 @@ use keyward_verdict::{Need, Verdict};
 
 use crate::http::{Call, Problem};
 
-/// Whatever is not good now is only "not active": the standard wants no reason told.
+/// A token that is not valid now is only "not active": RFC 7662 advises against giving a reason.
 pub(crate) async fn introspect(call: Call<Introspect>) -> Result<HttpResponse, Problem> {
-    call.service().may_verify(call.caller()?)?;
+    let desk = call.service().desk(call.caller()?)?;
     let form = call.form()?;
-    let checked = call.service().check_keys(vec![(form.token, Need::nothing())]).await?;
+    let checked = desk.check_keys(vec![(form.token, Need::nothing())]).await?;
     call.answer(&match checked.into_iter().next() {
         Some(Checked::Known { verdict: Verdict::Valid, facts }) => active(facts.key(), facts.user()),
         Some(Checked::Known { .. } | Checked::Invalid) | None => Introspection::default(),
@@ -35,7 +35,7 @@ fn active(key: &ApiKey, user: &User) -> Introspection {
     }
 }
 
-/// Holding a key is enough to end it. Who guesses is slowed down by address.
+/// Any holder of a key may end it. A rate limit by address slows down guessing.
 pub(crate) async fn revoke(call: Call<Revoke>) -> Result<HttpResponse, Problem> {
     call.app().revocations.admit(call.context().ip())?;
     let form = call.form()?;

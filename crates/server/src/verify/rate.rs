@@ -1,4 +1,4 @@
-//! A limit on how often one address may do something.
+//! A rate limit by client address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,23 +10,24 @@ use keyward_api::ErrorCode;
 
 use crate::http::Problem;
 
-/// The stretch of time that requests are counted in.
+/// The time window in which requests are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// How many an address may send in it.
+/// Maximum number of requests per address in a window.
 const MOST: u32 = 60;
 
-/// How many addresses are told apart; all beyond share one count.
+/// Maximum number of addresses with a count of their own. All others share one count.
 const MOST_ADDRESSES: usize = 10_000;
 
-/// Counts requests by address. IPv6 addresses count by their /64, which one household has whole.
+/// Counts requests by address. All IPv6 addresses of a /64 share a count, because one household
+/// usually has the whole /64.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimit {
     windows: Mutex<HashMap<Option<IpAddr>, (Instant, u32)>>,
 }
 
 impl RateLimit {
-    /// Lets a request pass, or says when to come again.
+    /// Admits a request, or returns a 429 that says when to retry.
     pub fn admit(&self, address: Option<IpAddr>) -> Result<(), Problem> {
         let now = Instant::now();
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +49,7 @@ impl RateLimit {
         let left = WINDOW.saturating_sub(now.duration_since(*began)).as_secs() + 1;
         Err(Problem::new(
             ErrorCode::TooManyRequests,
-            format!("At most {MOST} requests a minute are taken from one address."),
+            format!("The server accepts at most {MOST} requests per minute from one address."),
         )
         .hint(format!("Try again in {left} s."))
         .header(header::RETRY_AFTER, left.to_string()))

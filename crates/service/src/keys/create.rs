@@ -2,83 +2,76 @@
 //! [`keyward_domain::key::within_caller`].
 
 use keyward_domain::access::Act;
-use keyward_domain::key::{MintRequest, random_name, within_caller};
-use keyward_domain::{
-    AllowList, ApiKey, KeyKind, Lifetime, LoginType, PlainKey, Scopes, Timestamp, TokenName, User, UserId,
-};
+use keyward_domain::allow_list::InvalidAllowList;
+use keyward_domain::key::{InvalidTokenName, MintRequest, random_name, within_caller};
+use keyward_domain::{AllowList, ApiKey, KeyKind, Lifetime, LoginType, PlainKey, Scopes, Timestamp, TokenName, UserId};
 use keyward_storage::keys::NewKey;
 use keyward_storage::{Lane, Tx, keys, users};
 
-use crate::Service;
+use super::OwnerKeys;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::settings::Settings;
+use crate::right::CreateKey;
 
 /// The shortest lifetime that can be asked for.
-const SHORTEST: i64 = 1_000_000_000;
+const SHORTEST: Lifetime = Lifetime::seconds(1);
 
 /// How often a random name is drawn before giving up; there are 230 400 of them.
 const DRAWS: usize = 50;
 
-/// What a new token shall be, as it was asked for.
-#[derive(Clone, Debug, Default)]
+/// Parameters of a new token. What could not be parsed is refused in its turn: see
+/// [`OwnerKeys::create_token`].
+#[derive(Clone, Debug)]
 pub struct NewToken {
-    /// Nanoseconds; none or 0 takes the default.
-    pub lifetime: Option<i64>,
-    /// None or empty draws a random one.
-    pub name: Option<String>,
-    /// None takes `*:*`.
-    pub scopes: Option<Vec<String>>,
-    /// None or empty takes `*:*`.
-    pub allow_list: Option<Vec<String>>,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// On what it may be used.
+    pub allow_list: Result<AllowList, InvalidAllowList>,
+    /// Its name; none draws a random one.
+    pub name: Result<Option<TokenName>, InvalidTokenName>,
+    /// How long it lives; none takes the default.
+    pub lifetime: Result<Option<Lifetime>, NotPositive>,
 }
 
-impl Service {
-    /// Makes a token for `owner`, whom [`Service::owner_of_keys`] gave.
+/// A lifetime below zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotPositive;
+
+impl Default for NewToken {
+    /// A token that can do everything its owner can, on everything, with a random name and the
+    /// default lifetime.
+    fn default() -> Self {
+        Self { scopes: Scopes::all(), allow_list: Ok(AllowList::all()), name: Ok(None), lifetime: Ok(None) }
+    }
+}
+
+impl OwnerKeys<'_, CreateKey> {
+    /// Makes a token.
     ///
     /// # Errors
-    /// The first thing that is wrong, in this order: a scope that does not exist, what goes beyond
-    /// the calling key, the name, the allow list, the lifetime, a live token of that name.
-    pub async fn create_token(
-        &self,
-        caller: &Caller,
-        owner: &User,
-        new: NewToken,
-    ) -> Result<(PlainKey, ApiKey), Error> {
-        let catalogue = &self.inner.catalogue;
-        let scopes = match &new.scopes {
-            Some(names) if names.is_empty() => {
-                return Err(Error::field(
-                    "scopes",
-                    "an empty list gives a key that may do nothing; leave scopes out for all",
-                ));
-            }
-            Some(names) => catalogue.parse_scopes(names.iter().map(String::as_str))?,
-            None => Scopes::all(),
-        };
-        let allow_list = AllowList::parse(new.allow_list.iter().flatten().map(String::as_str), catalogue);
-        // What cannot be read asks for nothing yet; it is refused below, in its turn.
-        let asked_allow_list = allow_list.as_ref().map_or_else(|_| caller.key().allow_list.clone(), Clone::clone);
-        let asked = new.lifetime.filter(|nanos| *nanos != 0);
-        let asked_end = asked
-            .and_then(Lifetime::from_nanos)
-            .map(|lifetime| caller.now.checked_add(lifetime).unwrap_or(Timestamp::MAX));
-        let request = MintRequest { scopes: &scopes, allow_list: &asked_allow_list, expires_at: asked_end };
-        let latest_end = within_caller(caller.key(), request, catalogue)?;
+    /// The first thing that is wrong, in this order: what goes beyond the calling key, the name, the
+    /// allow list, the lifetime, a live token of that name.
+    pub async fn create_token(&self, new: NewToken) -> Result<(PlainKey, ApiKey), Error> {
+        let (service, caller) = (self.service, self.caller);
+        // What could not be parsed asks for nothing yet.
+        let asked_allow_list = new.allow_list.as_ref().unwrap_or(&caller.key().allow_list);
+        let asked_end = new.lifetime.ok().flatten();
+        let asked_end = asked_end.map(|lifetime| caller.now.checked_add(lifetime).unwrap_or(Timestamp::MAX));
+        let request = MintRequest { scopes: &new.scopes, allow_list: asked_allow_list, expires_at: asked_end };
+        let latest_end = within_caller(caller.key(), request, &service.inner.catalogue)?;
 
-        let name = new.name.as_deref().filter(|name| !name.is_empty()).map(str::parse::<TokenName>).transpose()?;
-        let allow_list = allow_list?;
-        let lifetime = self.token_lifetime(owner, asked)?;
-        let end = caller.now.checked_add(lifetime).ok_or_else(|| self.too_long(owner))?;
+        let (name, allow_list) = (new.name?, new.allow_list?);
+        let lifetime = self.lifetime(new.lifetime.map_err(|NotPositive| Error::LifetimeNotPositive)?)?;
+        let end = caller.now.checked_add(lifetime).ok_or_else(|| self.too_long())?;
         let expires_at = latest_end.map_or(end, |latest| latest.min(end));
 
         let plain = PlainKey::generate(KeyKind::Token)?;
         let key = ApiKey {
             id: plain.id().clone(),
-            user_id: owner.id,
+            user_id: self.owner.id,
             name: None,
             login_type: LoginType::Token,
-            scopes,
+            scopes: new.scopes,
             allow_list,
             lifetime: expires_at.since(caller.now),
             created_at: caller.now,
@@ -88,9 +81,8 @@ impl Service {
             ended_at: None,
             slides_until: None,
         };
-        let digest = plain.digest();
-        let caller = caller.clone();
-        let key = self
+        let (digest, caller) = (plain.digest(), caller.clone());
+        let key = service
             .change(Lane::Normal, move |tx| {
                 let caller = confirm(tx, &caller, key.user_id)?;
                 let name = free_name(tx, &key, name)?;
@@ -102,21 +94,22 @@ impl Service {
         Ok((plain, key))
     }
 
-    /// Makes a session key for `owner`, whom [`Service::owner_of_keys`] gave. It may do everything,
-    /// so a token that makes one must be able to do everything too; it ends no later than that token.
+    /// Makes a session key. It may do everything, so a token that makes one must be able to do
+    /// everything too; it ends no later than that token.
     ///
     /// # Errors
     /// [`Error::ExceedsCaller`] when the calling key may do less.
-    pub async fn create_session_key(&self, caller: &Caller, owner: &User) -> Result<PlainKey, Error> {
+    pub async fn create_session(&self) -> Result<PlainKey, Error> {
+        let caller = self.caller;
         let (scopes, allow_list) = (Scopes::all(), AllowList::all());
         let request = MintRequest { scopes: &scopes, allow_list: &allow_list, expires_at: None };
-        let slides_until = within_caller(caller.key(), request, &self.inner.catalogue)?;
-        let lifetime = self.token_lifetime(owner, None)?;
-        let end = caller.now.checked_add(lifetime).ok_or_else(|| self.too_long(owner))?;
+        let slides_until = within_caller(caller.key(), request, &self.service.inner.catalogue)?;
+        let lifetime = self.lifetime(None)?;
+        let end = caller.now.checked_add(lifetime).ok_or_else(|| self.too_long())?;
         let plain = PlainKey::generate(KeyKind::Session)?;
         let key = ApiKey {
             id: plain.id().clone(),
-            user_id: owner.id,
+            user_id: self.owner.id,
             name: None,
             login_type: LoginType::Password,
             scopes,
@@ -129,38 +122,31 @@ impl Service {
             ended_at: None,
             slides_until,
         };
-        let new = NewKey { key, digest: plain.digest() };
-        let caller = caller.clone();
-        self.change(Lane::Normal, move |tx| {
-            let caller = confirm(tx, &caller, new.key.user_id)?;
-            Ok::<_, Error>(keys::create(tx, new, false, &caller.origin())?)
-        })
-        .await?;
+        let (new, caller) = (NewKey { key, digest: plain.digest() }, caller.clone());
+        self.service
+            .change(Lane::Normal, move |tx| {
+                let caller = confirm(tx, &caller, new.key.user_id)?;
+                Ok::<_, Error>(keys::create(tx, new, false, &caller.origin())?)
+            })
+            .await?;
         Ok(plain)
     }
 
-    /// The lifetime asked for, if `owner` may have it; else the default, lowered to the maximum.
-    fn token_lifetime(&self, owner: &User, asked: Option<i64>) -> Result<Lifetime, Error> {
-        let settings = &self.inner.settings;
-        let max = settings.max_lifetime_for(owner);
-        let Some(nanos) = asked else { return Ok(settings.default_token_lifetime.min(max)) };
-        match Lifetime::from_nanos(nanos) {
-            Some(lifetime) if lifetime > max => Err(self.too_long(owner)),
-            Some(lifetime) if nanos >= SHORTEST => Ok(lifetime),
-            Some(_) => Err(Error::InvalidLifetime {
-                detail: format!("lifetime must be at least 1s, not {nanos} nanoseconds"),
-                hint: "lifetime is in nanoseconds: one second is 1000000000.".to_owned(),
-            }),
-            None => Err(Error::InvalidLifetime {
-                detail: "lifetime must be positive number greater than 0".to_owned(),
-                hint: "Leave lifetime out, or send 0, for the default.".to_owned(),
-            }),
+    /// The lifetime asked for, if the user may have it; else the default, lowered to the maximum.
+    fn lifetime(&self, asked: Option<Lifetime>) -> Result<Lifetime, Error> {
+        let settings = &self.service.inner.settings;
+        let max = settings.max_lifetime_for(&self.owner);
+        match asked {
+            None => Ok(settings.tokens.default_token_lifetime.min(max)),
+            Some(lifetime) if lifetime > max => Err(self.too_long()),
+            Some(lifetime) if lifetime < SHORTEST => Err(Error::LifetimeTooShort(lifetime)),
+            Some(lifetime) => Ok(lifetime),
         }
     }
 
-    fn too_long(&self, owner: &User) -> Error {
-        let max = self.inner.settings.max_lifetime_for(owner);
-        Error::lifetime_too_long(max, Settings::max_lifetime_flag(owner), owner.is_owner())
+    fn too_long(&self) -> Error {
+        let max = self.service.inner.settings.max_lifetime_for(&self.owner);
+        Error::LifetimeTooLong { max, of_an_owner: self.owner.is_owner() }
     }
 }
 
@@ -184,7 +170,7 @@ fn free_name(tx: &mut Tx<'_>, key: &ApiKey, asked: Option<TokenName>) -> Result<
             return Ok(name);
         }
     }
-    Err(Error::field("token_name", "no random name is free; choose a name"))
+    Err(Error::NoRandomName)
 }
 
 fn take(tx: &mut Tx<'_>, key: &ApiKey, name: &TokenName) -> Result<bool, Error> {

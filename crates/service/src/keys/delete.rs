@@ -1,29 +1,23 @@
-//! Removing a key and its record. The audit log keeps what it was.
+//! Deleting a key and its record. The audit log keeps what it was.
 
-use keyward_domain::KeyId;
-use keyward_domain::access::Act;
-use keyward_storage::{Lane, keys};
+use keyward_storage::{Lane, Tx, keys};
 
-use super::confirm;
-use crate::Service;
-use crate::caller::Caller;
+use super::OneKey;
 use crate::error::Error;
+use crate::right::DeleteKey;
 
-impl Service {
-    /// Removes a key and its record.
+impl OneKey<'_, DeleteKey> {
+    /// Deletes the key and its record.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for what is absent or hidden, [`Error::Forbidden`] for what may be seen
-    /// and not be removed.
-    pub async fn delete_key(&self, caller: &Caller, user: &str, id: &str) -> Result<(), Error> {
-        caller.require_one(Act::DeleteKey.resource(), id)?;
-        self.user_in_path(caller, user, Lane::Urgent).await?;
-        let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
-        let caller = caller.clone();
-        self.change(Lane::Urgent, move |tx| {
-            let (caller, owned) = confirm(tx, &caller, Act::DeleteKey, &id)?;
+    /// [`Error::NotFound`] for what is absent or hidden, [`Error::Forbidden`] for what the caller may
+    /// see and not delete.
+    pub async fn delete(self) -> Result<(), Error> {
+        let (caller, id) = (self.caller.clone(), self.id);
+        let work = move |tx: &mut Tx<'_>| {
+            let (caller, owned) = Self::confirm(tx, &caller, &id)?;
             if keys::delete(tx, owned.key, &caller.origin())? { Ok(()) } else { Err(Error::NotFound) }
-        })
-        .await
+        };
+        self.service.change(Lane::Urgent, work).await
     }
 }

@@ -1,49 +1,50 @@
-//! Showing one key.
+//! Viewing one key, and the limits of a user's tokens.
 
 use keyward_domain::access::Act;
-use keyward_domain::{ApiKey, KeyId, Lifetime, TokenName};
+use keyward_domain::user::UserRef;
+use keyward_domain::{ApiKey, Lifetime, TokenName};
 use keyward_storage::{Lane, keys};
 
+use super::{OneKey, OwnerKeys};
 use crate::Service;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::right::ReadKeys;
 
-impl Service {
-    /// A key of either kind, expired or not, found by its id alone.
+impl OneKey<'_, ReadKeys> {
+    /// The key, of either kind, expired or not.
     ///
     /// # Errors
     /// [`Error::NotFound`] for what is absent or hidden.
-    pub async fn view_key(&self, caller: &Caller, user: &str, id: &str) -> Result<ApiKey, Error> {
-        caller.require_one(Act::ReadKeys.resource(), id)?;
-        self.user_in_path(caller, user, Lane::Normal).await?;
-        let id: KeyId = id.parse().map_err(|_malformed| Error::NotFound)?;
-        let owned = self.inner.store.read(Lane::Normal, move |conn| keys::find(conn, &id)).await?;
+    pub async fn view(self) -> Result<ApiKey, Error> {
+        let id = self.id;
+        let owned = self.service.inner.store.read(Lane::Normal, move |conn| keys::find(conn, &id)).await?;
         let owned = owned.ok_or(Error::NotFound)?;
-        caller.require(Act::ReadKeys, &owned.owner)?;
+        self.caller.require(Act::ReadKeys, &owned.owner)?;
         Ok(owned.key)
     }
+}
 
+impl OwnerKeys<'_, ReadKeys> {
+    /// The maximum lifetime of the user's tokens.
+    #[must_use]
+    pub fn max_token_lifetime(&self) -> Lifetime {
+        self.service.inner.settings.max_lifetime_for(&self.owner)
+    }
+}
+
+impl Service {
     /// The user's live token of that name, or else the one that expired last.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for what is absent or hidden; then, when the calling key's allow list
-    /// does not cover it, [`Error::ResourceNotAllowed`].
-    pub async fn view_token_by_name(&self, caller: &Caller, user: &str, name: &str) -> Result<ApiKey, Error> {
+    /// [`Error::NotFound`] for what is absent or hidden; then [`Error::ResourceNotAllowed`], when the
+    /// calling key's allow list does not cover it.
+    pub async fn view_token(&self, caller: &Caller, user: &UserRef, name: TokenName) -> Result<ApiKey, Error> {
         let owner = self.user_in_path(caller, user, Lane::Normal).await?;
         caller.require(Act::ReadKeys, &owner)?;
-        let name: TokenName = name.parse().map_err(|_malformed| Error::NotFound)?;
         let found = self.inner.store.read(Lane::Normal, move |conn| keys::find_by_name(conn, owner.id, &name)).await?;
         let key = found.ok_or(Error::NotFound)?;
         caller.require_one(Act::ReadKeys.resource(), key.id.as_str())?;
         Ok(key)
-    }
-
-    /// The longest lifetime for the user's tokens.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for a user who is absent or hidden.
-    pub async fn max_token_lifetime(&self, caller: &Caller, user: &str) -> Result<Lifetime, Error> {
-        let owner = self.owner_of_keys(caller, Act::ReadKeys, user).await?;
-        Ok(self.inner.settings.max_lifetime_for(&owner))
     }
 }

@@ -1,35 +1,34 @@
 //! Changing users: roles, status, password, and deleting them.
 
-use keyward_domain::access::{self, Act};
+use keyward_domain::access;
 use keyward_domain::event::Cause;
-use keyward_domain::user::{Password, UserLogin, UserStatus};
+use keyward_domain::user::{InvalidPassword, Password, UserLogin, UserStatus};
 use keyward_domain::{Roles, User, UserId};
 use keyward_storage::users::{self, Change};
 use keyward_storage::{Conn, Lane, Tx, keys};
 use zeroize::Zeroizing;
 
-use crate::Service;
+use super::OneUser;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::right::{DeleteUser, EditRoles, Right, SetPassword, SetStatus};
 
-impl Service {
-    /// Replaces the roles of `target`, whom [`Service::user_for`] gave.
+impl OneUser<'_, EditRoles> {
+    /// Replaces the user's roles.
     ///
     /// # Errors
     /// When it is the caller, the roles are not theirs to give, or no active owner would be left.
-    pub async fn edit_roles(&self, caller: &Caller, target: &User, roles: Roles) -> Result<User, Error> {
-        if target.id == caller.user().id {
-            return Err(Error::OnOneself("nobody changes their own roles; ask another owner"));
+    pub async fn edit_roles(&self, roles: Roles) -> Result<User, Error> {
+        self.not_oneself(Error::OwnRoles)?;
+        if !access::may_give(&self.caller.user().roles, &roles) {
+            return Err(Error::OwnersOnly);
         }
-        if !access::may_give(&caller.user().roles, &roles) {
-            return Err(Error::Forbidden("only an owner may make owners"));
-        }
-        self.change_user(caller, target.id, Act::EditRoles, move |tx, caller, old| {
+        self.change(move |tx, caller, old| {
             if old.roles == roles {
                 return Ok(old);
             }
             if !access::may_give(&caller.user().roles, &roles) {
-                return Err(Error::Forbidden("only an owner may make owners"));
+                return Err(Error::OwnersOnly);
             }
             if old.is_owner() && !roles.contains(keyward_domain::Role::Owner) {
                 keep_an_owner(tx, old.id)?;
@@ -38,17 +37,17 @@ impl Service {
         })
         .await
     }
+}
 
-    /// Suspends or activates `target`, whom [`Service::user_for`] gave. A suspended user's keys stop
-    /// at once, and work again after activation if they have not expired.
+impl OneUser<'_, SetStatus> {
+    /// Suspends or activates the user. A suspended user's keys stop at once, and work again after
+    /// activation if they have not expired.
     ///
     /// # Errors
     /// When it is the caller, or no active owner would be left.
-    pub async fn set_status(&self, caller: &Caller, target: &User, status: UserStatus) -> Result<User, Error> {
-        if target.id == caller.user().id {
-            return Err(Error::OnOneself("nobody suspends or activates themselves; ask another owner"));
-        }
-        self.change_user(caller, target.id, Act::SetStatus, move |tx, caller, old| {
+    pub async fn set_status(&self, status: UserStatus) -> Result<User, Error> {
+        self.not_oneself(Error::OwnStatus)?;
+        self.change(move |tx, caller, old| {
             if old.status == status {
                 // Whoever changed it may still be waiting until everybody knows.
                 tx.promise_end();
@@ -61,16 +60,16 @@ impl Service {
         })
         .await
     }
+}
 
-    /// Deletes `target`, whom [`Service::user_for`] gave, and expires all their keys.
+impl OneUser<'_, DeleteUser> {
+    /// Deletes the user, and expires all their keys.
     ///
     /// # Errors
     /// When it is the caller, or no active owner would be left.
-    pub async fn delete_user(&self, caller: &Caller, target: &User) -> Result<(), Error> {
-        if target.id == caller.user().id {
-            return Err(Error::OnOneself("nobody deletes themselves; ask another owner"));
-        }
-        self.change_user(caller, target.id, Act::DeleteUser, move |tx, caller, old| {
+    pub async fn delete(&self) -> Result<(), Error> {
+        self.not_oneself(Error::OwnDeletion)?;
+        self.change(move |tx, caller, old| {
             if old.is_owner() {
                 keep_an_owner(tx, old.id)?;
             }
@@ -80,27 +79,27 @@ impl Service {
         })
         .await
     }
+}
 
-    /// Sets the password of `target`, whom [`Service::user_for`] gave, and expires all their keys.
+impl OneUser<'_, SetPassword> {
+    /// Sets the user's password, and expires all their keys.
     ///
     /// # Errors
     /// When the user has no password to set, or the old one, needed for one's own, is wrong.
     pub async fn set_password(
         &self,
-        caller: &Caller,
-        target: &User,
         old_password: Option<Zeroizing<String>>,
-        password: Zeroizing<String>,
+        password: Result<Password, InvalidPassword>,
     ) -> Result<(), Error> {
-        if target.login == UserLogin::None {
-            return Err(Error::field("password", "a service account has no password"));
+        if self.user.login == UserLogin::None {
+            return Err(Error::NoPasswordToSet);
         }
-        let password = Password::new(password).map_err(|error| Error::field("password", error))?;
-        if target.id == caller.user().id {
-            self.check_old_password(target.id, old_password).await?;
+        let password = password?;
+        if self.user.id == self.caller.user().id {
+            self.check_old_password(old_password).await?;
         }
-        let hash = self.inner.passwords.hash(Zeroizing::new(password.expose().to_vec())).await?;
-        self.change_user(caller, target.id, Act::SetPassword, move |tx, caller, old| {
+        let hash = self.service.inner.passwords.hash(Zeroizing::new(password.expose().to_vec())).await?;
+        self.change(move |tx, caller, old| {
             let (id, origin) = (old.id, caller.origin());
             users::update(tx, old, Change::Password(hash), caller.now, &origin)?;
             Ok(keys::expire_all_of(tx, id, caller.now, Cause::PasswordChanged, &origin)?)
@@ -108,36 +107,41 @@ impl Service {
         .await
     }
 
-    async fn check_old_password(&self, id: UserId, old: Option<Zeroizing<String>>) -> Result<(), Error> {
-        let old = old.ok_or_else(|| Error::field("old_password", "to change your own password, send the old one"))?;
-        let stored = self.inner.store.read(Lane::Normal, move |conn| users::password_hash(conn, id)).await?;
+    async fn check_old_password(&self, old: Option<Zeroizing<String>>) -> Result<(), Error> {
+        let (id, old) = (self.user.id, old.ok_or(Error::OldPasswordMissing)?);
+        let stored = self.service.inner.store.read(Lane::Normal, move |conn| users::password_hash(conn, id)).await?;
         let bytes = Zeroizing::new(old.as_bytes().to_vec());
-        if self.inner.passwords.verify(bytes, stored).await? {
+        if self.service.inner.passwords.verify(bytes, stored).await? {
             Ok(())
         } else {
-            Err(Error::field("old_password", "the old password is incorrect"))
+            Err(Error::OldPasswordIncorrect)
         }
+    }
+}
+
+impl<R: Right> OneUser<'_, R> {
+    /// Refuses what nobody does to themselves.
+    fn not_oneself(&self, refusal: Error) -> Result<(), Error> {
+        if self.user.id == self.caller.user().id { Err(refusal) } else { Ok(()) }
     }
 
     /// One transaction around a change of a user. The right is checked again on the rows as they are:
     /// the target may have become an owner since they were looked up, or the caller may be one no
     /// more.
-    async fn change_user<T: Send + 'static>(
+    async fn change<T: Send + 'static>(
         &self,
-        caller: &Caller,
-        id: UserId,
-        act: Act,
         work: impl FnOnce(&mut Tx<'_>, &Caller, User) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let caller = caller.clone();
-        self.change(Lane::Normal, move |tx| {
-            users::hold_all(tx)?;
-            let caller = caller.confirm(tx)?;
-            let old = users::find_for_update(tx, id)?.ok_or(Error::NotFound)?;
-            caller.require(act, &old)?;
-            work(tx, &caller, old)
-        })
-        .await
+        let (caller, id) = (self.caller.clone(), self.user.id);
+        self.service
+            .change(Lane::Normal, move |tx| {
+                users::hold_all(tx)?;
+                let caller = caller.confirm(tx)?;
+                let old = users::find_for_update(tx, id)?.ok_or(Error::NotFound)?;
+                caller.require(R::ACT, &old)?;
+                work(tx, &caller, old)
+            })
+            .await
     }
 }
 

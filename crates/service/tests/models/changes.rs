@@ -8,6 +8,7 @@ use keyward_service::{Caller, Error, Lane, PollReply};
 use keyward_verdict::{Need, Verdict};
 use uuid::Uuid;
 
+use crate::acts::Acts as _;
 use crate::world::{World, request};
 
 /// Who watches what is evicted and told.
@@ -60,7 +61,7 @@ async fn poll_first(world: &World) -> PollReply {
 
 async fn poll(world: &World, verifier: Uuid, last: Option<&PollReply>) -> PollReply {
     let (start, change) = last.map_or((None, 0), |last| (Some(last.start), last.change));
-    world.service.poll_verifier(verifier, "v", start, change).await.unwrap()
+    world.service.desk(&world.owner()).unwrap().poll(verifier, "v", start, change).await.unwrap()
 }
 
 async fn token(world: &World, user: &User) -> (PlainKey, ApiKey) {
@@ -69,7 +70,7 @@ async fn token(world: &World, user: &User) -> (PlainKey, ApiKey) {
 
 /// The user, logged in.
 async fn log_in(world: &World, user: &User) -> Caller {
-    let session = world.service.create_session_key(&world.owner(), user).await.unwrap();
+    let session = world.service.create_session(&world.owner(), user).await.unwrap();
     world.service.authenticate(session.expose(), Lane::Normal, request()).await.unwrap()
 }
 
@@ -79,17 +80,17 @@ async fn what_changes_nothing_evicts_nothing_and_wakes_no_verifier() {
     let (service, owner, user) = (&world.service, world.owner(), world.user().await);
     let (_, live) = token(&world, &user).await;
     let (_, dead) = token(&world, &user).await;
-    service.expire_key(&owner, "me", dead.id.as_str()).await.unwrap();
+    service.expire_key(&owner, &dead.id).await.unwrap();
     let stranger = world.user().await;
     let stranger = log_in(&world, &stranger).await;
     let suspended = world.user().await;
     service.set_status(&owner, &suspended, UserStatus::Suspended).await.unwrap();
 
     let mut watcher = Watcher::new(&world).await;
-    let refused = service.expire_key(&stranger, "me", live.id.as_str()).await;
+    let refused = service.expire_key(&stranger, &live.id).await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
     watcher.nothing_was_touched_by("a refused expire").await;
-    service.expire_key(&owner, "me", dead.id.as_str()).await.unwrap();
+    service.expire_key(&owner, &dead.id).await.unwrap();
     watcher.nothing_was_touched_by("an expire of a dead key").await;
     assert_eq!(service.run_retention().await.unwrap(), (0, 0));
     watcher.nothing_was_touched_by("retention with nothing to remove").await;
@@ -108,7 +109,7 @@ async fn what_changes_something_evicts_and_tells_that_and_nothing_else() {
     let mut watcher = Watcher::new(&world).await;
     let user = world.user().await;
     let (_, key) = token(&world, &user).await;
-    service.expire_key(&owner, "me", key.id.as_str()).await.unwrap();
+    service.expire_key(&owner, &key.id).await.unwrap();
     let told = watcher.told().await;
     assert_eq!((told.reset, told.keys, told.users), (false, vec![key.id], vec![]));
     assert!(watcher.accepts_the_canary().await);
@@ -132,10 +133,7 @@ async fn an_expire_of_a_dead_key_waits_for_those_who_have_not_heard_that_it_is_d
     let verifier = Uuid::new_v4();
     let told = poll(&world, verifier, None).await;
     // The first waits for the verifier, which says nothing, and so does the second.
-    let (first, second) = tokio::join!(
-        service.expire_key(&owner, "me", key.id.as_str()),
-        service.expire_key(&owner, "me", key.id.as_str())
-    );
+    let (first, second) = tokio::join!(service.expire_key(&owner, &key.id), service.expire_key(&owner, &key.id));
     for barrier in [first.unwrap(), second.unwrap()] {
         assert_eq!((barrier.confirmed, barrier.lapsed), (0, 1));
     }
@@ -154,7 +152,7 @@ async fn a_right_that_is_lost_between_the_check_and_the_write_is_refused() {
     // Checked with the role, and demoted before the write.
     let caller = log_in(&world, &admin).await;
     service.edit_roles(&owner, &admin, Roles::default()).await.unwrap();
-    let expired = service.expire_key(&caller, "me", key.id.as_str()).await;
+    let expired = service.expire_key(&caller, &key.id).await;
     assert!(matches!(expired, Err(Error::NotFound)), "{expired:?}");
     let suspended = service.set_status(&caller, &user, UserStatus::Suspended).await;
     assert!(matches!(suspended, Err(Error::NotFound)), "{suspended:?}");
@@ -168,9 +166,9 @@ async fn a_right_that_is_lost_between_the_check_and_the_write_is_refused() {
     service.set_status(&owner, &admin, UserStatus::Active).await.unwrap();
 
     // Checked while the calling key was live, and ended before the write.
-    service.expire_key(&owner, "me", caller.key().id.as_str()).await.unwrap();
+    service.expire_key(&owner, &caller.key().id).await.unwrap();
     let made = service.create_token(&caller, &admin, NewToken::default()).await;
     assert!(matches!(made, Err(Error::CallerEnded(Some(_)))), "{made:?}");
     let (_, live) = token(&world, &user).await;
-    assert_eq!(service.view_key(&owner, "me", live.id.as_str()).await.unwrap().ended_at, None);
+    assert_eq!(service.view_key(&owner, &live.id).await.unwrap().ended_at, None);
 }

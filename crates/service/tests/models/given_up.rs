@@ -13,6 +13,7 @@ use keyward_service::{Error, Lane, PollReply, StoreError};
 use keyward_verdict::Need;
 use uuid::Uuid;
 
+use crate::acts::Acts as _;
 use crate::world::{World, request};
 
 /// What ends a key, or stops it.
@@ -54,7 +55,7 @@ async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut
         // In the cache, and a verifier holds a lease, which the change waits for.
         assert!(is_good(world.with_cache(plain.expose(), &Need::nothing()).await));
         let verifier = Uuid::new_v4();
-        let before = world.service.poll_verifier(verifier, "v", None, 0).await.unwrap();
+        let before = world.service.desk(&owner).unwrap().poll(verifier, "v", None, 0).await.unwrap();
 
         let change = end(world, ending, &user, &key.id, plain.expose());
         let ended = poll_times(change, polls).await;
@@ -70,8 +71,13 @@ async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut
             *undone += 1;
         } else {
             *done += 1;
-            let PollReply { reset, keys, users, .. } =
-                world.service.poll_verifier(verifier, "v", Some(before.start), before.change).await.unwrap();
+            let PollReply { reset, keys, users, .. } = world
+                .service
+                .desk(&owner)
+                .unwrap()
+                .poll(verifier, "v", Some(before.start), before.change)
+                .await
+                .unwrap();
             let told = reset || keys.contains(&key.id) || users.contains(&user.id);
             assert!(told, "{ending:?} after {polls} polls is not told");
         }
@@ -85,8 +91,8 @@ async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut
 async fn end(world: &World, ending: Ending, user: &User, id: &KeyId, text: &str) -> Result<(), Error> {
     let (service, owner) = (&world.service, world.owner());
     match ending {
-        Ending::Expire => service.expire_key(&owner, "me", id.as_str()).await.map(|_barrier| ()),
-        Ending::Delete => service.delete_key(&owner, "me", id.as_str()).await,
+        Ending::Expire => service.expire_key(&owner, id).await.map(|_barrier| ()),
+        Ending::Delete => service.delete_key(&owner, id).await,
         Ending::Revoke => service.revoke_by_holder(request(), text).await,
         Ending::Suspend => service.set_status(&owner, user, UserStatus::Suspended).await.map(|_user| ()),
     }

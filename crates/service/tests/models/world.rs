@@ -50,12 +50,10 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("keyward.db");
         let clock = Arc::new(HandClock(AtomicI64::new(1_000_000_000_000_000)));
-        let settings = Settings {
-            session_duration: CENTURY,
-            session_max_lifetime: CENTURY,
-            max_admin_token_lifetime: CENTURY,
-            ..Settings::default()
-        };
+        let mut settings = Settings::default();
+        settings.sessions.session_duration = CENTURY;
+        settings.sessions.session_max_lifetime = CENTURY;
+        settings.tokens.max_admin_token_lifetime = CENTURY;
         let url = DatabaseUrl::Sqlite(file.clone());
         let service =
             Service::open(&url, Arc::<HandClock>::clone(&clock), Catalogue::built_in(), settings).await.unwrap();
@@ -111,7 +109,7 @@ impl World {
     /// Judged by the service, from its cache where the key is in it.
     pub(crate) async fn with_cache(&self, text: &str, need: &Need) -> Judged {
         let asked = vec![(text.to_owned(), need.clone())];
-        match self.service.check_keys(asked).await.unwrap().pop().unwrap() {
+        match self.service.desk(&self.owner()).unwrap().check_keys(asked).await.unwrap().pop().unwrap() {
             Checked::Invalid => None,
             Checked::Known { verdict, facts } => Some((verdict, without_use(facts.key()), unseen(facts.user()))),
         }

@@ -9,11 +9,9 @@ use crate::support::{SECOND, another, expire, text};
 
 on_both! {
     async fn keys_go_when_they_have_been_over_for_long_enough(app: TestApp) {
-        let settings = Settings {
-            api_keys_retention: Lifetime::days(10),
-            session_duration: Lifetime::days(30),
-            ..Settings::default()
-        };
+        let mut settings = Settings::default();
+        settings.retention.api_keys_retention = Lifetime::days(10);
+        settings.sessions.session_duration = Lifetime::days(30);
         let app = another(&app, settings).await;
         let short = app.owner.token(&json!({ "token_name": "short", "lifetime": SECOND })).await;
         let ended = app.owner.token(&json!({ "token_name": "ended" })).await;
@@ -72,7 +70,9 @@ on_both! {
     }
 
     async fn zero_keeps_everything(app: TestApp) {
-        let app = another(&app, Settings { api_keys_retention: Lifetime::default(), ..Settings::default() }).await;
+        let mut settings = Settings::default();
+        settings.retention.api_keys_retention = Lifetime::default();
+        let app = another(&app, settings).await;
         app.owner.token(&json!({ "lifetime": SECOND })).await;
         let before = app.database.contents();
         app.advance(Lifetime::days(3_650));
@@ -81,11 +81,9 @@ on_both! {
     }
 
     async fn entries_go_when_they_are_old_enough_and_one_tells_of_it(app: TestApp) {
-        let settings = Settings {
-            audit_logs_retention: Lifetime::days(3),
-            session_duration: Lifetime::days(30),
-            ..Settings::default()
-        };
+        let mut settings = Settings::default();
+        settings.retention.audit_logs_retention = Lifetime::days(3);
+        settings.sessions.session_duration = Lifetime::days(30);
         let app = another(&app, settings).await;
         app.advance(Lifetime::days(2));
         app.owner.token(&json!({ "token_name": "ci", "lifetime": 7 * 86_400 * SECOND })).await;

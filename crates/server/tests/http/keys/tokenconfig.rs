@@ -22,11 +22,9 @@ on_both! {
     }
 
     async fn the_limit_is_the_operators(app: TestApp) {
-        let settings = Settings {
-            max_token_lifetime: Lifetime::days(3),
-            max_admin_token_lifetime: Lifetime::hours(12),
-            ..Settings::default()
-        };
+        let mut settings = Settings::default();
+        settings.tokens.max_token_lifetime = Lifetime::days(3);
+        settings.tokens.max_admin_token_lifetime = Lifetime::hours(12);
         let app = another(&app, settings).await;
         app.person("member", &[]).await;
         for (user, limit) in [("me", DAY / 2), ("member", 3 * DAY)] {

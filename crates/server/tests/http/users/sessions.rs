@@ -48,7 +48,8 @@ on_both! {
     }
 
     async fn a_session_never_slides_past_its_limit(app: TestApp) {
-        let settings = Settings { session_max_lifetime: Lifetime::hours(36), ..Settings::default() };
+        let mut settings = Settings::default();
+        settings.sessions.session_max_lifetime = Lifetime::hours(36);
         let app = another(&app, settings).await;
         let member = app.person("member", &[]).await;
         app.advance(Lifetime::hours(20));
@@ -61,14 +62,17 @@ on_both! {
     }
 
     async fn a_session_is_no_longer_than_its_limit_from_the_first(app: TestApp) {
-        let settings = Settings { session_max_lifetime: Lifetime::hours(2), ..Settings::default() };
+        let mut settings = Settings::default();
+        settings.sessions.session_max_lifetime = Lifetime::hours(2);
         let app = another(&app, settings).await;
         let member = app.person("member", &[]).await;
         assert_eq!(left(&app, &member).await, 2 * 3_600);
     }
 
     async fn no_session_slides_where_that_is_turned_off(app: TestApp) {
-        let app = another(&app, Settings { sessions_slide: false, ..Settings::default() }).await;
+        let mut settings = Settings::default();
+        settings.sessions.disable_session_expiry_refresh = true;
+        let app = another(&app, settings).await;
         let member = app.person("member", &[]).await;
         app.advance(Lifetime::hours(23));
         member.http.get("/api/v2/users/me").await.expect(200);
@@ -78,7 +82,9 @@ on_both! {
     }
 
     async fn the_length_of_a_session_is_the_operators(app: TestApp) {
-        let app = another(&app, Settings { session_duration: Lifetime::hours(3), ..Settings::default() }).await;
+        let mut settings = Settings::default();
+        settings.sessions.session_duration = Lifetime::hours(3);
+        let app = another(&app, settings).await;
         let member = app.person("member", &[]).await;
         assert_eq!(left(&app, &member).await, 3 * 3_600);
         app.advance(seconds(3_601));

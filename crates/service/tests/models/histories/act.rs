@@ -5,12 +5,12 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use keyward_domain::user::UserStatus;
-use keyward_domain::{ApiKey, Lifetime, PlainKey, Roles, User};
+use keyward_domain::{AllowList, ApiKey, Lifetime, PlainKey, Roles, User};
 use keyward_service::keys::NewToken;
 use keyward_service::{Caller, Error, Lane, Rejection};
 use keyward_verdict::{Need, Verdict};
-use zeroize::Zeroizing;
 
+use crate::acts::Acts as _;
 use crate::world::{World, request, unseen, without_use};
 
 #[derive(Clone, Debug)]
@@ -120,17 +120,19 @@ impl<'w> History<'w> {
         let (service, owner) = (&self.world.service, self.world.owner());
         match act {
             Act::CreateToken { scopes, allow_list, minutes } => {
+                let catalogue = service.catalogue();
+                let (scopes, allow_list) = (SCOPES[scopes % SCOPES.len()], ALLOW_LISTS[allow_list % ALLOW_LISTS.len()]);
                 let new = NewToken {
-                    lifetime: Some(minutes * 60_000_000_000),
-                    name: None,
-                    scopes: Some(texts(SCOPES[scopes % SCOPES.len()])),
-                    allow_list: Some(texts(ALLOW_LISTS[allow_list % ALLOW_LISTS.len()])),
+                    lifetime: Ok(Lifetime::from_secs(minutes * 60)),
+                    scopes: catalogue.parse_scopes(scopes.iter().copied()).unwrap(),
+                    allow_list: AllowList::parse(allow_list.iter().copied(), catalogue),
+                    ..NewToken::default()
                 };
                 let made = done(service.create_token(&owner, &self.user, new).await)?;
                 self.keys.extend(made.map(|(plain, _)| plain));
             }
             Act::CreateSession => {
-                let made = done(service.create_session_key(&owner, &self.user).await)?;
+                let made = done(service.create_session(&owner, &self.user).await)?;
                 self.keys.extend(made);
             }
             Act::Ask { key, need } => {
@@ -148,12 +150,12 @@ impl<'w> History<'w> {
             }
             Act::Expire { key } => {
                 if let Some(key) = self.key(key) {
-                    done(service.expire_key(&owner, "me", key.id().as_str()).await)?;
+                    done(service.expire_key(&owner, key.id()).await)?;
                 }
             }
             Act::Delete { key } => {
                 if let Some(key) = self.key(key) {
-                    done(service.delete_key(&owner, "me", key.id().as_str()).await)?;
+                    done(service.delete_key(&owner, key.id()).await)?;
                 }
             }
             Act::Revoke { key } => {
@@ -177,8 +179,7 @@ impl<'w> History<'w> {
                 done(service.edit_roles(&owner, &self.user, roles).await)?;
             }
             Act::SetPassword => {
-                let password = Zeroizing::new("a new password, 2".to_owned());
-                done(service.set_password(&owner, &self.user, None, password).await)?;
+                done(service.set_password(&owner, &self.user, "a new password, 2").await)?;
             }
             Act::DeleteUser => {
                 done(service.delete_user(&owner, &self.user).await)?;
@@ -252,10 +253,6 @@ impl<'w> History<'w> {
             Outside::Delete => format!("DELETE FROM api_keys WHERE id = '{id}'"),
         }
     }
-}
-
-fn texts(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|&text| text.to_owned()).collect()
 }
 
 /// What was done. That the user or the key is gone is an answer too; anything else is a mistake of

@@ -28,11 +28,9 @@ on_both! {
     }
 
     async fn the_default_is_lowered_to_the_maximum(app: TestApp) {
-        let settings = Settings {
-            max_token_lifetime: Lifetime::hours(2),
-            max_admin_token_lifetime: Lifetime::hours(1),
-            ..Settings::default()
-        };
+        let mut settings = Settings::default();
+        settings.tokens.max_token_lifetime = Lifetime::hours(2);
+        settings.tokens.max_admin_token_lifetime = Lifetime::hours(1);
         let app = another(&app, settings).await;
         let member = app.person("member", &[]).await;
         lives(&create(&member.http, &json!({})).await.expect(201).json(), 7_200);

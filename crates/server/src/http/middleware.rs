@@ -1,5 +1,4 @@
-//! What happens around every request: its id, the headers of every answer, errors in their shape,
-//! the log and the counters.
+//! The middleware around every request: request id, response headers, error bodies, log and metrics.
 
 use std::time::Instant;
 
@@ -22,7 +21,7 @@ const LINEAGE_VERSION_HEADER: HeaderName = HeaderName::from_static(headers::LINE
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
 
 /// Wraps every request.
-pub(crate) async fn around(
+pub(crate) async fn middleware(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -31,11 +30,11 @@ pub(crate) async fn around(
         return Err(Problem::new(ErrorCode::Internal, "The server is not set up.").into());
     };
     let context = RequestContext::of(request.request(), &app);
-    // Handlers and extractors answer their errors themselves; an error here is the framework's own.
+    // Handlers and extractors turn their errors into responses; an error here is the framework's own.
     let answer = context.scope(next.call(request)).await?.map_into_boxed_body();
     let mut answer = shaped(answer, &context);
     add_headers(&mut answer, &context);
-    // Looked up only where no handler was reached: it walks the whole table again.
+    // The fallback walks the whole route table again, so it runs only if no handler was reached.
     let route = context.route().unwrap_or_else(|| routes::pattern_of(answer.request()));
     if let Some(counters) = answer.request().app_data::<Counters>() {
         counters.count(answer.request().method(), route, answer.status().as_u16(), began.elapsed());
@@ -43,20 +42,20 @@ pub(crate) async fn around(
     tracing::debug!(
         request_id = %context.id(),
         method = %answer.request().method(),
-        // Not the path: a client that errs may have put a whole key where its id belongs.
+        // The pattern, not the path: a client may send a whole key by mistake where its id belongs.
         route,
         status = answer.status().as_u16(),
         micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-        "answered"
+        "request answered"
     );
     Ok(answer)
 }
 
-/// Gives errors their body, whoever made them.
+/// Gives every error response its body, including the framework's own.
 fn shaped(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> ServiceResponse<BoxBody> {
     if let Some(problem) = answer.response().error().and_then(|error| error.as_error::<Problem>()) {
         if let Some(cause) = std::error::Error::source(problem) {
-            tracing::error!(request_id = %context.id(), code = %problem.code, chain = chain(cause), "a request failed");
+            tracing::error!(request_id = %context.id(), code = %problem.code, chain = chain(cause), "request failed");
         }
         let shaped = problem.answer(context.id());
         return answer.into_response(shaped);
@@ -70,13 +69,13 @@ fn shaped(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> Service
     };
     let mut problem = Problem::new(code, code.meaning().trim());
     if let Some(allow) = answer.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()) {
-        problem = problem.header(header::ALLOW, allow.to_owned()).hint(format!("This path takes {allow}."));
+        problem = problem.header(header::ALLOW, allow.to_owned()).hint(format!("This path supports {allow}."));
     }
     let shaped = problem.answer(context.id());
     answer.into_response(shaped)
 }
 
-/// An error and what it came from, in one line.
+/// An error and its causes, in one line.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
