@@ -44,25 +44,20 @@ pub fn run<F: Future<Output = ()>>(backend: Backend, body: impl FnOnce(TestApp) 
     }
 }
 
-/// For each async function, makes a module of its name with one test per database.
+/// For each async function of these names, which takes a [`TestApp`], makes a module of its name with
+/// one test per database.
 #[macro_export]
 macro_rules! on_both {
-    ($($(#[$attribute:meta])* async fn $name:ident($app:ident: TestApp) $body:block)*) => {$(
+    ($($name:ident),* $(,)?) => {$(
         mod $name {
-            #[allow(unused_imports, clippy::allow_attributes, reason = "not every body uses the outer imports")]
-            use super::*;
-
-            $(#[$attribute])*
-            async fn body($app: $crate::TestApp) $body
-
             #[test]
             fn sqlite() {
-                $crate::run($crate::Backend::Sqlite, body);
+                $crate::run($crate::Backend::Sqlite, super::$name);
             }
 
             #[test]
             fn postgres() {
-                $crate::run($crate::Backend::Postgres, body);
+                $crate::run($crate::Backend::Postgres, super::$name);
             }
         }
     )*};

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use keyward_test_support::{PASSWORD, on_both};
+use keyward_test_support::{PASSWORD, TestApp, on_both};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
@@ -98,155 +98,166 @@ fn a_terminal_is_told_from_a_pipe() {
 }
 
 on_both! {
-    async fn the_first_user_is_asked_for(app: TestApp) {
-        let server = new_server(&app).await;
-        let shell = Shell::new();
-        let command = shell.command(&format!("login {}", server.url));
+    the_first_user_is_asked_for,
+    two_different_passwords_create_nobody,
+    a_password_is_asked_for,
+    deleting_asks_for_the_name,
+    deleting_a_user_asks_for_the_name,
+    ones_own_password_is_asked_for_old_and_new,
+    yes_skips_the_question,
+    expiring_asks_nothing,
+    a_new_token_is_shown_with_its_end,
+    tables_are_fitted_and_coloured_unless_that_is_unwanted,
+}
+
+async fn the_first_user_is_asked_for(app: TestApp) {
+    let server = new_server(&app).await;
+    let shell = Shell::new();
+    let command = shell.command(&format!("login {}", server.url));
+    let (exit, shown) = aside(move || {
+        let mut terminal = Terminal::start(command);
+        terminal.asked("Username: ").types("ada");
+        terminal.asked("E-mail address: ").types("ada@example.com");
+        terminal.asked("New password (at least 12 characters): ").types(PASSWORD);
+        terminal.asked("Repeat the new password: ").types(PASSWORD);
+        terminal.ended()
+    })
+    .await;
+    assert_eq!(exit, Some(0), "{shown}");
+    let expected = "User ada has been created as an owner.\nLogged in to <url> as ada.\n";
+    assert!(shown.ends_with(expected), "{shown}");
+    assert_eq!(shell.keyward("whoami -o json").await.json()["username"], "ada");
+}
+
+async fn two_different_passwords_create_nobody(app: TestApp) {
+    let server = new_server(&app).await;
+    let shell = Shell::new();
+    let flags = "--first-user-username ada --first-user-email a@example.com";
+    let command = shell.command(&format!("login {} {flags}", server.url));
+    let (exit, shown) = aside(move || {
+        let mut terminal = Terminal::start(command);
+        terminal.asked("New password (at least 12 characters): ").types(PASSWORD);
+        terminal.asked("Repeat the new password: ").types("correct horse battery stable");
+        terminal.ended()
+    })
+    .await;
+    assert_eq!(exit, Some(1), "{shown}");
+    assert!(shown.contains("the two passwords do not match; nothing was changed"), "{shown}");
+    server.anonymous().get("/api/v2/users/first").await.refused(404, "no_first_user");
+}
+
+async fn a_password_is_asked_for(app: TestApp) {
+    let shell = Shell::new();
+    let command = shell.command(&format!("login {}", app.url));
+    let (exit, shown) = aside(move || {
+        let mut terminal = Terminal::start(command);
+        terminal.asked("Username or e-mail address: ").types("owner");
+        terminal.asked("Password: ").types(PASSWORD);
+        terminal.ended()
+    })
+    .await;
+    assert_eq!(exit, Some(0), "{shown}");
+    assert!(shown.ends_with("Logged in to <url> as owner.\n"), "{shown}");
+}
+
+async fn deleting_asks_for_the_name(app: TestApp) {
+    app.owner.token(&json!({ "token_name": "ci" })).await;
+    let shell = Shell::of(&app, &app.owner);
+    for (typed, ends, exit_wanted) in [
+        ("cd", "error: the name does not match \"ci\"; nothing was deleted\n", 1),
+        ("ci", "Token has been deleted.\n", 0),
+    ] {
+        let command = shell.command("tokens remove ci --delete --no-color");
         let (exit, shown) = aside(move || {
             let mut terminal = Terminal::start(command);
-            terminal.asked("Username: ").types("ada");
-            terminal.asked("E-mail address: ").types("ada@example.com");
-            terminal.asked("New password (at least 12 characters): ").types(PASSWORD);
-            terminal.asked("Repeat the new password: ").types(PASSWORD);
+            terminal.asked("will be permanently deleted. Type its name to confirm (ci): ").types(typed);
             terminal.ended()
         })
         .await;
-        assert_eq!(exit, Some(0), "{shown}");
-        let expected = "User ada has been created as an owner.\nLogged in to <url> as ada.\n";
-        assert!(shown.ends_with(expected), "{shown}");
-        assert_eq!(shell.keyward("whoami -o json").await.json()["username"], "ada");
+        assert_eq!(exit, Some(exit_wanted), "{shown}");
+        assert!(shown.starts_with("Token <id> will be permanently deleted"), "{shown}");
+        assert!(shown.ends_with(ends), "{shown}");
     }
+    assert_eq!(app.owner.token_ids("?include_expired=true").await.len(), 0);
+}
 
-    async fn two_different_passwords_create_nobody(app: TestApp) {
-        let server = new_server(&app).await;
-        let shell = Shell::new();
-        let flags = "--first-user-username ada --first-user-email a@example.com";
-        let command = shell.command(&format!("login {} {flags}", server.url));
+async fn deleting_a_user_asks_for_the_name(app: TestApp) {
+    let ada = app.person("ada", &[]).await;
+    let shell = Shell::of(&app, &app.owner);
+    for (typed, wanted) in [("", 1), ("Ada", 1), ("ada", 0)] {
+        ada.http.get("/api/v2/users/me").await.expect(200);
+        let command = shell.command(&format!("users delete {}", ada.id));
         let (exit, shown) = aside(move || {
             let mut terminal = Terminal::start(command);
-            terminal.asked("New password (at least 12 characters): ").types(PASSWORD);
-            terminal.asked("Repeat the new password: ").types("correct horse battery stable");
+            let question = "User ada will be permanently deleted. Type its name to confirm (ada): ";
+            terminal.asked(question).types(typed);
             terminal.ended()
         })
         .await;
-        assert_eq!(exit, Some(1), "{shown}");
-        assert!(shown.contains("the two passwords do not match; nothing was changed"), "{shown}");
-        server.anonymous().get("/api/v2/users/first").await.refused(404, "no_first_user");
+        assert_eq!(exit, Some(wanted), "{shown}");
     }
+    assert_eq!(ada.http.get("/api/v2/users/me").await.status, 401);
+}
 
-    async fn a_password_is_asked_for(app: TestApp) {
-        let shell = Shell::new();
-        let command = shell.command(&format!("login {}", app.url));
-        let (exit, shown) = aside(move || {
-            let mut terminal = Terminal::start(command);
-            terminal.asked("Username or e-mail address: ").types("owner");
-            terminal.asked("Password: ").types(PASSWORD);
-            terminal.ended()
-        })
-        .await;
-        assert_eq!(exit, Some(0), "{shown}");
-        assert!(shown.ends_with("Logged in to <url> as owner.\n"), "{shown}");
-    }
+async fn ones_own_password_is_asked_for_old_and_new(app: TestApp) {
+    let ada = app.person("ada", &[]).await;
+    let shell = Shell::of(&app, &ada);
+    let command = shell.command("users password ada");
+    let new = "another battery staple horse";
+    let (exit, shown) = aside(move || {
+        let mut terminal = Terminal::start(command);
+        terminal.asked("Old password: ").types(PASSWORD);
+        terminal.asked("New password (at least 12 characters): ").types(new);
+        terminal.asked("Repeat the new password: ").types(new);
+        terminal.ended()
+    })
+    .await;
+    assert_eq!(exit, Some(0), "{shown}");
+    assert!(shown.ends_with("This includes your session: run `keyward login`.\n"), "{shown}");
+    let run = shell.keyward_reading("login --username ada --password-stdin", new).await;
+    assert_eq!(run.exit, Some(0), "{run:?}");
+}
 
-    async fn deleting_asks_for_the_name(app: TestApp) {
-        app.owner.token(&json!({ "token_name": "ci" })).await;
-        let shell = Shell::of(&app, &app.owner);
-        for (typed, ends, exit_wanted) in [
-            ("cd", "error: the name does not match \"ci\"; nothing was deleted\n", 1),
-            ("ci", "Token has been deleted.\n", 0),
-        ] {
-            let command = shell.command("tokens remove ci --delete --no-color");
-            let (exit, shown) = aside(move || {
-                let mut terminal = Terminal::start(command);
-                terminal.asked("will be permanently deleted. Type its name to confirm (ci): ").types(typed);
-                terminal.ended()
-            })
-            .await;
-            assert_eq!(exit, Some(exit_wanted), "{shown}");
-            assert!(shown.starts_with("Token <id> will be permanently deleted"), "{shown}");
-            assert!(shown.ends_with(ends), "{shown}");
-        }
-        assert_eq!(app.owner.token_ids("?include_expired=true").await.len(), 0);
-    }
+async fn yes_skips_the_question(app: TestApp) {
+    app.owner.token(&json!({ "token_name": "ci" })).await;
+    let shell = Shell::of(&app, &app.owner);
+    let command = shell.command("tokens remove ci --delete --yes");
+    let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
+    assert_eq!((exit, shown.as_str()), (Some(0), "Token has been deleted.\n"));
+}
 
-    async fn deleting_a_user_asks_for_the_name(app: TestApp) {
-        let ada = app.person("ada", &[]).await;
-        let shell = Shell::of(&app, &app.owner);
-        for (typed, wanted) in [("", 1), ("Ada", 1), ("ada", 0)] {
-            ada.http.get("/api/v2/users/me").await.expect(200);
-            let command = shell.command(&format!("users delete {}", ada.id));
-            let (exit, shown) = aside(move || {
-                let mut terminal = Terminal::start(command);
-                let question = "User ada will be permanently deleted. Type its name to confirm (ada): ";
-                terminal.asked(question).types(typed);
-                terminal.ended()
-            })
-            .await;
-            assert_eq!(exit, Some(wanted), "{shown}");
-        }
-        assert_eq!(ada.http.get("/api/v2/users/me").await.status, 401);
-    }
+async fn expiring_asks_nothing(app: TestApp) {
+    app.owner.token(&json!({ "token_name": "ci" })).await;
+    let shell = Shell::of(&app, &app.owner);
+    let command = shell.command("tokens remove ci");
+    let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
+    assert_eq!((exit, shown.as_str()), (Some(0), "Token has been expired.\n"));
+}
 
-    async fn ones_own_password_is_asked_for_old_and_new(app: TestApp) {
-        let ada = app.person("ada", &[]).await;
-        let shell = Shell::of(&app, &ada);
-        let command = shell.command("users password ada");
-        let new = "another battery staple horse";
-        let (exit, shown) = aside(move || {
-            let mut terminal = Terminal::start(command);
-            terminal.asked("Old password: ").types(PASSWORD);
-            terminal.asked("New password (at least 12 characters): ").types(new);
-            terminal.asked("Repeat the new password: ").types(new);
-            terminal.ended()
-        })
-        .await;
-        assert_eq!(exit, Some(0), "{shown}");
-        assert!(shown.ends_with("This includes your session: run `keyward login`.\n"), "{shown}");
-        let run = shell.keyward_reading("login --username ada --password-stdin", new).await;
-        assert_eq!(run.exit, Some(0), "{run:?}");
-    }
+async fn a_new_token_is_shown_with_its_end(app: TestApp) {
+    let shell = Shell::of(&app, &app.owner);
+    let command = shell.command("tokens create -n ci");
+    let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
+    let expected = "<token>\nToken \"ci\" (<id>) expires at <time>. It is shown only this once.\n";
+    assert_eq!((exit, shown.as_str()), (Some(0), expected));
+}
 
-    async fn yes_skips_the_question(app: TestApp) {
-        app.owner.token(&json!({ "token_name": "ci" })).await;
-        let shell = Shell::of(&app, &app.owner);
-        let command = shell.command("tokens remove ci --delete --yes");
+async fn tables_are_fitted_and_coloured_unless_that_is_unwanted(app: TestApp) {
+    let shell = Shell::of(&app, &app.owner);
+    app.owner.token(&json!({ "token_name": "a name of many words that does not fit on one line of it" })).await;
+    for (line, variable, coloured) in [
+        ("tokens list", None, true),
+        ("tokens list --no-color", None, false),
+        ("tokens list", Some(("NO_COLOR", "1")), false),
+        ("tokens list", Some(("NO_COLOR", "")), true),
+        ("tokens list", Some(("TERM", "dumb")), false),
+    ] {
+        let mut command = shell.command(line);
+        command.envs(variable);
         let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
-        assert_eq!((exit, shown.as_str()), (Some(0), "Token has been deleted.\n"));
-    }
-
-    async fn expiring_asks_nothing(app: TestApp) {
-        app.owner.token(&json!({ "token_name": "ci" })).await;
-        let shell = Shell::of(&app, &app.owner);
-        let command = shell.command("tokens remove ci");
-        let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
-        assert_eq!((exit, shown.as_str()), (Some(0), "Token has been expired.\n"));
-    }
-
-    async fn a_new_token_is_shown_with_its_end(app: TestApp) {
-        let shell = Shell::of(&app, &app.owner);
-        let command = shell.command("tokens create -n ci");
-        let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
-        let expected = "<token>\nToken \"ci\" (<id>) expires at <time>. It is shown only this once.\n";
-        assert_eq!((exit, shown.as_str()), (Some(0), expected));
-    }
-
-    async fn tables_are_fitted_and_coloured_unless_that_is_unwanted(app: TestApp) {
-        let shell = Shell::of(&app, &app.owner);
-        app.owner.token(&json!({ "token_name": "a name of many words that does not fit on one line of it" })).await;
-        for (line, variable, coloured) in [
-            ("tokens list", None, true),
-            ("tokens list --no-color", None, false),
-            ("tokens list", Some(("NO_COLOR", "1")), false),
-            ("tokens list", Some(("NO_COLOR", "")), true),
-            ("tokens list", Some(("TERM", "dumb")), false),
-        ] {
-            let mut command = shell.command(line);
-            command.envs(variable);
-            let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
-            assert_eq!(exit, Some(0), "{shown}");
-            assert_eq!(shown.contains('\u{1b}'), coloured, "{line} {variable:?}: {shown:?}");
-            assert!(shown.contains("never") && shown.contains("days"), "{shown}");
-            assert!(coloured || shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
-        }
+        assert_eq!(exit, Some(0), "{shown}");
+        assert_eq!(shown.contains('\u{1b}'), coloured, "{line} {variable:?}: {shown:?}");
+        assert!(shown.contains("never") && shown.contains("days"), "{shown}");
+        assert!(coloured || shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     }
 }

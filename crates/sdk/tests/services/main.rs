@@ -122,21 +122,26 @@ mod actix {
     const EXAMPLE: &str = EXAMPLES[0];
 
     on_both! {
-        async fn a_service_lets_through_what_a_key_may_do(app: TestApp) {
-            lets_through_what_a_key_may_do(&app, EXAMPLE).await;
-        }
+        a_service_lets_through_what_a_key_may_do,
+        a_bad_credential_is_answered_as_rfc_6750_says,
+        a_key_is_refused_at_once_when_its_expire_has_succeeded,
+        without_the_server_the_answer_is_503,
+    }
 
-        async fn a_bad_credential_is_answered_as_rfc_6750_says(app: TestApp) {
-            answers_a_bad_credential_as_rfc_6750_says(&app, EXAMPLE).await;
-        }
+    async fn a_service_lets_through_what_a_key_may_do(app: TestApp) {
+        lets_through_what_a_key_may_do(&app, EXAMPLE).await;
+    }
 
-        async fn a_key_is_refused_at_once_when_its_expire_has_succeeded(app: TestApp) {
-            refuses_a_key_at_once_when_its_expire_has_succeeded(&app, EXAMPLE).await;
-        }
+    async fn a_bad_credential_is_answered_as_rfc_6750_says(app: TestApp) {
+        answers_a_bad_credential_as_rfc_6750_says(&app, EXAMPLE).await;
+    }
 
-        async fn without_the_server_the_answer_is_503(app: TestApp) {
-            answers_503_when_no_key_can_be_judged(app, EXAMPLE).await;
-        }
+    async fn a_key_is_refused_at_once_when_its_expire_has_succeeded(app: TestApp) {
+        refuses_a_key_at_once_when_its_expire_has_succeeded(&app, EXAMPLE).await;
+    }
+
+    async fn without_the_server_the_answer_is_503(app: TestApp) {
+        answers_503_when_no_key_can_be_judged(app, EXAMPLE).await;
     }
 }
 
@@ -146,20 +151,25 @@ mod axum {
     const EXAMPLE: &str = EXAMPLES[1];
 
     on_both! {
-        async fn a_service_lets_through_what_a_key_may_do(app: TestApp) {
-            lets_through_what_a_key_may_do(&app, EXAMPLE).await;
-        }
+        a_service_lets_through_what_a_key_may_do,
+        a_bad_credential_is_answered_as_rfc_6750_says,
+        a_key_is_refused_at_once_when_its_expire_has_succeeded,
+        without_the_server_the_answer_is_503,
+    }
 
-        async fn a_bad_credential_is_answered_as_rfc_6750_says(app: TestApp) {
-            answers_a_bad_credential_as_rfc_6750_says(&app, EXAMPLE).await;
-        }
+    async fn a_service_lets_through_what_a_key_may_do(app: TestApp) {
+        lets_through_what_a_key_may_do(&app, EXAMPLE).await;
+    }
 
-        async fn a_key_is_refused_at_once_when_its_expire_has_succeeded(app: TestApp) {
-            refuses_a_key_at_once_when_its_expire_has_succeeded(&app, EXAMPLE).await;
-        }
+    async fn a_bad_credential_is_answered_as_rfc_6750_says(app: TestApp) {
+        answers_a_bad_credential_as_rfc_6750_says(&app, EXAMPLE).await;
+    }
 
-        async fn without_the_server_the_answer_is_503(app: TestApp) {
-            answers_503_when_no_key_can_be_judged(app, EXAMPLE).await;
-        }
+    async fn a_key_is_refused_at_once_when_its_expire_has_succeeded(app: TestApp) {
+        refuses_a_key_at_once_when_its_expire_has_succeeded(&app, EXAMPLE).await;
+    }
+
+    async fn without_the_server_the_answer_is_503(app: TestApp) {
+        answers_503_when_no_key_can_be_judged(app, EXAMPLE).await;
     }
 }

@@ -10,11 +10,18 @@ use super::ConfigError;
 #[derive(Clone, Debug, clap::Args)]
 pub struct DatabaseSettings {
     /// Directory for the server's files [default: the platform's data directory + keyward]
-    #[arg(long, env = "KEYWARD_DATA_DIR", value_name = "DIR", global = true)]
+    #[arg(long, env = "KEYWARD_DATA_DIR", value_name = "DIR", required = false, global = true)]
     pub data_dir: PathBuf,
 
     /// Database: sqlite://PATH or postgres://… [default: keyward.db in the data directory]
-    #[arg(long, env = "KEYWARD_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        env = "KEYWARD_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        required = false,
+        global = true
+    )]
     pub database_url: String,
 }
 

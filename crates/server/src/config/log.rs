@@ -10,7 +10,7 @@ use super::ConfigError;
 #[derive(Clone, Debug, clap::Args)]
 pub struct LogSettings {
     /// Log format [default: text on a terminal, else json]
-    #[arg(long, env = "KEYWARD_LOG_FORMAT", value_name = "FORMAT", global = true)]
+    #[arg(long, env = "KEYWARD_LOG_FORMAT", value_name = "FORMAT", required = false, global = true)]
     pub log_format: LogFormat,
 
     /// Log filter: a level, or target=level pairs

@@ -66,18 +66,16 @@ impl From<ConfigError> for Unusable {
 /// [`Unusable`] says which part of it is wrong.
 pub fn read(command: Command, args: impl IntoIterator<Item = OsString>) -> Result<Sources, Unusable> {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    // What has no default here gets one below.
-    let lenient = command.clone().mut_args(|arg| arg.required(false));
-    let mut matches = lenient.clone().try_get_matches_from(&args)?;
+    let mut matches = command.clone().try_get_matches_from(&args)?;
     let mut from_file = BTreeSet::new();
     if let Some(path) = matches.get_one::<PathBuf>("config").cloned() {
-        for (key, value) in read_file(&lenient, &path)? {
+        for (key, value) in read_file(&command, &path)? {
             if matches!(source(&matches, &id(&key)), None | Some(ValueSource::DefaultValue)) {
                 insert(&mut args, &key, &value.into());
                 from_file.insert(id(&key));
             }
         }
-        matches = lenient.clone().try_get_matches_from(&args)?;
+        matches = command.clone().try_get_matches_from(&args)?;
     }
     let mut computed = BTreeSet::new();
     let mut default = |args: &mut Vec<OsString>, id: &'static str, value: OsString| {
@@ -86,7 +84,7 @@ pub fn read(command: Command, args: impl IntoIterator<Item = OsString>) -> Resul
     };
     if source(&matches, "data_dir").is_none() {
         default(&mut args, "data_dir", database::default_data_dir()?.into());
-        matches = lenient.try_get_matches_from(&args)?;
+        matches = command.clone().try_get_matches_from(&args)?;
     }
     if let (None, Some(dir)) = (source(&matches, "database_url"), matches.get_one::<PathBuf>("data_dir")) {
         default(&mut args, "database_url", database::default_url(dir).into());
@@ -114,9 +112,9 @@ fn insert(args: &mut Vec<OsString>, key: &str, value: &OsString) {
     args.insert(1.min(args.len()), arg);
 }
 
-/// The settings among a command's arguments: those that are also variables, `--config` left out.
+/// The settings among a command's arguments: all that hold for its subcommands too, but `--config`.
 fn settings(command: &Command) -> impl Iterator<Item = &Arg> {
-    command.get_arguments().filter(|arg| arg.get_env().is_some() && arg.get_id() != "config")
+    command.get_arguments().filter(|arg| arg.is_global_set() && arg.get_id() != "config")
 }
 
 /// The keys of a file and their values, as they would be typed.
@@ -225,7 +223,7 @@ mod tests {
     use crate::config::Config;
 
     fn command() -> Command {
-        Args::command().mut_args(|arg| arg.env(Resettable::Reset).required(false))
+        Args::command().mut_args(|arg| arg.env(Resettable::Reset))
     }
 
     /// Reads a command line with a file of this text; the variables of the environment are those of

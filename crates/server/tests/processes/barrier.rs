@@ -72,86 +72,89 @@ fn none_is_accepted_after_the_204_of_either_of_two_servers_on_postgres() {
     });
 }
 
-/// For each function, makes a module of its name with one test per database.
+/// For each function of these names, makes a module of its name with one test per database.
 macro_rules! on_both {
-    ($(fn $name:ident($stage:ident: Stage) $body:block)*) => {$(
+    ($($name:ident),* $(,)?) => {$(
         mod $name {
             use super::*;
-
-            fn body(mut $stage: Stage) $body
 
             #[test]
             fn sqlite() {
                 let _among_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-                on(Backend::Sqlite, 1, body);
+                on(Backend::Sqlite, 1, super::$name);
             }
 
             #[test]
             fn postgres() {
                 let _among_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
-                on(Backend::Postgres, 1, body);
+                on(Backend::Postgres, 1, super::$name);
             }
         }
     )*};
 }
 
 on_both! {
-    fn none_is_accepted_by_a_verifier_that_was_frozen(stage: Stage) {
-        let all: Vec<_> = (0..20)
-            .map(|turn| {
-                // Longer than a lease; every tenth time much longer.
-                let at_least = if turn % 10 == 0 { Duration::from_secs(3) } else { Duration::ZERO };
-                stage.expire_while_frozen(at_least)
-            })
-            .collect();
-        report(&stage, "one frozen", &all, LEASE);
-        all_accounted_for(&all, 2, 1);
-        works_again(&mut stage);
-    }
+    none_is_accepted_by_a_verifier_that_was_frozen,
+    none_is_accepted_by_a_verifier_that_was_cut_off,
+    none_is_accepted_after_the_204_of_a_server_that_was_killed_and_started_again,
+    none_is_accepted_after_the_204_of_a_server_that_was_stopped_and_started_again,
+}
 
-    fn none_is_accepted_by_a_verifier_that_was_cut_off(stage: Stage) {
-        let refused: Vec<_> = (0..5).map(|_| stage.expire_while_cut_off()).collect();
-        report(&stage, "one cut off", &refused, LEASE);
-        all_accounted_for(&refused, 2, 1);
-        works_again(&mut stage);
-        let swallowed: Vec<_> = (0..5).map(|_| stage.expire_while_swallowed()).collect();
-        report(&stage, "one in a black hole", &swallowed, LEASE);
-        all_accounted_for(&swallowed, 2, 1);
-        works_again(&mut stage);
-        // It reconnects, in time or not.
-        let cut: Vec<_> = (0..10).map(|_| stage.expire_and_cut()).collect();
-        report(&stage, "one reset", &cut, LEASE);
-        all_accounted_for(&cut, 2, 0);
-        works_again(&mut stage);
-    }
+fn none_is_accepted_by_a_verifier_that_was_frozen(mut stage: Stage) {
+    let all: Vec<_> = (0..20)
+        .map(|turn| {
+            // Longer than a lease; every tenth time much longer.
+            let at_least = if turn % 10 == 0 { Duration::from_secs(3) } else { Duration::ZERO };
+            stage.expire_while_frozen(at_least)
+        })
+        .collect();
+    report(&stage, "one frozen", &all, LEASE);
+    all_accounted_for(&all, 2, 1);
+    works_again(&mut stage);
+}
 
-    fn none_is_accepted_after_the_204_of_a_server_that_was_killed_and_started_again(stage: Stage) {
-        let typical = stage.expire_undisturbed().took;
-        let mut all = Vec::new();
-        let mut before = 0;
-        for turn in 0..6 {
-            let (expired, succeeded) = stage.expire_and_kill(typical * turn / 3);
-            before += usize::from(succeeded);
-            all.push(expired);
-            works_again(&mut stage);
-        }
-        println!("{before} of {} expires succeeded before the kill", all.len());
-        for _ in 0..2 {
-            all.push(stage.expire_and_kill_behind_the_barrier());
-            works_again(&mut stage);
-        }
-        report(&stage, "server killed", &all, LEASE);
-    }
+fn none_is_accepted_by_a_verifier_that_was_cut_off(mut stage: Stage) {
+    let refused: Vec<_> = (0..5).map(|_| stage.expire_while_cut_off()).collect();
+    report(&stage, "one cut off", &refused, LEASE);
+    all_accounted_for(&refused, 2, 1);
+    works_again(&mut stage);
+    let swallowed: Vec<_> = (0..5).map(|_| stage.expire_while_swallowed()).collect();
+    report(&stage, "one in a black hole", &swallowed, LEASE);
+    all_accounted_for(&swallowed, 2, 1);
+    works_again(&mut stage);
+    // It reconnects, in time or not.
+    let cut: Vec<_> = (0..10).map(|_| stage.expire_and_cut()).collect();
+    report(&stage, "one reset", &cut, LEASE);
+    all_accounted_for(&cut, 2, 0);
+    works_again(&mut stage);
+}
 
-    fn none_is_accepted_after_the_204_of_a_server_that_was_stopped_and_started_again(stage: Stage) {
-        let mut all = Vec::new();
-        for _ in 0..3 {
-            let (expired, _) = stage.expire_and_stop();
-            all.push(expired);
-            works_again(&mut stage);
-        }
-        report(&stage, "server stopped", &all, LEASE);
+fn none_is_accepted_after_the_204_of_a_server_that_was_killed_and_started_again(mut stage: Stage) {
+    let typical = stage.expire_undisturbed().took;
+    let mut all = Vec::new();
+    let mut before = 0;
+    for turn in 0..6 {
+        let (expired, succeeded) = stage.expire_and_kill(typical * turn / 3);
+        before += usize::from(succeeded);
+        all.push(expired);
+        works_again(&mut stage);
     }
+    println!("{before} of {} expires succeeded before the kill", all.len());
+    for _ in 0..2 {
+        all.push(stage.expire_and_kill_behind_the_barrier());
+        works_again(&mut stage);
+    }
+    report(&stage, "server killed", &all, LEASE);
+}
+
+fn none_is_accepted_after_the_204_of_a_server_that_was_stopped_and_started_again(mut stage: Stage) {
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        let (expired, _) = stage.expire_and_stop();
+        all.push(expired);
+        works_again(&mut stage);
+    }
+    report(&stage, "server stopped", &all, LEASE);
 }
 
 fn on(backend: Backend, servers: usize, body: impl FnOnce(Stage)) {

@@ -11,18 +11,21 @@ async fn thread_of_a_look_up(app: &TestApp) -> thread::ThreadId {
 }
 
 on_both! {
-    async fn a_row_is_found_on_the_thread_that_asks_where_that_is_quick(app: TestApp) {
-        let own = thread_of_a_look_up(&app).await == thread::current().id();
-        assert_eq!(own, app.database.backend == Backend::Sqlite);
-    }
+    a_row_is_found_on_the_thread_that_asks_where_that_is_quick,
+    what_fails_there_is_tried_the_other_way,
+}
 
-    async fn what_fails_there_is_tried_the_other_way(app: TestApp) {
-        let asking = thread::current().id();
-        let work = move |_: &mut Conn<'_>| match thread::current().id() {
-            id if id == asking => Err(StoreError::Busy(0)),
-            id => Ok(id),
-        };
-        let found = app.service.store().fetch_facts(Lane::Normal, work).await.unwrap();
-        assert_ne!(found, asking);
-    }
+async fn a_row_is_found_on_the_thread_that_asks_where_that_is_quick(app: TestApp) {
+    let own = thread_of_a_look_up(&app).await == thread::current().id();
+    assert_eq!(own, app.database.backend == Backend::Sqlite);
+}
+
+async fn what_fails_there_is_tried_the_other_way(app: TestApp) {
+    let asking = thread::current().id();
+    let work = move |_: &mut Conn<'_>| match thread::current().id() {
+        id if id == asking => Err(StoreError::Busy(0)),
+        id => Ok(id),
+    };
+    let found = app.service.store().fetch_facts(Lane::Normal, work).await.unwrap();
+    assert_ne!(found, asking);
 }

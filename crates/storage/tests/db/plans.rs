@@ -42,33 +42,37 @@ async fn plan(app: &TestApp, filter: ListFilter, page: KeyCursor) -> String {
 }
 
 on_both! {
-    async fn every_list_enters_its_index_at_the_end_of_the_keys(app: TestApp) {
-        // Half of the keys are somebody else's, or the planner would not care by which index it goes.
-        let member = app.person("member", &[]).await;
-        seed(&app, &app.owner, 5_000).await;
-        seed(&app, &member, 5_000).await;
-        let owner = UserId::from_uuid(app.owner.id.parse().unwrap());
-        let kind = KeyKind::Token;
-        let now = app.service.now();
-        let deep = KeyCursor { expires_at: now.saturating_sub(Lifetime::days(1_500)), id: "kwd_0000000001".to_owned() };
-        for (owners, index) in [
-            (Owners::One(owner, Some(kind)), "api_keys_by_user_and_kind"),
-            (Owners::One(owner, None), "api_keys_by_user"),
-            (Owners::All { kind, hide_owners_except: None }, "api_keys_tokens"),
-            (Owners::All { kind, hide_owners_except: Some(owner) }, "api_keys_tokens"),
-        ] {
-            for include_expired in [false, true] {
-                for page in [KeyCursor::first(), deep.clone()] {
-                    let filter = ListFilter { owners, include_expired, now };
-                    let plan = plan(&app, filter, page).await;
-                    let condition = plan.lines().find(|line| line.contains(match app.database.backend {
+    every_list_enters_its_index_at_the_end_of_the_keys,
+}
+
+async fn every_list_enters_its_index_at_the_end_of_the_keys(app: TestApp) {
+    // Half of the keys are somebody else's, or the planner would not care by which index it goes.
+    let member = app.person("member", &[]).await;
+    seed(&app, &app.owner, 5_000).await;
+    seed(&app, &member, 5_000).await;
+    let owner = UserId::from_uuid(app.owner.id.parse().unwrap());
+    let kind = KeyKind::Token;
+    let now = app.service.now();
+    let deep = KeyCursor { expires_at: now.saturating_sub(Lifetime::days(1_500)), id: "kwd_0000000001".to_owned() };
+    for (owners, index) in [
+        (Owners::One(owner, Some(kind)), "api_keys_by_user_and_kind"),
+        (Owners::One(owner, None), "api_keys_by_user"),
+        (Owners::All { kind, hide_owners_except: None }, "api_keys_tokens"),
+        (Owners::All { kind, hide_owners_except: Some(owner) }, "api_keys_tokens"),
+    ] {
+        for include_expired in [false, true] {
+            for page in [KeyCursor::first(), deep.clone()] {
+                let filter = ListFilter { owners, include_expired, now };
+                let plan = plan(&app, filter, page).await;
+                let condition = plan.lines().find(|line| {
+                    line.contains(match app.database.backend {
                         Backend::Sqlite => "SEARCH api_keys",
                         Backend::Postgres => "Index Cond: ",
-                    }) && line.contains("expires_at"));
-                    assert!(condition.is_some(), "expires_at is not in the index condition of {filter:?}:\n{plan}");
-                    assert!(plan.contains(index), "{filter:?}:\n{plan}");
-                    assert!(!plan.contains("TEMP B-TREE") && !plan.contains("Sort"), "sorted, for {filter:?}:\n{plan}");
-                }
+                    }) && line.contains("expires_at")
+                });
+                assert!(condition.is_some(), "expires_at is not in the index condition of {filter:?}:\n{plan}");
+                assert!(plan.contains(index), "{filter:?}:\n{plan}");
+                assert!(!plan.contains("TEMP B-TREE") && !plan.contains("Sort"), "sorted, for {filter:?}:\n{plan}");
             }
         }
     }

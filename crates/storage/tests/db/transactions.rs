@@ -33,83 +33,92 @@ fn entries(app: &TestApp) -> i64 {
 }
 
 on_both! {
-    async fn what_was_committed_is_told_with_what_it_changed(app: TestApp) {
-        let (one, two) = (token(&app).await, token(&app).await);
-        let (now, before) = (app.service.now(), entries(&app));
-        let ids = [one.clone(), two.clone()];
-        let (done, outcome) = write(&app, move |tx| ids.iter().try_for_each(|id| expire(tx, id, now))).await;
-        done.unwrap();
-        let changes = Changes { keys: vec![one.clone(), two], users: Vec::new(), promises_end: true };
-        assert_eq!(outcome, Outcome::Committed(changes));
-        assert_eq!(entries(&app), before + 2, "an entry for each");
+    what_was_committed_is_told_with_what_it_changed,
+    a_transaction_that_is_refused_leaves_nothing,
+    what_happened_is_not_committed_without_its_entry,
+    a_commit_that_fails_has_an_unknown_end,
+    a_rehearsed_expire_answers_what_it_would_do_and_leaves_nothing,
+}
 
-        let (done, outcome) = write(&app, move |tx| expire(tx, &one, now)).await;
-        done.unwrap();
-        assert_eq!(outcome, Outcome::Committed(Changes { promises_end: true, ..Changes::default() }), "dead already");
-        assert_eq!(entries(&app), before + 2);
-    }
+async fn what_was_committed_is_told_with_what_it_changed(app: TestApp) {
+    let (one, two) = (token(&app).await, token(&app).await);
+    let (now, before) = (app.service.now(), entries(&app));
+    let ids = [one.clone(), two.clone()];
+    let (done, outcome) = write(&app, move |tx| ids.iter().try_for_each(|id| expire(tx, id, now))).await;
+    done.unwrap();
+    let changes = Changes { keys: vec![one.clone(), two], users: Vec::new(), promises_end: true };
+    assert_eq!(outcome, Outcome::Committed(changes));
+    assert_eq!(entries(&app), before + 2, "an entry for each");
 
-    async fn a_transaction_that_is_refused_leaves_nothing(app: TestApp) {
-        let (id, now, before) = (token(&app).await, app.service.now(), entries(&app));
-        let (done, outcome) = write(&app, move |tx| {
-            expire(tx, &id, now)?;
-            Err(StoreError::Busy(0))
-        }).await;
-        assert!(matches!(done, Err(StoreError::Busy(0))), "{done:?}");
-        assert_eq!((outcome, entries(&app)), (Outcome::RolledBack, before));
-        assert_eq!(app.owner.token_ids("").await.len(), 1, "still live");
-    }
+    let (done, outcome) = write(&app, move |tx| expire(tx, &one, now)).await;
+    done.unwrap();
+    assert_eq!(outcome, Outcome::Committed(Changes { promises_end: true, ..Changes::default() }), "dead already");
+    assert_eq!(entries(&app), before + 2);
+}
 
-    async fn what_happened_is_not_committed_without_its_entry(app: TestApp) {
-        let (id, now, before) = (token(&app).await, app.service.now(), entries(&app));
-        let (done, outcome) = write(&app, move |tx| {
-            expire(tx, &id, now)?;
-            // Within the same transaction, so that it is undone with it.
-            match &mut **tx {
-                Conn::Sqlite(db) => db.batch_execute("ALTER TABLE audit_logs RENAME TO elsewhere")?,
-                Conn::Postgres(db) => db.batch_execute("ALTER TABLE audit_logs RENAME TO elsewhere")?,
-            }
-            Ok(())
-        }).await;
-        assert!(matches!(done, Err(StoreError::Database(_))), "{done:?}");
-        assert_eq!((outcome, entries(&app)), (Outcome::RolledBack, before));
-        assert_eq!(app.owner.token_ids("").await.len(), 1, "still live");
-    }
+async fn a_transaction_that_is_refused_leaves_nothing(app: TestApp) {
+    let (id, now, before) = (token(&app).await, app.service.now(), entries(&app));
+    let (done, outcome) = write(&app, move |tx| {
+        expire(tx, &id, now)?;
+        Err(StoreError::Busy(0))
+    })
+    .await;
+    assert!(matches!(done, Err(StoreError::Busy(0))), "{done:?}");
+    assert_eq!((outcome, entries(&app)), (Outcome::RolledBack, before));
+    assert_eq!(app.owner.token_ids("").await.len(), 1, "still live");
+}
 
-    async fn a_commit_that_fails_has_an_unknown_end(app: TestApp) {
-        let id = token(&app).await;
-        // What is checked at the COMMIT, and not before.
-        let deferred = "UPDATE api_keys SET user_id = '00000000-0000-0000-0000-000000000000'";
-        let (done, outcome) = write(&app, move |tx| {
-            match &mut **tx {
-                Conn::Sqlite(db) => db.batch_execute(&format!("PRAGMA defer_foreign_keys = ON; {deferred}"))?,
-                Conn::Postgres(db) => db.batch_execute(&format!(
-                    "ALTER TABLE api_keys ALTER CONSTRAINT api_keys_user_id_fkey DEFERRABLE INITIALLY DEFERRED;
-                     {deferred}"
-                ))?,
-            }
-            Ok(())
-        }).await;
-        assert!(matches!(done, Err(StoreError::Database(_))), "{done:?}");
-        assert_eq!(outcome, Outcome::Unknown);
-        assert_eq!(app.owner.token_ids("").await, [id.as_str()]);
-    }
-
-    async fn a_rehearsed_expire_answers_what_it_would_do_and_leaves_nothing(app: TestApp) {
-        let (id, now) = (token(&app).await, app.service.now());
-        let before = (app.database.contents(), entries(&app));
-        let wanted = id.clone();
-        let rehearsed = app.service.store().rehearse(Lane::Normal, move |tx| expire(tx, &wanted, now)).await;
-        let rehearsed = rehearsed.map_err(|error: StoreError| error).unwrap();
-        assert_eq!(rehearsed.changes, Changes { keys: vec![id.clone()], users: Vec::new(), promises_end: true });
-        match rehearsed.events.as_slice() {
-            [Event::KeyExpired { before, after, cause: Cause::Requested }] => {
-                assert_eq!((&before.id, before.ended_at, &after.id, after.ended_at), (&id, None, &id, Some(now)));
-            }
-            events => panic!("{events:?}"),
+async fn what_happened_is_not_committed_without_its_entry(app: TestApp) {
+    let (id, now, before) = (token(&app).await, app.service.now(), entries(&app));
+    let (done, outcome) = write(&app, move |tx| {
+        expire(tx, &id, now)?;
+        // Within the same transaction, so that it is undone with it.
+        match &mut **tx {
+            Conn::Sqlite(db) => db.batch_execute("ALTER TABLE audit_logs RENAME TO elsewhere")?,
+            Conn::Postgres(db) => db.batch_execute("ALTER TABLE audit_logs RENAME TO elsewhere")?,
         }
-        assert!((app.database.contents(), entries(&app)) == before, "not a row, not a number, not an entry");
-        let refused = app.service.store().rehearse(Lane::Normal, |_| Err::<(), _>(StoreError::Busy(7))).await;
-        assert!(matches!(refused, Err(StoreError::Busy(7))), "{refused:?}");
+        Ok(())
+    })
+    .await;
+    assert!(matches!(done, Err(StoreError::Database(_))), "{done:?}");
+    assert_eq!((outcome, entries(&app)), (Outcome::RolledBack, before));
+    assert_eq!(app.owner.token_ids("").await.len(), 1, "still live");
+}
+
+async fn a_commit_that_fails_has_an_unknown_end(app: TestApp) {
+    let id = token(&app).await;
+    // What is checked at the COMMIT, and not before.
+    let deferred = "UPDATE api_keys SET user_id = '00000000-0000-0000-0000-000000000000'";
+    let (done, outcome) = write(&app, move |tx| {
+        match &mut **tx {
+            Conn::Sqlite(db) => db.batch_execute(&format!("PRAGMA defer_foreign_keys = ON; {deferred}"))?,
+            Conn::Postgres(db) => db.batch_execute(&format!(
+                "ALTER TABLE api_keys ALTER CONSTRAINT api_keys_user_id_fkey DEFERRABLE INITIALLY DEFERRED;
+                 {deferred}"
+            ))?,
+        }
+        Ok(())
+    })
+    .await;
+    assert!(matches!(done, Err(StoreError::Database(_))), "{done:?}");
+    assert_eq!(outcome, Outcome::Unknown);
+    assert_eq!(app.owner.token_ids("").await, [id.as_str()]);
+}
+
+async fn a_rehearsed_expire_answers_what_it_would_do_and_leaves_nothing(app: TestApp) {
+    let (id, now) = (token(&app).await, app.service.now());
+    let before = (app.database.contents(), entries(&app));
+    let wanted = id.clone();
+    let rehearsed = app.service.store().rehearse(Lane::Normal, move |tx| expire(tx, &wanted, now)).await;
+    let rehearsed = rehearsed.map_err(|error: StoreError| error).unwrap();
+    assert_eq!(rehearsed.changes, Changes { keys: vec![id.clone()], users: Vec::new(), promises_end: true });
+    match rehearsed.events.as_slice() {
+        [Event::KeyExpired { before, after, cause: Cause::Requested }] => {
+            assert_eq!((&before.id, before.ended_at, &after.id, after.ended_at), (&id, None, &id, Some(now)));
+        }
+        events => panic!("{events:?}"),
     }
+    assert!((app.database.contents(), entries(&app)) == before, "not a row, not a number, not an entry");
+    let refused = app.service.store().rehearse(Lane::Normal, |_| Err::<(), _>(StoreError::Busy(7))).await;
+    assert!(matches!(refused, Err(StoreError::Busy(7))), "{refused:?}");
 }

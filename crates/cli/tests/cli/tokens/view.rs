@@ -1,82 +1,88 @@
 //! `keyward tokens view`
 
-use keyward_test_support::on_both;
+use keyward_test_support::{TestApp, on_both};
 use serde_json::json;
 
 use crate::shell::{Shell, whole_second};
 
 on_both! {
-    async fn by_name_by_id_and_by_the_token_itself(app: TestApp) {
-        whole_second(&app);
-        let token = app.owner.token(&json!({ "token_name": "my ci" })).await;
-        let (id, key) = (token["id"].as_str().unwrap(), token["key"].as_str().unwrap());
-        let shell = Shell::of(&app, &app.owner);
-        for name in ["'my ci'", id, key] {
-            let run = shell.keyward(&format!("tokens view {name}")).await;
-            run.is("
-                ID          <id>
-                NAME        my ci
-                SCOPES      *:*
-                ALLOW LIST  *:*
-                LAST USED   <time>
-                EXPIRES AT  <time>
-                CREATED AT  <time>
-                KIND        token
-                OWNER ID    <uuid>
-                exit 0");
-            let mut shown = token.clone();
-            shown.as_object_mut().unwrap().remove("key");
-            assert_eq!(shell.keyward(&format!("tokens view {name} -o json")).await.json(), shown, "{name}");
-        }
-    }
+    by_name_by_id_and_by_the_token_itself,
+    a_session_is_shown_by_its_id,
+    the_live_one_of_a_name_wins,
+    another_users_token_is_found_by_user_and_name,
+    what_is_not_there_exits_3,
+}
 
-    async fn a_session_is_shown_by_its_id(app: TestApp) {
-        let shell = Shell::of(&app, &app.owner);
-        for name in [&app.owner.session[..14], &app.owner.session] {
-            let shown = shell.keyward(&format!("tokens view {name} -o json")).await.json();
-            assert_eq!((&shown["id"], &shown["login_type"]), (&json!(app.owner.session[..14]), &json!("password")));
-        }
-        let run = shell.keyward(&format!("tokens view {}", &app.owner.session[..14])).await;
-        assert!(run.stdout.contains("KIND        session\n"), "{run:?}");
+async fn by_name_by_id_and_by_the_token_itself(app: TestApp) {
+    whole_second(&app);
+    let token = app.owner.token(&json!({ "token_name": "my ci" })).await;
+    let (id, key) = (token["id"].as_str().unwrap(), token["key"].as_str().unwrap());
+    let shell = Shell::of(&app, &app.owner);
+    for name in ["'my ci'", id, key] {
+        let run = shell.keyward(&format!("tokens view {name}")).await;
+        run.is("
+            ID          <id>
+            NAME        my ci
+            SCOPES      *:*
+            ALLOW LIST  *:*
+            LAST USED   <time>
+            EXPIRES AT  <time>
+            CREATED AT  <time>
+            KIND        token
+            OWNER ID    <uuid>
+            exit 0");
+        let mut shown = token.clone();
+        shown.as_object_mut().unwrap().remove("key");
+        assert_eq!(shell.keyward(&format!("tokens view {name} -o json")).await.json(), shown, "{name}");
     }
+}
 
-    async fn the_live_one_of_a_name_wins(app: TestApp) {
-        let shell = Shell::of(&app, &app.owner);
-        let old = app.owner.token(&json!({ "token_name": "ci" })).await;
-        shell.keyward("tokens remove ci").await.printed("Token has been expired.\n");
-        let seen = shell.keyward("tokens view ci -o json").await.json();
-        assert_eq!(seen["id"], old["id"], "the expired one, for want of a live one");
-        let new = app.owner.token(&json!({ "token_name": "ci" })).await;
-        assert_eq!(shell.keyward("tokens view ci -o json").await.json()["id"], new["id"]);
+async fn a_session_is_shown_by_its_id(app: TestApp) {
+    let shell = Shell::of(&app, &app.owner);
+    for name in [&app.owner.session[..14], &app.owner.session] {
+        let shown = shell.keyward(&format!("tokens view {name} -o json")).await.json();
+        assert_eq!((&shown["id"], &shown["login_type"]), (&json!(app.owner.session[..14]), &json!("password")));
     }
+    let run = shell.keyward(&format!("tokens view {}", &app.owner.session[..14])).await;
+    assert!(run.stdout.contains("KIND        session\n"), "{run:?}");
+}
 
-    async fn another_users_token_is_found_by_user_and_name(app: TestApp) {
-        let ada = app.person("ada", &[]).await;
-        let token = ada.token(&json!({ "token_name": "hers" })).await;
-        let shell = Shell::of(&app, &app.owner);
-        let id = token["id"].as_str().unwrap();
-        for line in ["hers -u ada", &format!("{id} -u ada"), id] {
-            assert_eq!(shell.keyward(&format!("tokens view {line} -o json")).await.json()["id"], id, "{line}");
-        }
-        assert_eq!(shell.keyward("tokens view hers").await.exit, Some(3));
-        assert_eq!(
-            Shell::of(&app, &app.person("bob", &[]).await).keyward(&format!("tokens view {id}")).await.exit,
-            Some(3)
-        );
-    }
+async fn the_live_one_of_a_name_wins(app: TestApp) {
+    let shell = Shell::of(&app, &app.owner);
+    let old = app.owner.token(&json!({ "token_name": "ci" })).await;
+    shell.keyward("tokens remove ci").await.printed("Token has been expired.\n");
+    let seen = shell.keyward("tokens view ci -o json").await.json();
+    assert_eq!(seen["id"], old["id"], "the expired one, for want of a live one");
+    let new = app.owner.token(&json!({ "token_name": "ci" })).await;
+    assert_eq!(shell.keyward("tokens view ci -o json").await.json()["id"], new["id"]);
+}
 
-    async fn what_is_not_there_exits_3(app: TestApp) {
-        let shell = Shell::of(&app, &app.owner);
-        for name in ["nope", "kwd_0000000000", "kwd_0000000000-0123456789abcdefghijklmnopqr", "'a/b?c#d%'"] {
-            let run = shell.keyward(&format!("tokens view {name}")).await;
-            run.failed(3, "Resource not found or you do not have access to this resource\n");
-            assert!(!run.stderr.contains("0123456789"), "{run:?}");
-        }
-        shell.keyward("tokens view nope").await.is("
-            ! error: cannot view token \"nope\"
-            !   cause: Resource not found or you do not have access to this resource
-            !   hint: run `keyward tokens list --include-expired` to see the existing tokens
-            !   request id: <uuid>
-            exit 3");
+async fn another_users_token_is_found_by_user_and_name(app: TestApp) {
+    let ada = app.person("ada", &[]).await;
+    let token = ada.token(&json!({ "token_name": "hers" })).await;
+    let shell = Shell::of(&app, &app.owner);
+    let id = token["id"].as_str().unwrap();
+    for line in ["hers -u ada", &format!("{id} -u ada"), id] {
+        assert_eq!(shell.keyward(&format!("tokens view {line} -o json")).await.json()["id"], id, "{line}");
     }
+    assert_eq!(shell.keyward("tokens view hers").await.exit, Some(3));
+    assert_eq!(
+        Shell::of(&app, &app.person("bob", &[]).await).keyward(&format!("tokens view {id}")).await.exit,
+        Some(3)
+    );
+}
+
+async fn what_is_not_there_exits_3(app: TestApp) {
+    let shell = Shell::of(&app, &app.owner);
+    for name in ["nope", "kwd_0000000000", "kwd_0000000000-0123456789abcdefghijklmnopqr", "'a/b?c#d%'"] {
+        let run = shell.keyward(&format!("tokens view {name}")).await;
+        run.failed(3, "Resource not found or you do not have access to this resource\n");
+        assert!(!run.stderr.contains("0123456789"), "{run:?}");
+    }
+    shell.keyward("tokens view nope").await.is("
+        ! error: cannot view token \"nope\"
+        !   cause: Resource not found or you do not have access to this resource
+        !   hint: run `keyward tokens list --include-expired` to see the existing tokens
+        !   request id: <uuid>
+        exit 3");
 }

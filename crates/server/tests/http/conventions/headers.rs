@@ -53,62 +53,67 @@ async fn answers(app: &TestApp) -> Vec<(bool, Answer)> {
 }
 
 on_both! {
-    async fn every_answer_names_version_and_request_and_is_not_stored(app: TestApp) {
-        let mut ids = Vec::new();
-        for (under_api, answer) in answers(&app).await {
-            let at = format!("{} {}", answer.status, answer.text);
-            let version = answer.header("Keyward-Version").unwrap();
-            assert!(version.starts_with(|first: char| first.is_ascii_digit()), "{at}");
-            assert_eq!(answer.header("X-Coder-Build-Version"), Some(format!("v{version}").as_str()), "{at}");
-            assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"), "{at}");
-            if under_api {
-                assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{at}");
-            }
-            ids.push(answer.header("Keyward-Request-Id").unwrap().to_owned());
-        }
-        let count = ids.len();
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), count);
-        assert!(ids.iter().all(|id| id.len() == 36));
-    }
+    every_answer_names_version_and_request_and_is_not_stored,
+    every_error_has_the_one_shape,
+    a_success_without_a_body_has_none,
+    times_are_utc_with_at_most_microseconds,
+}
 
-    async fn every_error_has_the_one_shape(app: TestApp) {
-        let known = ["message", "detail", "validations", "code", "hint", "request_id"];
-        for (_, answer) in answers(&app).await.into_iter().filter(|(_, answer)| answer.status >= 400) {
-            assert_eq!(answer.header("Content-Type"), Some("application/json"), "{}", answer.text);
-            let body = answer.json();
-            assert!(body.as_object().unwrap().keys().all(|key| known.contains(&key.as_str())), "{body}");
-            assert!(!text(&body, "message").is_empty());
-            let code = text(&body, "code");
-            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
-            assert_eq!(Some(text(&body, "request_id")), answer.header("Keyward-Request-Id"));
-            for validation in body["validations"].as_array().into_iter().flatten() {
-                assert!(!text(validation, "field").is_empty() && !text(validation, "detail").is_empty());
-                assert_eq!(validation.as_object().unwrap().len(), 2);
-            }
-            assert!(body.as_object().unwrap().values().all(|value| !value.is_null()), "null instead of absent: {body}");
+async fn every_answer_names_version_and_request_and_is_not_stored(app: TestApp) {
+    let mut ids = Vec::new();
+    for (under_api, answer) in answers(&app).await {
+        let at = format!("{} {}", answer.status, answer.text);
+        let version = answer.header("Keyward-Version").unwrap();
+        assert!(version.starts_with(|first: char| first.is_ascii_digit()), "{at}");
+        assert_eq!(answer.header("X-Coder-Build-Version"), Some(format!("v{version}").as_str()), "{at}");
+        assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"), "{at}");
+        if under_api {
+            assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{at}");
         }
+        ids.push(answer.header("Keyward-Request-Id").unwrap().to_owned());
     }
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+    assert!(ids.iter().all(|id| id.len() == 36));
+}
 
-    async fn a_success_without_a_body_has_none(app: TestApp) {
-        let token = app.owner.token(&json!({})).await;
-        let path = format!("/api/v2/users/me/keys/{}", text(&token, "id"));
-        for (method, path) in [("PUT", format!("{path}/expire")), ("DELETE", path)] {
-            let answer = app.owner.http.send(method, &path).await.expect(204);
-            assert_eq!((answer.text.as_str(), answer.header("Content-Type")), ("", None));
+async fn every_error_has_the_one_shape(app: TestApp) {
+    let known = ["message", "detail", "validations", "code", "hint", "request_id"];
+    for (_, answer) in answers(&app).await.into_iter().filter(|(_, answer)| answer.status >= 400) {
+        assert_eq!(answer.header("Content-Type"), Some("application/json"), "{}", answer.text);
+        let body = answer.json();
+        assert!(body.as_object().unwrap().keys().all(|key| known.contains(&key.as_str())), "{body}");
+        assert!(!text(&body, "message").is_empty());
+        let code = text(&body, "code");
+        assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
+        assert_eq!(Some(text(&body, "request_id")), answer.header("Keyward-Request-Id"));
+        for validation in body["validations"].as_array().into_iter().flatten() {
+            assert!(!text(validation, "field").is_empty() && !text(validation, "detail").is_empty());
+            assert_eq!(validation.as_object().unwrap().len(), 2);
         }
+        assert!(body.as_object().unwrap().values().all(|value| !value.is_null()), "null instead of absent: {body}");
     }
+}
 
-    async fn times_are_utc_with_at_most_microseconds(app: TestApp) {
-        app.advance(keyward_domain::Lifetime::from_nanos(1_000).unwrap());
-        let token = app.owner.token(&json!({ "lifetime": 1_234_567_891_234_i64 })).await;
-        for field in ["created_at", "updated_at", "expires_at", "last_used"] {
-            let time = text(&token, field);
-            assert!(time.ends_with('Z') && time.as_bytes()[10] == b'T' && time.len() <= 27, "{time}");
-        }
-        let shown = app.owner.http.get(&format!("/api/v2/users/me/keys/{}", text(&token, "id"))).await.json();
-        assert_eq!(shown["expires_at"], token["expires_at"], "the stored expiry is the returned one");
-        assert_eq!(shown["created_at"], token["created_at"]);
+async fn a_success_without_a_body_has_none(app: TestApp) {
+    let token = app.owner.token(&json!({})).await;
+    let path = format!("/api/v2/users/me/keys/{}", text(&token, "id"));
+    for (method, path) in [("PUT", format!("{path}/expire")), ("DELETE", path)] {
+        let answer = app.owner.http.send(method, &path).await.expect(204);
+        assert_eq!((answer.text.as_str(), answer.header("Content-Type")), ("", None));
     }
+}
+
+async fn times_are_utc_with_at_most_microseconds(app: TestApp) {
+    app.advance(keyward_domain::Lifetime::from_nanos(1_000).unwrap());
+    let token = app.owner.token(&json!({ "lifetime": 1_234_567_891_234_i64 })).await;
+    for field in ["created_at", "updated_at", "expires_at", "last_used"] {
+        let time = text(&token, field);
+        assert!(time.ends_with('Z') && time.as_bytes()[10] == b'T' && time.len() <= 27, "{time}");
+    }
+    let shown = app.owner.http.get(&format!("/api/v2/users/me/keys/{}", text(&token, "id"))).await.json();
+    assert_eq!(shown["expires_at"], token["expires_at"], "the stored expiry is the returned one");
+    assert_eq!(shown["created_at"], token["created_at"]);
 }

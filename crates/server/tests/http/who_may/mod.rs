@@ -13,47 +13,49 @@ use cast::{Caller, Cast, Target};
 use table::{Kind, Outcome, TABLE, Whose, expected};
 
 on_both! {
-    async fn every_endpoint_lets_those_do_it_who_may_and_refuses_the_others_without_a_trace(app: TestApp) {
-        assert_eq!(endpoints_of_the_table(), endpoints_of_the_description(&app).await);
-        let cast = Cast::new(&app);
-        let mut callers = Vec::new();
-        for kind in Kind::ALL {
-            callers.push((kind, cast.caller(kind).await));
-        }
-        let others = [Whose::Member, Whose::Owner, Whose::Nobody];
-        let mut targets = Vec::new();
-        for whose in others {
-            targets.push((whose, cast.target(whose).await));
-        }
+    every_endpoint_lets_those_do_it_who_may_and_refuses_the_others_without_a_trace,
+}
 
-        let mut contents = Contents::of(&app.database);
-        let before = contents.read();
-        for_each_call(&callers, &targets, async |call: Call<'_>| {
-            if call.expected.0 < 400 {
-                return;
-            }
-            for path in call.paths(call.target) {
-                call.send(&call.caller.http, &path, &cast).await;
-                assert_eq!(contents.read(), before, "{call} left a trace");
-            }
-        })
-        .await;
-
-        for_each_call(&callers, &targets, async |call: Call<'_>| {
-            if call.expected.0 >= 400 {
-                return;
-            }
-            let paths = call.paths(call.target);
-            for (which, path) in paths.into_iter().enumerate() {
-                let path = if call.method == "GET" { path } else { call.fresh_path(which, &cast).await };
-                match call.fresh_caller(&cast).await {
-                    Some(caller) => call.send(&caller.http, &call.paths(&caller.own)[which], &cast).await,
-                    None => call.send(&call.caller.http, &path, &cast).await,
-                }
-            }
-        })
-        .await;
+async fn every_endpoint_lets_those_do_it_who_may_and_refuses_the_others_without_a_trace(app: TestApp) {
+    assert_eq!(endpoints_of_the_table(), endpoints_of_the_description(&app).await);
+    let cast = Cast::new(&app);
+    let mut callers = Vec::new();
+    for kind in Kind::ALL {
+        callers.push((kind, cast.caller(kind).await));
     }
+    let others = [Whose::Member, Whose::Owner, Whose::Nobody];
+    let mut targets = Vec::new();
+    for whose in others {
+        targets.push((whose, cast.target(whose).await));
+    }
+
+    let mut contents = Contents::of(&app.database);
+    let before = contents.read();
+    for_each_call(&callers, &targets, async |call: Call<'_>| {
+        if call.expected.0 < 400 {
+            return;
+        }
+        for path in call.paths(call.target) {
+            call.send(&call.caller.http, &path, &cast).await;
+            assert_eq!(contents.read(), before, "{call} left a trace");
+        }
+    })
+    .await;
+
+    for_each_call(&callers, &targets, async |call: Call<'_>| {
+        if call.expected.0 >= 400 {
+            return;
+        }
+        let paths = call.paths(call.target);
+        for (which, path) in paths.into_iter().enumerate() {
+            let path = if call.method == "GET" { path } else { call.fresh_path(which, &cast).await };
+            match call.fresh_caller(&cast).await {
+                Some(caller) => call.send(&caller.http, &call.paths(&caller.own)[which], &cast).await,
+                None => call.send(&call.caller.http, &path, &cast).await,
+            }
+        }
+    })
+    .await;
 }
 
 /// One line of the table with one caller and one target.
