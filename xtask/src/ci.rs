@@ -32,9 +32,10 @@ const STEPS: &[Step] = &[
         command: "deny --log-level error check bans licenses sources",
         variables: &[],
     },
-    Step { name: "unused dependencies", command: "xtask unused", variables: &[] },
+    Step { name: "unused dependencies", command: "machete --with-metadata", variables: &[] },
     Step { name: "boundaries", command: "xtask boundaries", variables: &[] },
     Step { name: "OpenAPI in step", command: "xtask openapi --check", variables: &[] },
+    Step { name: "packages", command: "xtask package", variables: &[] },
     Step { name: "README tour", command: "xtask readme", variables: &[] },
 ];
 

@@ -6,10 +6,10 @@ mod boundaries;
 mod ci;
 mod openapi;
 mod outcome;
+mod package;
 mod readme;
 mod sh;
 mod test;
-mod unused;
 
 use std::process::ExitCode;
 
@@ -32,7 +32,6 @@ const TASKS: &[Task] = &[
         about: "run all tests and doctests: `cargo test --workspace [args…]`",
         run: test::run,
     },
-    Task { name: "unused", arguments: "", about: "check that every declared dependency is used", run: unused::run },
     Task {
         name: "boundaries",
         arguments: "",
@@ -44,6 +43,12 @@ const TASKS: &[Task] = &[
         arguments: "[--check]",
         about: "write docs/openapi.json from the code, or check that it is up to date",
         run: openapi::run,
+    },
+    Task {
+        name: "package",
+        arguments: "",
+        about: "package the SDK and the crates beneath it, and build each from its package",
+        run: package::run,
     },
     Task { name: "readme", arguments: "", about: "run the README's five-minute tour", run: readme::run },
     Task {

@@ -40,7 +40,7 @@ fn check() -> Outcome {
 }
 
 fn generated() -> Result<String, Failure> {
-    sh::output(&mut sh::cargo(["run", "-q", "-p", "keyward-api", "--example", "openapi"]))
+    sh::output(&mut sh::cargo(["run", "-q", "-p", "keyward-api", "--features", "openapi", "--example", "openapi"]))
 }
 
 /// The number of the first line that differs, counted from 1.

@@ -6,21 +6,21 @@ use keyward_domain::Timestamp;
 use keyward_domain::access::Act;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::endpoint::endpoint;
 use crate::{Access, NoBody};
 
 /// An entry of the audit log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditLog {
     /// The entry's id.
     pub id: Uuid,
     /// The id of the request; the nil UUID if the server itself acted.
     pub request_id: Uuid,
     /// When it happened.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub time: Timestamp,
     /// The client's address; empty if the server itself acted.
     pub ip: String,
@@ -51,7 +51,8 @@ pub struct AuditLog {
 }
 
 /// A field that changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DiffField {
     /// The value before the action.
     pub old: Value,
@@ -62,7 +63,8 @@ pub struct DiffField {
 }
 
 /// The user who acted, as of the time of the action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditActor {
     /// The user's id.
     pub id: Uuid,
@@ -73,7 +75,8 @@ pub struct AuditActor {
 }
 
 /// A page of the audit log, newest first.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditLogs {
     /// The entries.
     pub audit_logs: Vec<AuditLog>,
@@ -84,7 +87,8 @@ pub struct AuditLogs {
 }
 
 /// The query parameters of the audit log.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct AuditQuery {
     /// Space-separated `key:value` terms; a bare word is a `resource_type`.
@@ -92,7 +96,7 @@ pub struct AuditQuery {
     pub q: Option<String>,
     /// Maximum number of entries, 1 to 1000; 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
-    #[schema(minimum = 1, maximum = 1000)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
     pub limit: Option<u32>,
     /// The cursor from the `Link` header of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]

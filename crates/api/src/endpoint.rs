@@ -1,9 +1,10 @@
 //! The description of an endpoint: method, path, access, and the types of its request and response.
 
+use std::any::TypeId;
+
 use keyward_domain::access::Act;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::openapi::{RefOr, Schema};
 
 /// The HTTP methods that endpoints use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,30 +108,18 @@ pub trait Endpoint {
     /// The request's body.
     type Request: Serialize + DeserializeOwned + Described;
     /// The body of a successful response.
-    type Response: Serialize + DeserializeOwned + Described;
+    type Response: Serialize + DeserializeOwned + Described + 'static;
 }
 
-/// A type that OpenAPI can describe.
-pub trait Described {
-    /// Whether the type stands for no body at all.
-    const IS_NOTHING: bool = false;
+/// A shape that OpenAPI can describe. Without the feature `openapi`, every shape.
+#[cfg(not(feature = "openapi"))]
+pub trait Described {}
 
-    /// Adds the schemas that the type refers to, and returns its own; `None` if there is no body.
-    fn describe(schemas: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>>;
-}
+#[cfg(not(feature = "openapi"))]
+impl<T> Described for T {}
 
-impl<T: utoipa::ToSchema> Described for T {
-    fn describe(schemas: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>> {
-        T::schemas(schemas);
-        let own = T::schema();
-        let name = T::name().into_owned();
-        if matches!(&own, RefOr::T(Schema::Object(_) | Schema::AllOf(_))) {
-            schemas.push((name.clone(), own));
-            return Some(RefOr::Ref(utoipa::openapi::Ref::from_schema_name(name)));
-        }
-        Some(own)
-    }
-}
+#[cfg(feature = "openapi")]
+pub use crate::openapi::Described;
 
 /// No request body; any sent is ignored.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -144,18 +133,13 @@ pub struct NoQuery {}
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct NoContent {}
 
-macro_rules! describe_nothing {
-    ($($nothing:ty),*) => {$(
-        impl Described for $nothing {
-            const IS_NOTHING: bool = true;
-
-            fn describe(_: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>> {
-                None
-            }
-        }
-    )*};
+impl NoContent {
+    /// Whether this is the type of a response: then it has no body.
+    #[must_use]
+    pub fn is<T: 'static>() -> bool {
+        TypeId::of::<T>() == TypeId::of::<Self>()
+    }
 }
-describe_nothing!(NoBody, NoQuery, NoContent);
 
 /// Replaces the `{name}` parts of a path by values, in order. The caller percent-encodes the values.
 #[must_use]

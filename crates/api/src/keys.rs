@@ -3,14 +3,14 @@
 use keyward_domain::Timestamp;
 use keyward_domain::access::Act;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::endpoint::endpoint;
 use crate::{Access, NoBody, NoContent, NoQuery};
 
 /// How a key was created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LoginType {
@@ -24,7 +24,8 @@ pub enum LoginType {
 }
 
 /// A key, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ApiKey {
     /// The key's id, 14 characters.
@@ -32,16 +33,16 @@ pub struct ApiKey {
     /// The owner's id.
     pub user_id: Uuid,
     /// Last use, to the minute (token) or hour (session); `1970-01-01T00:00:00Z` if never used.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub last_used: Timestamp,
     /// Expiry: the key is rejected from this instant on.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires_at: Timestamp,
     /// Creation time.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     /// Time of the last change, except for expiry and use.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub updated_at: Timestamp,
     /// Whether the key is a token or a session.
     pub login_type: LoginType,
@@ -102,7 +103,8 @@ impl From<ApiKeyParts> for ApiKey {
 }
 
 /// A key and its owner's username, as in lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ApiKeyWithOwner {
     /// The key.
@@ -121,7 +123,8 @@ impl ApiKeyWithOwner {
 }
 
 /// Parameters of a new token. All are optional.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct CreateTokenRequest {
     /// Lifetime in nanoseconds; 0 or absent means the server's default.
@@ -141,12 +144,13 @@ pub struct CreateTokenRequest {
     pub allow_list: Option<Vec<String>>,
     /// Read only to refuse it with a reason: the lifetime determines the expiry.
     #[serde(default, skip_serializing)]
-    #[schema(ignore)]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
     pub expires_at: Option<serde_json::Value>,
 }
 
 /// A new token. Only this response contains its secret.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct CreatedToken {
     /// The key with its secret.
@@ -165,7 +169,8 @@ impl CreatedToken {
 }
 
 /// A new session key. Only this response contains its secret.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct CreatedKey {
     /// The key with its secret.
@@ -181,7 +186,8 @@ impl CreatedKey {
 }
 
 /// The query parameters of a user's keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct KeysQuery {
     /// Whether to include expired keys.
@@ -189,7 +195,7 @@ pub struct KeysQuery {
     pub include_expired: bool,
     /// Maximum number of keys, 1 to 1000.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
-    #[schema(minimum = 1, maximum = 1000)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
     pub limit: Option<u32>,
     /// The cursor from the `Link` header of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,7 +211,8 @@ impl KeysQuery {
 }
 
 /// The query parameters of a list of tokens.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct TokensQuery {
     /// Whether to include the tokens of every user that the caller may read.
@@ -216,7 +223,7 @@ pub struct TokensQuery {
     pub include_expired: bool,
     /// Maximum number of keys, 1 to 1000.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
-    #[schema(minimum = 1, maximum = 1000)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
     pub limit: Option<u32>,
     /// The cursor from the `Link` header of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -232,7 +239,8 @@ impl TokensQuery {
 }
 
 /// The limits for a user's tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct TokenConfig {
     /// Maximum lifetime, in nanoseconds.

@@ -7,6 +7,7 @@ pub mod audit;
 mod endpoint;
 pub mod error;
 pub mod keys;
+#[cfg(feature = "openapi")]
 mod openapi;
 pub mod page;
 pub mod system;
@@ -19,6 +20,7 @@ pub use endpoint::{
     Access, BODY_LIMIT, BodyForm, Described, Endpoint, Lane, Method, NoBody, NoContent, NoQuery, fill_path,
 };
 pub use error::{ErrorBody, ErrorCode, Validation};
+#[cfg(feature = "openapi")]
 pub use openapi::document as openapi;
 
 /// Headers that Keyward sends or reads besides the standard ones. HTTP ignores the case of header names;
@@ -47,3 +49,8 @@ pub mod headers {
     /// The code that the server printed at start. It lets another machine create the first user.
     pub const SETUP_CODE: &str = "keyward-setup-code";
 }
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

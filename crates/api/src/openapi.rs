@@ -10,8 +10,9 @@ use utoipa::openapi::{
     RefOr, Required, ResponseBuilder, Schema, Type,
 };
 
-use crate::endpoint::Described;
-use crate::{Access, Endpoint, ErrorBody, Method, audit, keys, system, users, verifiers, verify};
+use crate::{
+    Access, Endpoint, ErrorBody, Method, NoBody, NoContent, NoQuery, audit, keys, system, users, verifiers, verify,
+};
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
@@ -148,3 +149,33 @@ fn query_parameters<E: Endpoint>() -> impl Iterator<Item = Parameter> {
             .build()
     })
 }
+
+/// A shape that OpenAPI can describe.
+pub trait Described {
+    /// Its schema, after adding those it refers to; none for "nothing".
+    fn describe(schemas: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>>;
+}
+
+impl<T: utoipa::ToSchema> Described for T {
+    fn describe(schemas: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>> {
+        T::schemas(schemas);
+        let own = T::schema();
+        let name = T::name().into_owned();
+        if matches!(&own, RefOr::T(Schema::Object(_) | Schema::AllOf(_))) {
+            schemas.push((name.clone(), own));
+            return Some(RefOr::Ref(utoipa::openapi::Ref::from_schema_name(name)));
+        }
+        Some(own)
+    }
+}
+
+macro_rules! describe_nothing {
+    ($($nothing:ty),*) => {$(
+        impl Described for $nothing {
+            fn describe(_: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>> {
+                None
+            }
+        }
+    )*};
+}
+describe_nothing!(NoBody, NoQuery, NoContent);

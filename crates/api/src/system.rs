@@ -1,13 +1,13 @@
 //! Public information about the server.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::endpoint::endpoint;
 use crate::{Access, NoBody, NoQuery};
 
 /// The server's build information.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct BuildInfo {
     /// The version, as in `v0.1.0`.
@@ -23,7 +23,8 @@ impl BuildInfo {
 }
 
 /// The scopes that a new token may have.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ScopeCatalogue {
     /// The names of the scopes, sorted, without aliases.
@@ -33,7 +34,8 @@ pub struct ScopeCatalogue {
 }
 
 /// A scope and its description.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScopeInfo {
     /// The scope's name.
     pub name: String,

@@ -3,14 +3,14 @@
 use keyward_domain::Timestamp;
 use keyward_domain::access::Act;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::endpoint::endpoint;
 use crate::{Access, NoBody, NoContent, NoQuery};
 
 /// A user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     /// The user's id, which never changes.
     pub id: Uuid,
@@ -21,13 +21,13 @@ pub struct User {
     /// E-mail address, unique regardless of case.
     pub email: String,
     /// Creation time.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     /// Time of the last change.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub updated_at: Timestamp,
     /// Last use of any of the user's keys; `1970-01-01T00:00:00Z` if never used.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub last_seen_at: Timestamp,
     /// `active` or `suspended`.
     pub status: String,
@@ -40,7 +40,8 @@ pub struct User {
 }
 
 /// A role of a user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserRole {
     /// The role's name in requests.
     pub name: String,
@@ -49,7 +50,8 @@ pub struct UserRole {
 }
 
 /// A page of users.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsersPage {
     /// The users.
     pub users: Vec<User>,
@@ -61,7 +63,8 @@ pub struct UsersPage {
 }
 
 /// The query parameters of a list of users.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct UsersQuery {
     /// A part of the username, name or e-mail address, in any case.
@@ -69,7 +72,7 @@ pub struct UsersQuery {
     pub q: Option<String>,
     /// Maximum number of users, 1 to 1000.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
-    #[schema(minimum = 1, maximum = 1000)]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
     pub limit: Option<u32>,
     /// The cursor from the `Link` header of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +88,8 @@ impl UsersQuery {
 }
 
 /// The first user, who becomes an owner.
-#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreateFirstUserRequest {
     /// E-mail address.
     pub email: String,
@@ -99,21 +103,24 @@ pub struct CreateFirstUserRequest {
 }
 
 /// The id of the first user.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedFirstUser {
     /// The user's id.
     pub user_id: Uuid,
 }
 
 /// A message for people.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Message {
     /// The message.
     pub message: String,
 }
 
 /// E-mail (or username) and password.
-#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoginRequest {
     /// The e-mail address, or the username.
     pub email: String,
@@ -122,14 +129,16 @@ pub struct LoginRequest {
 }
 
 /// A new session. Only this response contains its secret.
-#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoginResponse {
     /// The session key with its secret.
     pub session_token: String,
 }
 
 /// A new user.
-#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreateUserRequest {
     /// E-mail address.
     pub email: String,
@@ -150,14 +159,16 @@ pub struct CreateUserRequest {
 }
 
 /// The names of roles.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RoleNames {
     /// Roles: `owner`, `user-admin`, `auditor`, `verifier`.
     pub roles: Vec<String>,
 }
 
 /// A new password.
-#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetPasswordRequest {
     /// The current password; required to change your own password.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,14 +4,14 @@
 use keyward_domain::Timestamp;
 use keyward_domain::access::Act;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::endpoint::endpoint;
 use crate::{Access, NoBody, NoQuery};
 
 /// A verifier's poll for changes. A poll renews the verifier's lease.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PollRequest {
     /// The verifier's id: a random UUID that it generates when it starts.
     pub id: Uuid,
@@ -26,7 +26,8 @@ pub struct PollRequest {
 }
 
 /// The changes since the last poll.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PollResponse {
     /// Identifies the server's start. Change numbers count from there.
     pub start: Uuid,
@@ -45,14 +46,16 @@ pub struct PollResponse {
 }
 
 /// A verifier's request for a key that is not in its cache.
-#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LookUpRequest {
     /// The presented key.
     pub key: String,
 }
 
 /// The facts about a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LookUpResponse {
     /// Identifies the server's start.
     pub start: Uuid,
@@ -60,7 +63,7 @@ pub struct LookUpResponse {
     /// change must not cache them.
     pub change: u64,
     /// The time on the server's clock.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub now: Timestamp,
     /// The facts; absent if the secret is wrong or the key does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +71,8 @@ pub struct LookUpResponse {
 }
 
 /// The facts that decide whether a key is accepted, and no more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct KeyFacts {
     /// The key's id.
     pub key_id: String,
@@ -85,19 +89,20 @@ pub struct KeyFacts {
     /// Its allow list.
     pub allow_list: Vec<String>,
     /// Expiry: the key is rejected from this instant on.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires_at: Timestamp,
 }
 
 /// A connected verifier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerifierInfo {
     /// The verifier's id.
     pub id: Uuid,
     /// The verifier's name.
     pub name: String,
     /// When the verifier connected.
-    #[schema(value_type = String, format = DateTime)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub connected_at: Timestamp,
     /// How many changes the verifier has not acknowledged yet.
     pub lag: u64,

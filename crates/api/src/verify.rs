@@ -2,7 +2,6 @@
 
 use keyward_domain::access::Act;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::endpoint::endpoint;
@@ -14,7 +13,8 @@ use crate::{Access, NoContent, NoQuery};
 pub const MOST_KEYS: usize = 100;
 
 /// A presented key, and the rights that it needs.
-#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct VerifyRequest {
     /// The presented key.
@@ -36,7 +36,8 @@ impl VerifyRequest {
 }
 
 /// The verdict on a presented key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct VerifyResponse {
     /// Whether the key is valid and has the required rights.
@@ -65,21 +66,24 @@ impl VerifyResponse {
 }
 
 /// A batch of presented keys.
-#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerifyBatchRequest {
     /// The keys, at most 100.
     pub keys: Vec<VerifyRequest>,
 }
 
 /// The verdicts, in the order of the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VerifyBatchResponse {
     /// One verdict for each key.
     pub results: Vec<VerifyResponse>,
 }
 
 /// The request form of RFC 7662 and RFC 7009.
-#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenForm {
     /// The presented key.
     pub token: String,
@@ -89,7 +93,8 @@ pub struct TokenForm {
 }
 
 /// The response of RFC 7662. If the token is not valid, it contains only `active`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Introspection {
     /// Whether the token is valid now.
     pub active: bool,

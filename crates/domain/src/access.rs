@@ -283,6 +283,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "catalogue")]
     #[test]
     fn every_act_needs_a_scope_of_the_catalogue() {
         let catalogue = crate::Catalogue::built_in();

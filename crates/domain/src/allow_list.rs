@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "catalogue")]
 use crate::scope::Catalogue;
 
 /// The most entries a request may hold.
@@ -68,6 +69,7 @@ impl AllowList {
         Self(vec![Entry::Everything])
     }
 
+    #[cfg(feature = "catalogue")]
     /// Reads and normalises a request's entries; none at all gives `*:*`.
     ///
     /// # Errors
@@ -211,6 +213,7 @@ impl FromStr for Entry {
     }
 }
 
+#[cfg(feature = "catalogue")]
 /// Reads an entry of a type that the catalogue has.
 fn parse_known(text: &str, catalogue: &Catalogue) -> Result<Entry, InvalidAllowList> {
     let entry: Entry = text.parse()?;
@@ -222,7 +225,7 @@ fn parse_known(text: &str, catalogue: &Catalogue) -> Result<Entry, InvalidAllowL
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "catalogue"))]
 mod tests {
     use super::*;
 

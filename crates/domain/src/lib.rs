@@ -23,6 +23,13 @@ pub use boottime::Moment;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use key::{ApiKey, KeyId, KeyKind, LoginType, PlainKey, TokenName};
 pub use lifetime::Lifetime;
-pub use scope::{Catalogue, Scope, Scopes};
+#[cfg(feature = "catalogue")]
+pub use scope::Catalogue;
+pub use scope::{Scope, Scopes};
 pub use user::{Role, Roles, User, UserId};
 pub use word::UnknownWord;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -101,3 +101,8 @@ pub mod types {
     pub use keyward_api::{ErrorCode, Validation};
     pub use uuid::Uuid;
 }
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -17,3 +17,8 @@ pub use facts::{Facts, Grant};
 pub use memory::{Changed, Forgotten, Found, Id, Mark, Memory, Remembered, id};
 pub use need::Need;
 pub use verdict::Verdict;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,6 +2,7 @@
 
 mod id;
 mod kind;
+#[cfg(feature = "catalogue")]
 mod mint;
 mod name;
 mod random_name;
@@ -9,6 +10,7 @@ mod secret;
 
 pub use id::{InvalidKeyId, KeyId};
 pub use kind::{KeyKind, LoginType};
+#[cfg(feature = "catalogue")]
 pub use mint::{ExceedsCaller, MintRequest, within_caller};
 pub use name::{InvalidTokenName, TokenName};
 pub use random_name::random_name;

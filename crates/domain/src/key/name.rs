@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use unicode_normalization::UnicodeNormalization;
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// The most characters a name may have, counted after normalisation.
 const MAX_CHARS: usize = 64;
@@ -58,7 +58,7 @@ impl FromStr for TokenName {
     type Err = InvalidTokenName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let name: String = text.nfc().collect();
+        let name = ComposingNormalizerBorrowed::new_nfc().normalize(text).into_owned();
         let count = name.chars().count();
         if count == 0 || count > MAX_CHARS {
             return Err(InvalidTokenName::Length(count));

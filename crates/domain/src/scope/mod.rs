@@ -1,7 +1,9 @@
 //! Scopes: `resource:action`, with wildcards, and the catalogue of those that exist.
 
+#[cfg(feature = "catalogue")]
 mod catalogue;
 
+#[cfg(feature = "catalogue")]
 pub use catalogue::{Catalogue, InvalidCatalogue, ScopeDescription, UnknownScope};
 
 use std::fmt;

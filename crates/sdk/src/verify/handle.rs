@@ -3,13 +3,15 @@
 use keyward_verdict::Need;
 
 use super::denied::Denied;
+#[cfg(feature = "mock")]
 use super::mock::MockVerifier;
 use super::verified::Verified;
 use super::verifier::Verifier;
 
-/// Verifies keys with a [`Verifier`] or, in tests, a [`MockVerifier`]. Cloning is cheap.
+/// Verifies keys with a [`Verifier`] or, in tests, a mock (feature `mock`). Cloning is cheap.
 ///
-/// ```
+#[cfg_attr(feature = "mock", doc = "```")]
+#[cfg_attr(not(feature = "mock"), doc = "```ignore")]
 /// use keyward_sdk::verify::{Denied, MockKey, Need, VerifierHandle};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -37,11 +39,13 @@ pub struct VerifierHandle(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Real(Verifier),
+    #[cfg(feature = "mock")]
     Mock(MockVerifier),
 }
 
 impl VerifierHandle {
     /// A mock for tests. It needs no server; tests add the keys that it knows.
+    #[cfg(feature = "mock")]
     #[must_use]
     pub fn mock() -> MockVerifier {
         MockVerifier::default()
@@ -54,6 +58,7 @@ impl VerifierHandle {
     pub async fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
         match &self.0 {
             Kind::Real(verifier) => verifier.verify(token, need).await,
+            #[cfg(feature = "mock")]
             Kind::Mock(mock) => mock.verify(token, need),
         }
     }
@@ -63,6 +68,7 @@ impl VerifierHandle {
     pub fn is_connected(&self) -> bool {
         match &self.0 {
             Kind::Real(verifier) => verifier.is_connected(),
+            #[cfg(feature = "mock")]
             Kind::Mock(mock) => mock.is_available(),
         }
     }
@@ -80,12 +86,14 @@ impl From<&Verifier> for VerifierHandle {
     }
 }
 
+#[cfg(feature = "mock")]
 impl From<MockVerifier> for VerifierHandle {
     fn from(mock: MockVerifier) -> Self {
         Self(Kind::Mock(mock))
     }
 }
 
+#[cfg(feature = "mock")]
 impl From<&MockVerifier> for VerifierHandle {
     fn from(mock: &MockVerifier) -> Self {
         mock.clone().into()

@@ -27,8 +27,8 @@
 //!
 //! # In a test
 //!
-//! Let your code take a [`VerifierHandle`] and give it a [`VerifierHandle::mock`]. The mock needs no
-//! server and judges the keys you add with the same code.
+//! Enable the feature `mock`, let your code take a [`VerifierHandle`] and give it a
+//! `VerifierHandle::mock`. The mock needs no server and judges the keys you add with the same code.
 
 #[cfg(feature = "actix")]
 pub mod actix;
@@ -39,6 +39,7 @@ mod handle;
 mod interned;
 mod lease;
 mod memory;
+#[cfg(feature = "mock")]
 mod mock;
 #[cfg(feature = "tower")]
 pub mod tower;
@@ -50,6 +51,7 @@ mod web;
 pub use denied::Denied;
 pub use handle::VerifierHandle;
 pub use keyward_verdict::Need;
+#[cfg(feature = "mock")]
 pub use mock::{InvalidMockKey, MockKey, MockVerifier};
 pub use verified::Verified;
 pub use verifier::{Verifier, VerifierBuilder};

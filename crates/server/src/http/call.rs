@@ -14,7 +14,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use keyward_api::{Access, BodyForm, Described as _, Endpoint, ErrorCode};
+use keyward_api::{Access, BodyForm, Endpoint, ErrorCode, NoContent};
 use keyward_domain::user::UserRef;
 use keyward_service::{Caller, Lane, Service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
@@ -201,7 +201,7 @@ impl<E: Endpoint> Call<E> {
     /// 500 if the body cannot be serialised.
     pub fn answer(&self, body: &E::Response) -> Result<HttpResponse, Problem> {
         let status = StatusCode::from_u16(E::STATUS).unwrap_or(StatusCode::OK);
-        if E::Response::IS_NOTHING {
+        if NoContent::is::<E::Response>() {
             return Ok(HttpResponse::new(status));
         }
         let text = serde_json::to_vec(body)
