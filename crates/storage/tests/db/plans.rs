@@ -1,6 +1,6 @@
-//! The lists are answered from an index, entered at the end of the keys: what is hidden costs
-//! nothing. A bound bool in an OR alone would defeat that, on SQLite at once and on PostgreSQL from
-//! the generic plan on.
+//! Every list uses an index with the expiry in the index condition, so hidden keys cost nothing. A
+//! bound bool in an OR alone would prevent that: always on SQLite, and with the generic plan on
+//! PostgreSQL.
 
 use keyward_domain::{KeyKind, Lifetime, UserId};
 use keyward_storage::keys::{KeyCursor, ListFilter, Owners, explain_list};
@@ -8,7 +8,7 @@ use keyward_storage::{Lane, StoreError};
 use keyward_test_support::{Backend, Person, TestApp, on_both};
 use serde_json::json;
 
-/// So many copies of a token of this person's, each over at another instant.
+/// Inserts `count` copies of a token of this person, each with another expiry.
 async fn seed(app: &TestApp, person: &Person, count: u32) {
     let token = person.token(&json!({ "token_name": "seed" })).await;
     let name = &person.name;
@@ -42,8 +42,8 @@ async fn plan(app: &TestApp, filter: ListFilter, page: KeyCursor) -> String {
 }
 
 on_both! {
-    async fn every_list_enters_its_index_at_the_end_of_the_keys(app: TestApp) {
-        // Half of the keys are somebody else's, or the planner would not care by which index it goes.
+    async fn every_list_uses_its_index_with_the_expiry_as_a_condition(app: TestApp) {
+        // Half of the keys belong to another user; otherwise the planner could use any index.
         let member = app.person("member", &[]).await;
         seed(&app, &app.owner, 5_000).await;
         seed(&app, &member, 5_000).await;

@@ -1,4 +1,4 @@
-//! What a transaction leaves behind, and how its end is told.
+//! The effects of transactions, and how their outcome is reported.
 
 use std::sync::mpsc;
 
@@ -14,14 +14,15 @@ fn expire(tx: &mut Tx<'_>, id: &KeyId, now: Timestamp) -> Result<(), StoreError>
     keys::expire(tx, owned.key, now, Cause::Requested, &Origin::system(now))
 }
 
-/// Runs a transaction, and answers how it was told to have ended.
+/// Runs a transaction, and returns its result and the reported outcome.
 async fn write(
     app: &TestApp,
     work: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
 ) -> (Result<(), StoreError>, Outcome) {
-    let (tell, told) = mpsc::channel();
-    let done = app.service.store().write(Lane::Normal, work, move |outcome| tell.send(outcome.clone()).unwrap()).await;
-    (done, told.try_recv().unwrap())
+    let (report, reported) = mpsc::channel();
+    let done =
+        app.service.store().write(Lane::Normal, work, move |outcome| report.send(outcome.clone()).unwrap()).await;
+    (done, reported.try_recv().unwrap())
 }
 
 async fn token(app: &TestApp) -> KeyId {
@@ -33,7 +34,7 @@ fn entries(app: &TestApp) -> i64 {
 }
 
 on_both! {
-    async fn what_was_committed_is_told_with_what_it_changed(app: TestApp) {
+    async fn a_commit_is_reported_with_its_changes(app: TestApp) {
         let (one, two) = (token(&app).await, token(&app).await);
         let (now, before) = (app.service.now(), entries(&app));
         let ids = [one.clone(), two.clone()];
@@ -41,15 +42,15 @@ on_both! {
         done.unwrap();
         let changes = Changes { keys: vec![one.clone(), two], users: Vec::new(), promises_end: true };
         assert_eq!(outcome, Outcome::Committed(changes));
-        assert_eq!(entries(&app), before + 2, "an entry for each");
+        assert_eq!(entries(&app), before + 2, "one entry for each key");
 
         let (done, outcome) = write(&app, move |tx| expire(tx, &one, now)).await;
         done.unwrap();
-        assert_eq!(outcome, Outcome::Committed(Changes { promises_end: true, ..Changes::default() }), "dead already");
+        assert_eq!(outcome, Outcome::Committed(Changes { promises_end: true, ..Changes::default() }), "already dead");
         assert_eq!(entries(&app), before + 2);
     }
 
-    async fn a_transaction_that_is_refused_leaves_nothing(app: TestApp) {
+    async fn a_failed_use_case_is_rolled_back(app: TestApp) {
         let (id, now, before) = (token(&app).await, app.service.now(), entries(&app));
         let (done, outcome) = write(&app, move |tx| {
             expire(tx, &id, now)?;
@@ -60,11 +61,11 @@ on_both! {
         assert_eq!(app.owner.token_ids("").await.len(), 1, "still live");
     }
 
-    async fn what_happened_is_not_committed_without_its_entry(app: TestApp) {
+    async fn a_change_is_not_committed_without_its_audit_entry(app: TestApp) {
         let (id, now, before) = (token(&app).await, app.service.now(), entries(&app));
         let (done, outcome) = write(&app, move |tx| {
             expire(tx, &id, now)?;
-            // Within the same transaction, so that it is undone with it.
+            // Within the same transaction, so that it is rolled back too.
             match &mut **tx {
                 Conn::Sqlite(db) => db.batch_execute("ALTER TABLE audit_logs RENAME TO elsewhere")?,
                 Conn::Postgres(db) => db.batch_execute("ALTER TABLE audit_logs RENAME TO elsewhere")?,
@@ -76,9 +77,9 @@ on_both! {
         assert_eq!(app.owner.token_ids("").await.len(), 1, "still live");
     }
 
-    async fn a_commit_that_fails_has_an_unknown_end(app: TestApp) {
+    async fn a_failed_commit_has_an_unknown_outcome(app: TestApp) {
         let id = token(&app).await;
-        // What is checked at the COMMIT, and not before.
+        // A constraint that is checked only at the COMMIT.
         let deferred = "UPDATE api_keys SET user_id = '00000000-0000-0000-0000-000000000000'";
         let (done, outcome) = write(&app, move |tx| {
             match &mut **tx {
@@ -95,7 +96,7 @@ on_both! {
         assert_eq!(app.owner.token_ids("").await, [id.as_str()]);
     }
 
-    async fn a_rehearsed_expire_answers_what_it_would_do_and_leaves_nothing(app: TestApp) {
+    async fn a_rehearsal_reports_its_changes_and_leaves_nothing(app: TestApp) {
         let (id, now) = (token(&app).await, app.service.now());
         let before = (app.database.contents(), entries(&app));
         let wanted = id.clone();
@@ -108,7 +109,7 @@ on_both! {
             }
             events => panic!("{events:?}"),
         }
-        assert!((app.database.contents(), entries(&app)) == before, "not a row, not a number, not an entry");
+        assert!((app.database.contents(), entries(&app)) == before, "rows, values and audit entries are unchanged");
         let refused = app.service.store().rehearse(Lane::Normal, |_| Err::<(), _>(StoreError::Busy(7))).await;
         assert!(matches!(refused, Err(StoreError::Busy(7))), "{refused:?}");
     }

@@ -1,11 +1,11 @@
-//! The triggers: dead is absorbing and the audit log is append-only for whoever writes to the
-//! tables, without a clock.
+//! The triggers: whoever writes to the tables and whatever the clock says, a dead key stays dead and
+//! the audit log is append-only.
 
 use keyward_domain::Lifetime;
 use keyward_test_support::{Backend, TestApp, on_both};
 use serde_json::json;
 
-/// The SQL of an operator, and what the database says to it.
+/// Runs SQL as an operator with direct database access, and returns the database's error.
 fn sql(app: &TestApp, text: &str) -> Result<(), String> {
     app.database.execute(text).map_err(|error| error.to_string())
 }
@@ -46,16 +46,16 @@ on_both! {
         refused(&app, &format!("UPDATE api_keys SET kind = 'session' WHERE id = '{id}'"), "never change");
         refused(&app, &format!("UPDATE api_keys SET login_type = 'password' WHERE id = '{id}'"), "never change");
         sql(&app, &format!("UPDATE api_keys SET expires_at = created_at WHERE id = '{id}'")).unwrap();
-        assert!(app.owner.token_ids("").await.is_empty(), "moved earlier by hand, it is over");
+        assert!(app.owner.token_ids("").await.is_empty(), "a token moved earlier by hand is expired");
     }
 
-    async fn an_end_moved_by_hand_may_be_written_as_sqlite_writes_times(app: TestApp) {
+    async fn an_expiry_set_by_hand_may_use_sqlite_time_formats(app: TestApp) {
         if app.database.backend != Backend::Sqlite {
             return;
         }
         let id = token(&app, "by-hand").await;
         sql(&app, &format!("UPDATE api_keys SET expires_at = datetime('now', '+1 hour') WHERE id = '{id}'")).unwrap();
-        assert_eq!(app.owner.token_ids("").await, [id.as_str()], "live, and shown");
+        assert_eq!(app.owner.token_ids("").await, [id.as_str()], "the token is live and listed");
         expire(&app, &id).await;
         assert!(app.owner.token_ids("").await.is_empty());
         assert_eq!(app.audit("action:write").await.len(), 1);
@@ -70,7 +70,7 @@ on_both! {
             refused(&app, &format!("UPDATE api_keys SET expires_at = {garbage} WHERE id = '{over}'"), "not a time");
         }
         refused(&app, &format!("UPDATE api_keys SET last_used = 'soon' WHERE id = '{over}'"), "last_used_is_an_instant");
-        assert_eq!(app.owner.token_ids("?include_expired=true").await.len(), 2, "every row can still be read");
+        assert_eq!(app.owner.token_ids("?include_expired=true").await.len(), 2, "every row can still be parsed");
     }
 
     async fn only_a_live_session_slides(app: TestApp) {
@@ -86,7 +86,7 @@ on_both! {
         refused(&app, &format!("UPDATE api_keys SET expires_at = '2999-02-01T00:00:00.000000Z' WHERE id = '{id}'"), "only a session");
     }
 
-    async fn the_rules_of_sessions_hold_for_a_login_by_another_way(app: TestApp) {
+    async fn session_rules_apply_to_unknown_login_types(app: TestApp) {
         let session = app.owner.session.split('-').next().unwrap();
         let columns = "user_id, kind, token_name, digest, digest_version, scopes, allow_list, lifetime_seconds, created_at, \
                        updated_at, expires_at";
