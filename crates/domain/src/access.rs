@@ -1,22 +1,22 @@
-//! Who may do what: the scope an act needs, and what each role may do to whom. All of it is data.
+//! Access rules as data: the scope that an act needs, and what each role may do to whom.
 
 use crate::user::{Role, Roles, User, UserId};
 use crate::word::{UnknownWord, words};
 
-/// Something that a request does and that has to be allowed.
+/// An action of a request that needs permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// List, view, and ask for the token limits.
+    /// List and view keys, and view the token limits.
     ReadKeys,
-    /// Make a token or a session key.
+    /// Create a token or a session key.
     CreateKey,
-    /// End a key.
+    /// Expire a key.
     ExpireKey,
-    /// Remove a key and its record.
+    /// Delete a key and its record.
     DeleteKey,
-    /// List and view users, and their roles.
+    /// List and view users and their roles.
     ReadUsers,
-    /// Make a user.
+    /// Create a user.
     CreateUser,
     /// Change a user's roles.
     EditRoles,
@@ -28,11 +28,11 @@ pub enum Act {
     DeleteUser,
     /// Read the audit log.
     ReadAudit,
-    /// Ask whether a key that somebody presented is good.
+    /// Verify presented keys.
     VerifyKeys,
 }
 
-/// The kind of thing an [`Act`] is done to, as allow lists name it.
+/// The resource type of an [`Act`], as named in allow lists.
 #[derive(
     Clone,
     Copy,
@@ -58,7 +58,7 @@ pub enum ResourceKind {
 words!(ResourceKind, "resource type");
 
 impl Act {
-    /// Every act there is.
+    /// Every act.
     pub const ALL: [Self; 12] = [
         Self::ReadKeys,
         Self::CreateKey,
@@ -74,7 +74,7 @@ impl Act {
         Self::VerifyKeys,
     ];
 
-    /// The scope that a key needs for it, whatever its user's role.
+    /// The scope that a key needs for this act, whatever its owner's role.
     #[must_use]
     pub fn scope(self) -> &'static str {
         match self {
@@ -91,7 +91,7 @@ impl Act {
         }
     }
 
-    /// What kind of thing it is done to.
+    /// The resource type of this act.
     #[must_use]
     pub fn resource(self) -> ResourceKind {
         match self {
@@ -109,19 +109,19 @@ impl Act {
     }
 }
 
-/// How the user that a thing belongs to stands to the one who asks.
+/// The relation of a resource's owner to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relation {
-    /// The same user.
+    /// The owner is the caller.
     Own,
-    /// Another, who is not an owner of the installation.
+    /// The owner is another user without the role owner.
     Other,
-    /// Another, who is one.
+    /// The owner is another user with the role owner.
     Owner,
 }
 
 impl Relation {
-    /// How `target` stands to the user `caller`.
+    /// The relation of `target` to the user `caller`.
     #[must_use]
     pub fn of(caller: UserId, target: &User) -> Self {
         if caller == target.id {
@@ -134,25 +134,26 @@ impl Relation {
     }
 }
 
-/// May it be done? Ordered: what one role allows, another cannot take away.
+/// Whether an act is permitted. The variants are ordered: with several roles, the highest decision
+/// applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Decision {
-    /// The thing is not to be seen: the answer is the same as if it did not exist.
+    /// The caller may not see the resource: the response is the same as if it did not exist.
     Hidden,
-    /// The thing may be seen, and this may not be done to it.
+    /// The caller may see the resource but not do this to it.
     Denied,
-    /// Yes.
+    /// The act is permitted.
     Allowed,
 }
 
-/// A line of the table: an act, and the decision for one's own, another's, an owner's.
+/// A line of the table: an act with its decisions for [`Relation::Own`], `Other` and `Owner`.
 type Line = (Act, [Decision; 3]);
 
 const NO: Decision = Decision::Denied;
 const YES: Decision = Decision::Allowed;
 const HID: Decision = Decision::Hidden;
 
-/// What everyone may do.
+/// What every user may do.
 const MEMBER: &[Line] = &[
     (Act::ReadKeys, [YES, HID, HID]),
     (Act::CreateKey, [YES, HID, HID]),
@@ -168,7 +169,8 @@ const MEMBER: &[Line] = &[
     (Act::VerifyKeys, [NO, NO, NO]),
 ];
 
-/// What an auditor may do beyond that: read, and so be told "no" rather than "not found".
+/// What an auditor may do as well: read. Other acts are denied instead of hidden, because the auditor
+/// may see the resources.
 const AUDITOR: &[Line] = &[
     (Act::ReadKeys, [YES, YES, YES]),
     (Act::CreateKey, [YES, NO, NO]),
@@ -182,7 +184,7 @@ const AUDITOR: &[Line] = &[
     (Act::ReadAudit, [YES, YES, YES]),
 ];
 
-/// What a user-admin may do. On oneself some of it is refused later, with a reason (400).
+/// What a user-admin may do as well. Some acts on their own account are refused later, with status 400.
 const USER_ADMIN: &[Line] = &[
     (Act::ReadKeys, [YES, YES, HID]),
     (Act::CreateKey, [YES, NO, HID]),
@@ -196,7 +198,7 @@ const USER_ADMIN: &[Line] = &[
     (Act::DeleteUser, [YES, YES, NO]),
 ];
 
-/// What a verifier may do beyond being a member.
+/// What a verifier may do as well.
 const VERIFIER: &[Line] = &[(Act::VerifyKeys, [YES, YES, YES])];
 
 fn lines(role: Role) -> &'static [Line] {
@@ -209,7 +211,8 @@ fn lines(role: Role) -> &'static [Line] {
     }
 }
 
-/// May a user with these roles do this to a thing of someone who stands so to them?
+/// Decides whether a user with these roles may do `act` to a resource whose owner has this relation
+/// to them.
 #[must_use]
 pub fn decide(roles: &Roles, act: Act, relation: Relation) -> Decision {
     if roles.contains(Role::Owner) {
@@ -228,14 +231,14 @@ pub fn decide(roles: &Roles, act: Act, relation: Relation) -> Decision {
         .unwrap_or(Decision::Hidden)
 }
 
-/// May a user with these roles do this to things of anyone, owners' included?
+/// Whether a user with these roles may do `act` to the resources of every user, owners included.
 #[must_use]
 pub fn everywhere(roles: &Roles, act: Act) -> bool {
     decide(roles, act, Relation::Owner) == Decision::Allowed && decide(roles, act, Relation::Other) == Decision::Allowed
 }
 
-/// May someone with these roles give or take the roles in `change`? Owners give all; others
-/// nothing as high as owner.
+/// Whether a user with these roles may assign or remove the roles in `change`. Only owners may assign
+/// or remove the role owner.
 #[must_use]
 pub fn may_give(roles: &Roles, change: &Roles) -> bool {
     roles.contains(Role::Owner) || !change.contains(Role::Owner)
@@ -258,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_auditor_reads_and_is_told_no() {
+    fn an_auditor_may_read_and_is_denied_changes() {
         assert_eq!(decide_for(&[Role::Auditor], Act::ReadKeys), [YES, YES, YES]);
         assert_eq!(decide_for(&[Role::Auditor], Act::ExpireKey), [YES, NO, NO]);
     }

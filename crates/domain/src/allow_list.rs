@@ -1,4 +1,4 @@
-//! Allow lists: which things a key may be used on, `type:id`, `type:*` or `*:*`.
+//! Allow lists: the resources a key may act on, as `type:id`, `type:*` or `*:*`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::str::FromStr;
 #[cfg(feature = "catalogue")]
 use crate::scope::Catalogue;
 
-/// The most entries a request may hold.
+/// Maximum number of entries in a request.
 pub const MAX_ENTRIES: usize = 128;
 
-/// The longest id an entry may hold, in characters.
+/// Maximum length of an entry's id, in characters.
 const MAX_ID: usize = 128;
 
 /// One entry of an allow list.
@@ -44,20 +44,20 @@ impl fmt::Display for Entry {
     }
 }
 
-/// The allow list of a key: never empty, no entry that another covers, sorted by its text.
+/// The allow list of a key: never empty, without entries that another entry covers, sorted by text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AllowList(Vec<Entry>);
 
-/// Why a list of texts is no allow list.
+/// Why a list of texts is not an allow list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAllowList {
-    /// Not of the form of an entry.
+    /// A text does not have the form of an entry.
     #[error("invalid allow_list entry \"{0}\": want <type>:<id>")]
     Entry(String),
-    /// A type that the catalogue does not have.
+    /// The catalogue does not have this resource type.
     #[error("unknown resource type \"{0}\"")]
     UnknownType(String),
-    /// Too many to keep.
+    /// The list has too many entries.
     #[error("allow_list has {0} entries; want at most {MAX_ENTRIES}")]
     TooMany(usize),
 }
@@ -69,11 +69,11 @@ impl AllowList {
         Self(vec![Entry::Everything])
     }
 
-    #[cfg(feature = "catalogue")]
-    /// Reads and normalises a request's entries; none at all gives `*:*`.
+    /// Parses and normalises a request's entries; an empty list gives `*:*`.
     ///
     /// # Errors
-    /// [`InvalidAllowList`] for the first entry that is wrong, or when there are too many.
+    /// [`InvalidAllowList`] for the first invalid entry, or if there are too many.
+    #[cfg(feature = "catalogue")]
     pub fn parse<'a>(
         texts: impl IntoIterator<Item = &'a str>,
         catalogue: &Catalogue,
@@ -86,10 +86,10 @@ impl AllowList {
         Ok(Self::normalised(entries))
     }
 
-    /// Reads a stored list, whatever today's catalogue holds.
+    /// Parses a stored list. Its types may be missing from today's catalogue.
     ///
     /// # Errors
-    /// [`InvalidAllowList`] when an entry is not of the form of one.
+    /// [`InvalidAllowList`] if a text does not have the form of an entry.
     pub fn from_stored<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidAllowList> {
         let entries = texts.into_iter().map(str::parse).collect::<Result<_, _>>()?;
         Ok(Self::normalised(entries))
@@ -109,13 +109,13 @@ impl AllowList {
         Self(kept)
     }
 
-    /// Is everything allowed?
+    /// Whether the list allows every resource.
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.0.contains(&Entry::Everything)
     }
 
-    /// May the key be used on this thing?
+    /// Whether the key may act on the resource `kind:id`.
     #[must_use]
     pub fn permits(&self, kind: &str, id: &str) -> bool {
         self.0.iter().any(|entry| match entry {
@@ -125,7 +125,7 @@ impl AllowList {
         })
     }
 
-    /// May the key be used on every thing of this type, as lists and creates need?
+    /// Whether the key may act on every resource of this type, as lists and creates require.
     #[must_use]
     pub fn permits_all_of(&self, kind: &str) -> bool {
         self.0.iter().any(|entry| match entry {
@@ -135,13 +135,13 @@ impl AllowList {
         })
     }
 
-    /// May the key be used on this thing?
+    /// Whether the key may act on this resource.
     #[must_use]
     pub fn permits_resource(&self, resource: &Resource) -> bool {
         self.covers(&resource.0)
     }
 
-    /// Does some entry cover this one?
+    /// Whether an entry of this list covers `wanted`.
     pub(crate) fn covers(&self, wanted: &Entry) -> bool {
         self.0.iter().any(|held| held.covers(wanted))
     }
@@ -152,19 +152,19 @@ impl AllowList {
         wanted.0.iter().find(|entry| !self.covers(entry))
     }
 
-    /// As texts, sorted.
+    /// The entries as text, sorted.
     #[must_use]
     pub fn to_strings(&self) -> Vec<String> {
         self.0.iter().map(Entry::to_string).collect()
     }
 }
 
-/// What a key is used on: `type:id`, or `type:*` for all of a type.
+/// The resource that a key is used on: `type:id`, or `type:*` for all of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource(Entry);
 
 impl Resource {
-    /// Its type.
+    /// The resource type.
     #[must_use]
     pub fn kind(&self) -> &str {
         match &self.0 {
@@ -194,7 +194,7 @@ impl fmt::Display for Resource {
 impl FromStr for Entry {
     type Err = InvalidAllowList;
 
-    /// Reads an entry of any type; whether there is such a type is the catalogue's to say.
+    /// Parses an entry of any type. Callers check the type against the catalogue.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidAllowList::Entry(text.to_owned());
         let (kind, id) = text.split_once(':').ok_or_else(invalid)?;
@@ -213,8 +213,8 @@ impl FromStr for Entry {
     }
 }
 
+/// Parses an entry whose type must be in the catalogue.
 #[cfg(feature = "catalogue")]
-/// Reads an entry of a type that the catalogue has.
 fn parse_known(text: &str, catalogue: &Catalogue) -> Result<Entry, InvalidAllowList> {
     let entry: Entry = text.parse()?;
     match &entry {
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_resource_is_refused() {
+    fn invalid_resources_are_refused() {
         for text in ["", "workspace", "*:*", "workspace:a b", ":x"] {
             assert!(text.parse::<Resource>().is_err(), "{text}");
         }

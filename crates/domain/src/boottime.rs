@@ -1,17 +1,17 @@
-//! The clock that leases are measured by: one that goes on while the machine sleeps, where there is
-//! one. `Instant` stands still in suspend on Linux, and a lease must not.
+//! The clock for leases. It keeps running while the machine is suspended, where the platform has
+//! such a clock: on Linux `Instant` stops in suspend, and a lease must not.
 
 use std::time::Duration;
 
-/// Nanoseconds since some moment before this process began.
+/// Nanoseconds since a fixed moment: the boot of the machine, or the start of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// Before every present.
+    /// The zero of the clock, not later than any moment that [`Self::now`] returns.
     pub const BEGINNING: Self = Self(0);
 
-    /// The present.
+    /// The current moment.
     #[cfg(target_os = "linux")]
     #[inline]
     #[must_use]
@@ -21,7 +21,7 @@ impl Moment {
         Self(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
     }
 
-    /// The present.
+    /// The current moment.
     #[cfg(not(target_os = "linux"))]
     #[must_use]
     pub fn now() -> Self {
@@ -32,25 +32,25 @@ impl Moment {
         Self(u64::try_from(BEGAN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// So much later.
+    /// The moment `duration` later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
     }
 
-    /// How long from `earlier` to this moment; zero if it is not earlier.
+    /// The duration since `earlier`; zero if `earlier` is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// As a number of nanoseconds, to be kept in an atomic.
+    /// The nanoseconds, to be stored in an atomic.
     #[must_use]
     pub fn nanos(self) -> u64 {
         self.0
     }
 
-    /// The moment of that number.
+    /// The moment with this number of nanoseconds, as returned by [`Self::nanos`].
     #[must_use]
     pub fn from_nanos(nanos: u64) -> Self {
         Self(nanos)

@@ -1,7 +1,7 @@
-//! Instants and where they come from.
+//! Timestamps and clocks.
 //!
-//! Rules never ask for the time: they are functions of `(thing, now)`. `now` is read once for each
-//! request from a [`Clock`], which tests can move.
+//! Rules never read a clock: they take `now` as an argument. Each request reads `now` once from a
+//! [`Clock`], which tests replace.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,28 +15,28 @@ use crate::lifetime::Lifetime;
 
 /// A point in time, UTC, in whole microseconds, between the years 0000 and 9999.
 ///
-/// Microseconds because PostgreSQL keeps no more: an instant that is cut when it is made compares
-/// equal to itself after a trip through either database.
+/// PostgreSQL stores microseconds, so rounding at creation makes a timestamp compare equal after a
+/// round trip through either database.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     /// Microseconds since 1970-01-01T00:00:00Z, always within `MIN..=MAX`.
     micros: i64,
 }
 
-/// A text or number that is no [`Timestamp`].
+/// The text is not a [`Timestamp`].
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is not a time: want RFC 3339 such as 2026-01-31T12:00:00Z")]
 pub struct InvalidTimestamp(String);
 
 impl Timestamp {
-    /// 1970-01-01T00:00:00Z, which stands for "never used" on the wire.
+    /// 1970-01-01T00:00:00Z, which means "never used" on the wire.
     pub const EPOCH: Self = Self { micros: 0 };
-    /// 0000-01-01T00:00:00Z, before every instant a clock can tell.
+    /// 0000-01-01T00:00:00Z, earlier than every time a clock returns.
     pub const MIN: Self = Self { micros: -62_167_219_200_000_000 };
-    /// 9999-12-31T23:59:59.999999Z, the last instant RFC 3339 can write.
+    /// 9999-12-31T23:59:59.999999Z, the last time that RFC 3339 can express.
     pub const MAX: Self = Self { micros: 253_402_300_799_999_999 };
 
-    /// The instant so many microseconds after the epoch, if the calendar reaches that far.
+    /// From microseconds since the epoch; none outside `MIN..=MAX`.
     #[must_use]
     pub fn from_micros(micros: i64) -> Option<Self> {
         let instant = Self { micros };
@@ -49,33 +49,33 @@ impl Timestamp {
         self.micros
     }
 
-    /// Cuts a `time` instant to microseconds; none if its year is outside 0000 to 9999.
+    /// Rounds a `time` instant down to microseconds; none if its year is outside 0000 to 9999.
     #[must_use]
     pub fn from_datetime(instant: OffsetDateTime) -> Option<Self> {
         let micros = instant.unix_timestamp_nanos().div_euclid(1_000);
         i64::try_from(micros).ok().and_then(Self::from_micros)
     }
 
-    /// The same instant as the `time` crate knows it.
+    /// Converts to the `time` crate's type.
     #[must_use]
     pub fn to_datetime(self) -> OffsetDateTime {
-        // Within MIN..=MAX the conversion cannot fail; the epoch is never reached.
+        // The conversion cannot fail within MIN..=MAX, so the fallback is never used.
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.micros) * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// This instant and a lifetime more; none if that is past the year 9999.
+    /// Adds a lifetime; none if the result is past the year 9999.
     #[must_use]
     pub fn checked_add(self, lifetime: Lifetime) -> Option<Self> {
         self.micros.checked_add(lifetime.as_micros()).and_then(Self::from_micros)
     }
 
-    /// This instant less a lifetime; the year 0 at the earliest.
+    /// Subtracts a lifetime; [`Self::MIN`] at the earliest.
     #[must_use]
     pub fn saturating_sub(self, lifetime: Lifetime) -> Self {
         self.micros.checked_sub(lifetime.as_micros()).and_then(Self::from_micros).unwrap_or(Self::MIN)
     }
 
-    /// How long from `earlier` to this instant; zero if it is not earlier.
+    /// The duration since `earlier`; zero if `earlier` is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Lifetime {
         Lifetime::from_micros(self.micros.saturating_sub(earlier.micros).max(0))
@@ -83,7 +83,7 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339, UTC, with as many digits of a second as are not zero.
+    /// RFC 3339 in UTC, without trailing zeros in the fraction of a second.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_datetime().format(&Rfc3339).map_err(|_unwritable| fmt::Error)?)
     }
@@ -119,13 +119,13 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
     }
 }
 
-/// Where `now` comes from.
+/// A source of the current time.
 pub trait Clock: Send + Sync + 'static {
-    /// The present instant. Never earlier than one this clock has already told.
+    /// The current time. Never earlier than a time this clock has already returned.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's wall clock, held back from running backwards within the process.
+/// The machine's wall clock, kept from running backwards within the process.
 #[derive(Debug, Default)]
 pub struct SystemClock {
     latest: AtomicI64,

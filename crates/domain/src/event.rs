@@ -1,7 +1,7 @@
-//! What happened, as a value. The audit entry is one view of an event.
+//! Events: what happened, as a value. An audit entry is made from an event.
 //!
-//! **Invariant:** an event knows nothing of HTTP and of the wire. Who shows it decides in which
-//! words and with which status.
+//! **Invariant:** an event knows nothing of HTTP or the wire. The code that displays it chooses the
+//! words and the status.
 
 use std::net::IpAddr;
 
@@ -17,22 +17,22 @@ use crate::word::{UnknownWord, words};
 /// The request that caused an event.
 #[derive(Clone, Debug)]
 pub struct RequestInfo {
-    /// The request's id, which the client was told too.
+    /// The request's id, which the response contains too.
     pub id: Uuid,
-    /// The client's address, if it is known.
+    /// The client's address, if known.
     pub ip: Option<IpAddr>,
     /// The client's `User-Agent`; may be empty.
     pub user_agent: String,
 }
 
-/// The user who caused an event, as they were called at the time.
+/// The user who caused an event, with their name and address at the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// Their id.
+    /// The user's id.
     pub id: UserId,
-    /// Their name then.
+    /// The username at the time.
     pub username: Username,
-    /// Their e-mail address then.
+    /// The e-mail address at the time.
     pub email: Email,
 }
 
@@ -42,19 +42,19 @@ impl From<&User> for Actor {
     }
 }
 
-/// When an event happened, by which request and by whom.
+/// When an event happened, and which request and user caused it.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// When.
+    /// Time of the event.
     pub time: Timestamp,
-    /// The request; none if the server itself caused the event.
+    /// The request that caused the event; none if the server itself caused it.
     pub request: Option<RequestInfo>,
-    /// The user; none for the server itself, and for somebody unknown.
+    /// The user who caused the event; none for the server itself or an unknown user.
     pub actor: Option<Actor>,
 }
 
 impl Origin {
-    /// The server itself, at this time.
+    /// The origin of an event that the server itself caused.
     #[must_use]
     pub fn system(time: Timestamp) -> Self {
         Self { time, request: None, actor: None }
@@ -64,68 +64,68 @@ impl Origin {
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// A key was made on request.
+    /// A key was created by request.
     KeyCreated {
         /// The key.
         key: ApiKey,
     },
-    /// A user logged in, which made a session.
+    /// A user logged in, which created a session.
     LoggedIn {
         /// The session.
         key: ApiKey,
     },
     /// A live key was ended by hand.
     KeyExpired {
-        /// The key as it was.
+        /// The key before the change.
         before: ApiKey,
-        /// The key as it is.
+        /// The key after the change.
         after: ApiKey,
-        /// Why.
+        /// Why it was ended.
         cause: Cause,
     },
     /// A key's record was deleted.
     KeyDeleted {
-        /// The key as it was.
+        /// The key before deletion.
         key: ApiKey,
     },
     /// Retention removed records of keys that had expired before the cutoff.
     KeysRetired {
-        /// How many.
+        /// The number of removed records.
         count: usize,
         /// The cutoff.
         cutoff: Timestamp,
     },
-    /// A user was made.
+    /// A user was created.
     UserCreated {
         /// The user.
         user: User,
     },
     /// Something about a user was changed.
     UserChanged {
-        /// The user as they were.
+        /// The user before the change.
         before: User,
-        /// The user as they are.
+        /// The user after the change.
         after: User,
         /// What was changed.
         change: UserChange,
     },
     /// A user was deleted.
     UserDeleted {
-        /// The user as they were.
+        /// The user before deletion.
         user: User,
     },
-    /// Logins failed, with one name and from one address.
+    /// Logins with one name from one address failed.
     LoginFailed {
-        /// The user whose name it was, if there is one.
+        /// The user with that name, if there is one.
         user: Option<User>,
-        /// How many failed since the last such event.
+        /// The number of failed logins since the last such event.
         count: u64,
         /// Why the last one failed.
         reason: LoginFailure,
     },
     /// Retention removed audit entries from before the cutoff.
     EntriesRetired {
-        /// How many.
+        /// The number of removed records.
         count: usize,
         /// The cutoff.
         cutoff: Timestamp,
@@ -147,30 +147,30 @@ pub enum Event {
 )]
 #[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum Cause {
-    /// Somebody who may end it asked for it.
+    /// A request by a user who may expire the key.
     Requested,
-    /// Its user logged out.
+    /// The key's owner logged out.
     Logout,
-    /// Somebody who holds its secret revoked it.
+    /// A holder of the secret revoked the key.
     RevokedByHolder,
-    /// Its user's password was changed.
+    /// The owner's password was changed.
     PasswordChanged,
-    /// Its user was deleted.
+    /// The owner was deleted.
     UserDeleted,
 }
 
 words!(Cause, "cause");
 
-/// What of a user was changed.
+/// What was changed about a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserChange {
-    /// The status, to suspended.
+    /// The status changed to suspended.
     Suspended,
-    /// The status, to active.
+    /// The status changed to active.
     Activated,
-    /// The roles.
+    /// The roles changed.
     Roles,
-    /// The password.
+    /// The password changed.
     Password,
 }
 
@@ -180,12 +180,12 @@ pub enum LoginFailure {
     /// The name or the password is wrong.
     #[strum(serialize = "incorrect e-mail or password")]
     Credentials,
-    /// The password is right, and the user is suspended.
+    /// The password is right, but the user is suspended.
     #[strum(serialize = "the user is suspended")]
     Suspended,
 }
 
-/// The name of what happened: an [`Event`] without its contents.
+/// The name of an [`Event`], without its contents.
 #[derive(
     Clone,
     Copy,
@@ -218,16 +218,16 @@ pub enum EventKind {
     /// [`Event::UserCreated`].
     #[strum(serialize = "user.created")]
     UserCreated,
-    /// [`Event::UserChanged`], to suspended.
+    /// [`Event::UserChanged`] with [`UserChange::Suspended`].
     #[strum(serialize = "user.suspended")]
     UserSuspended,
-    /// [`Event::UserChanged`], to active.
+    /// [`Event::UserChanged`] with [`UserChange::Activated`].
     #[strum(serialize = "user.activated")]
     UserActivated,
-    /// [`Event::UserChanged`], the roles.
+    /// [`Event::UserChanged`] with [`UserChange::Roles`].
     #[strum(serialize = "user.roles_changed")]
     RolesChanged,
-    /// [`Event::UserChanged`], the password.
+    /// [`Event::UserChanged`] with [`UserChange::Password`].
     #[strum(serialize = "user.password_changed")]
     PasswordChanged,
     /// [`Event::UserDeleted`].
@@ -244,7 +244,7 @@ pub enum EventKind {
 words!(EventKind, "event");
 
 impl Event {
-    /// Its name.
+    /// The event's name.
     #[must_use]
     pub fn kind(&self) -> EventKind {
         match self {
@@ -266,7 +266,7 @@ impl Event {
         }
     }
 
-    /// Why the key was ended; none for an event that ends no key.
+    /// Why a key was ended; none for an event that ends no key.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
         match self {
@@ -285,7 +285,7 @@ impl Event {
 }
 
 impl EventKind {
-    /// The kind of thing that the event is about.
+    /// The type of resource that the event is about.
     #[must_use]
     pub fn resource(self) -> ResourceKind {
         match self {
@@ -303,7 +303,7 @@ impl EventKind {
         }
     }
 
-    /// The action that the audit log files it under.
+    /// The action under which the audit log lists the event.
     #[must_use]
     pub fn action(self, cause: Option<Cause>) -> Action {
         match self {

@@ -1,8 +1,7 @@
-//! The rules of Keyward: what an API key is, when it is dead, what it may do, who may do what to it.
+//! The rules of Keyward: what an API key is, when it is dead, what it may do, and who may manage it.
 //!
-//! Everything here is a pure function of its arguments. Time comes in as a [`Timestamp`]; the
-//! only things taken from outside are the operating system's randomness, for new secrets, and its
-//! clocks, for whoever asks.
+//! The rules are pure functions of their arguments; callers pass time in as a [`Timestamp`]. Only
+//! key generation and the clock types call the operating system, for random bytes and the time.
 //!
 //! **Invariant:** nothing in this crate does I/O or knows of HTTP, SQL or an async runtime.
 

@@ -1,25 +1,25 @@
-//! How long a key lives: durations as people write them (`90m`, `7d`, `1d12h`) and as JSON carries
+//! Lifetimes of keys: durations as people write them (`90m`, `7d`, `1d12h`) and as JSON carries
 //! them (nanoseconds, seconds).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A length of time, zero or more, in nanoseconds; at most about 292 years.
+/// A non-negative duration in nanoseconds; at most about 292 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lifetime {
     nanos: i64,
 }
 
-/// A text that is no [`Lifetime`].
+/// Why a text is not a [`Lifetime`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLifetime {
-    /// Not digits followed by a unit, one or more times.
+    /// The text is not one or more pairs of digits and unit.
     #[error("\"{0}\" is not a duration: want whole numbers with a unit (s, m, h, d, w or y), such as 90m, 7d or 1d12h")]
     Malformed(String),
-    /// The sum is nothing.
+    /// The sum is zero.
     #[error("\"{0}\" is zero: want at least one second, such as 1h")]
     Zero(String),
-    /// More than can be counted.
+    /// The sum overflows.
     #[error("\"{0}\" is too long: want at most 292y")]
     TooLong(String),
 }
@@ -27,37 +27,37 @@ pub enum InvalidLifetime {
 const SECOND: i64 = 1_000_000_000;
 
 impl Lifetime {
-    /// So many nanoseconds; none if negative.
+    /// From nanoseconds; none if negative.
     #[must_use]
     pub fn from_nanos(nanos: i64) -> Option<Self> {
         (nanos >= 0).then_some(Self { nanos })
     }
 
-    /// So many seconds; none if negative or past 292 years.
+    /// From seconds; none if negative or more than 292 years.
     #[must_use]
     pub fn from_secs(secs: i64) -> Option<Self> {
         secs.checked_mul(SECOND).and_then(Self::from_nanos)
     }
 
-    /// So many days, known when the program is written.
+    /// From days, for constants.
     #[must_use]
     pub const fn days(days: u16) -> Self {
         Self { nanos: days as i64 * 86_400 * SECOND }
     }
 
-    /// So many hours, known when the program is written.
+    /// From hours, for constants.
     #[must_use]
     pub const fn hours(hours: u16) -> Self {
         Self { nanos: hours as i64 * 3_600 * SECOND }
     }
 
-    /// So many seconds, known when the program is written.
+    /// From seconds, for constants.
     #[must_use]
     pub const fn seconds(seconds: u16) -> Self {
         Self { nanos: seconds as i64 * SECOND }
     }
 
-    /// So many minutes, known when the program is written.
+    /// From minutes, for constants.
     #[must_use]
     pub const fn minutes(minutes: u16) -> Self {
         Self { nanos: minutes as i64 * 60 * SECOND }
@@ -67,31 +67,31 @@ impl Lifetime {
         Self { nanos: micros.saturating_mul(1_000).max(0) }
     }
 
-    /// Nanoseconds.
+    /// In nanoseconds.
     #[must_use]
     pub fn as_nanos(self) -> i64 {
         self.nanos
     }
 
-    /// Whole microseconds, the rest cut.
+    /// In whole microseconds, rounded down.
     #[must_use]
     pub fn as_micros(self) -> i64 {
         self.nanos / 1_000
     }
 
-    /// Whole seconds, the rest cut.
+    /// In whole seconds, rounded down.
     #[must_use]
     pub fn as_secs(self) -> i64 {
         self.nanos / SECOND
     }
 
-    /// Is this nothing at all?
+    /// Whether the duration is zero.
     #[must_use]
     pub fn is_zero(self) -> bool {
         self.nanos == 0
     }
 
-    /// Less `other`; zero if `other` is longer.
+    /// Subtracts `other`; zero if `other` is longer.
     #[must_use]
     pub fn saturating_sub(self, other: Self) -> Self {
         Self { nanos: self.nanos.saturating_sub(other.nanos).max(0) }
@@ -140,7 +140,8 @@ impl FromStr for Lifetime {
 }
 
 impl fmt::Display for Lifetime {
-    /// Days, hours, minutes and seconds, as the flags take them: `7d`, `1d12h`, `90s` is `1m30s`.
+    /// Days, hours, minutes and seconds in the form that flags accept, such as `1d12h`; `90s` becomes
+    /// `1m30s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secs = self.as_secs();
         if secs == 0 {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused_and_quoted() {
+    fn an_invalid_duration_is_refused_and_quoted() {
         for text in ["", "7", "d", "7 d", "1.5h", "-1h", "7D", "7d3", "٣d", "0s", "0d0h", "999999999999y", "300y"] {
             let error = text.parse::<Lifetime>().unwrap_err();
             assert!(error.to_string().contains(&format!("\"{text}\"")), "{error}");

@@ -1,8 +1,8 @@
-//! Words that stand for the variants of an enum, on the wire and in the database.
+//! The words for the variants of an enum, on the wire and in the database.
 
 use strum::VariantNames;
 
-/// A text that is none of the words that are wanted at its place.
+/// The text is not the word of any variant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} \"{word}\": want {want}")]
 pub struct UnknownWord {
@@ -12,7 +12,7 @@ pub struct UnknownWord {
 }
 
 impl UnknownWord {
-    /// `word` was read where one of the words of `W` is wanted; `what` names what they stand for.
+    /// The error for `word`, which is not a word of `W`; `what` names the enum in the message.
     pub(crate) fn of<W: VariantNames>(what: &'static str, word: &str) -> Self {
         let want = match W::VARIANTS {
             [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
@@ -22,12 +22,12 @@ impl UnknownWord {
     }
 }
 
-/// Gives an enum its words: `as_str`, `Display` and `FromStr`, from `#[strum(…)]` on its variants.
-/// The error of `FromStr` is [`UnknownWord`].
+/// Adds `as_str` to an enum, and the error of its `FromStr`: [`UnknownWord`]. The words come from
+/// `#[strum(…)]` on the variants.
 macro_rules! words {
     ($type:ty, $what:literal) => {
         impl $type {
-            /// The word for it, on the wire and in the database.
+            /// The variant's word on the wire and in the database.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 self.into()

@@ -1,4 +1,4 @@
-//! Who asks: a user, the key they presented, and the request it came with.
+//! The caller of a use case: a user, the presented key, and the request.
 
 use std::sync::Arc;
 
@@ -15,43 +15,43 @@ use crate::key_cache::CachedKey;
 /// An authenticated request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The key and its user. Shared with the cache: most requests need only look at them.
+    /// The key and its owner, shared with the cache because most requests only read them.
     pub(crate) facts: Arc<CachedKey>,
     /// The request.
     pub request: RequestInfo,
-    /// The instant by which everything in the request is judged.
+    /// The time at which everything in the request is judged.
     pub now: Timestamp,
 }
 
 impl Caller {
-    /// Whose key was presented.
+    /// The owner of the presented key.
     #[must_use]
     pub fn user(&self) -> &User {
         &self.facts.owned.owner
     }
 
-    /// The key.
+    /// The presented key.
     #[must_use]
     pub fn key(&self) -> &ApiKey {
         &self.facts.owned.key
     }
 
-    /// The judgement on this request by what it needs.
+    /// Judges the key for a need at the time of the request.
     #[must_use]
     pub fn verdict(&self, need: &Need) -> Verdict {
         self.facts.verdict(need, self.now)
     }
 
-    /// Has the key the scope that the act needs? Asked before anything is looked up.
+    /// Requires the scope of the act. Called before any lookup.
     ///
     /// # Errors
-    /// [`Error::InsufficientScope`] names it.
+    /// [`Error::InsufficientScope`] with the missing scope.
     pub fn require_scope(&self, act: Act, catalogue: &Catalogue) -> Result<(), Error> {
         let needed = act.scope();
         if catalogue.grants_named(&self.key().scopes, needed) { Ok(()) } else { Err(Error::InsufficientScope(needed)) }
     }
 
-    /// Does the key's allow list cover every thing of this kind, as lists and creates need?
+    /// Requires that the key's allow list covers every resource of this type, as lists and creates need.
     pub(crate) fn require_all_of(&self, kind: ResourceKind) -> Result<(), Error> {
         if self.key().allow_list.permits_all_of(kind.as_str()) {
             Ok(())
@@ -60,7 +60,7 @@ impl Caller {
         }
     }
 
-    /// Does the key's allow list cover this thing?
+    /// Requires that the key's allow list covers this resource.
     pub(crate) fn require_one(&self, kind: ResourceKind, id: &str) -> Result<(), Error> {
         if self.key().allow_list.permits(kind.as_str(), id) {
             Ok(())
@@ -69,12 +69,12 @@ impl Caller {
         }
     }
 
-    /// May it be done to things of `owner`?
+    /// Decides whether the caller may do the act to resources of `owner`.
     pub(crate) fn may(&self, act: Act, owner: &User) -> Decision {
         access::decide(&self.user().roles, act, Relation::of(self.user().id, owner))
     }
 
-    /// The same, as an answer: what is hidden is not found.
+    /// Like [`Caller::may`], as an error: a hidden resource is not found.
     pub(crate) fn require(&self, act: Act, owner: &User) -> Result<(), Error> {
         match self.may(act, owner) {
             Decision::Allowed => Ok(()),
@@ -83,7 +83,7 @@ impl Caller {
         }
     }
 
-    /// Whether the reference names the caller. Nothing is looked up for it.
+    /// Whether the reference names the caller. Needs no lookup.
     #[must_use]
     pub fn is_self(&self, user: &UserRef) -> bool {
         match user {
@@ -93,10 +93,9 @@ impl Caller {
         }
     }
 
-    /// The caller as the rows say now. Every transaction that changes something begins with it:
-    /// between the check of the right and the write, the calling key may have been ended, or its user
-    /// suspended or demoted. What ends all keys of a user, such as a new password, is not outlived by
-    /// a key that was being made.
+    /// Checks the caller again on the current rows. Every transaction that changes something begins
+    /// with this: since authentication, the calling key may have been ended, or its owner suspended or
+    /// demoted. So no key is created after a new password, say, has ended all keys of the user.
     pub(crate) fn confirm(&self, tx: &mut Tx<'_>) -> Result<Self, Error> {
         let owned = keys::find(tx, &self.key().id)?.ok_or(Error::CallerEnded(None))?;
         if owned.key.is_dead(self.now) {
@@ -108,7 +107,7 @@ impl Caller {
         Ok(Self { facts: Arc::new(self.facts.renewed(owned)), request: self.request.clone(), now: self.now })
     }
 
-    /// What the events of this request have in common.
+    /// The origin of the events of this request.
     pub(crate) fn origin(&self) -> Origin {
         Origin { time: self.now, request: Some(self.request.clone()), actor: Some(Actor::from(self.user())) }
     }

@@ -1,4 +1,4 @@
-//! Why a use case was refused or failed.
+//! Errors of use cases.
 
 use keyward_domain::allow_list::InvalidAllowList;
 use keyward_domain::key::{ExceedsCaller, InvalidTokenName};
@@ -15,34 +15,34 @@ pub enum Error {
     /// The caller may see the resource but not do this to it.
     #[error("the caller's roles do not allow it")]
     Forbidden,
-    /// Only an owner may make owners.
-    #[error("only an owner may make owners")]
+    /// Only an owner may assign or remove the role owner.
+    #[error("only an owner may assign or remove the role owner")]
     OwnersOnly,
-    /// The calling key was ended while the request was under way: when, unless its record is gone.
-    #[error("the calling key was ended meanwhile")]
+    /// The calling key was ended during the request: its expiry, or none if its record was deleted.
+    #[error("the calling key was ended during the request")]
     CallerEnded(Option<Timestamp>),
     /// The calling key lacks this scope.
     #[error("the key lacks the scope \"{0}\"")]
     InsufficientScope(&'static str),
-    /// The calling key's allow list does not cover this.
+    /// The calling key's allow list does not cover this resource.
     #[error("the key's allow list does not cover \"{0}\"")]
     ResourceNotAllowed(String),
-    /// The new key would go beyond the calling one.
+    /// The new key would exceed the calling key.
     #[error(transparent)]
     ExceedsCaller(#[from] ExceedsCaller),
-    /// A name that no token may have.
+    /// The token name is invalid.
     #[error(transparent)]
     InvalidTokenName(#[from] InvalidTokenName),
-    /// An allow list that is none.
+    /// The allow list is invalid.
     #[error(transparent)]
     InvalidAllowList(#[from] InvalidAllowList),
-    /// A lifetime below zero.
+    /// The lifetime is negative.
     #[error("the lifetime is not positive")]
     LifetimeNotPositive,
-    /// A lifetime below one second.
+    /// The lifetime is shorter than 1 s.
     #[error("the lifetime of {} ns is too short", .0.as_nanos())]
     LifetimeTooShort(Lifetime),
-    /// A lifetime above the maximum for the user's tokens.
+    /// The lifetime exceeds the maximum for the user's tokens.
     #[error("the lifetime is longer than {max}")]
     LifetimeTooLong {
         /// The maximum.
@@ -50,25 +50,25 @@ pub enum Error {
         /// Whether it is the maximum for owners. Other users' tokens may live longer.
         of_an_owner: bool,
     },
-    /// No random name of a token is free.
+    /// No free random token name was found.
     #[error("no random name is free")]
     NoRandomName,
-    /// A new password of the wrong length.
+    /// The new password has the wrong length.
     #[error(transparent)]
     InvalidPassword(#[from] InvalidPassword),
-    /// A user who logs in with a password was to be made without one.
+    /// The new user logs in with a password, but none was given.
     #[error("a user who logs in needs a password")]
     PasswordMissing,
-    /// The user is a service account, which has no password.
+    /// The user is a service account, which cannot have a password.
     #[error("a service account has no password")]
     NoPasswordToSet,
-    /// To change one's own password the old one is needed.
+    /// The caller must give the old password to change their own.
     #[error("the old password is missing")]
     OldPasswordMissing,
     /// The old password is wrong.
     #[error("the old password is incorrect")]
     OldPasswordIncorrect,
-    /// The user has a live token of that name.
+    /// The user has a live token of this name.
     #[error("a token named \"{0}\" exists")]
     TokenNameTaken(String),
     /// The username is taken.
@@ -77,47 +77,47 @@ pub enum Error {
     /// The e-mail address is taken.
     #[error("the e-mail address is taken")]
     EmailTaken,
-    /// The first user has been created before.
-    #[error("the first user has been created")]
+    /// The first user was already created.
+    #[error("the first user was already created")]
     FirstUserExists,
-    /// Nobody changes their own roles.
-    #[error("nobody changes their own roles")]
+    /// Users cannot change their own roles.
+    #[error("users cannot change their own roles")]
     OwnRoles,
-    /// Nobody suspends or activates themselves.
-    #[error("nobody suspends or activates themselves")]
+    /// Users cannot suspend or activate themselves.
+    #[error("users cannot suspend or activate themselves")]
     OwnStatus,
-    /// Nobody deletes themselves.
-    #[error("nobody deletes themselves")]
+    /// Users cannot delete themselves.
+    #[error("users cannot delete themselves")]
     OwnDeletion,
-    /// It would leave no active owner.
+    /// The change would leave no active owner.
     #[error("the last active owner cannot be demoted, suspended or deleted")]
     LastOwner,
-    /// E-mail or password is wrong.
+    /// The e-mail address or the password is wrong.
     #[error("incorrect e-mail or password")]
     IncorrectCredentials,
     /// The user is suspended.
     #[error("the user is suspended")]
     Suspended,
-    /// Too much of this is under way.
-    #[error("too many passwords are being checked")]
+    /// The queue for hashing passwords is full.
+    #[error("too many passwords are being checked; try again")]
     PasswordsBusy,
-    /// The clock is far behind what is recorded.
+    /// The clock is far behind the newest audit entry, so expired keys would be live again.
     #[error(
-        "the clock says {now}, and the newest audit entry is of {newest}: set the clock; started now, expired keys would live again"
+        "the clock says {now}, but the newest audit entry is from {newest}; expired keys would be live again: set the clock"
     )]
     ClockBehind {
-        /// What the clock says.
+        /// The time of the clock.
         now: Timestamp,
-        /// The newest entry's time.
+        /// The time of the newest entry.
         newest: Timestamp,
     },
-    /// Storage failed.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The operating system has no randomness to give.
-    #[error("the operating system gave no randomness")]
+    /// The operating system returned no random bytes.
+    #[error("cannot get random bytes from the operating system")]
     Random(#[from] getrandom::Error),
-    /// A password could not be hashed.
-    #[error("a password could not be hashed: {0}")]
+    /// A password could not be hashed or checked.
+    #[error("cannot hash or check a password: {0}")]
     Hash(String),
 }

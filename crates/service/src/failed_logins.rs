@@ -1,4 +1,4 @@
-//! Failed logins, told to the audit log at most once a minute for each address and name.
+//! Failed logins. At most one audit entry a minute is written for each address and name.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,16 +10,16 @@ use keyward_storage::{Lane, StoreError, Tx};
 
 use crate::Service;
 
-/// How often one address and name is told of.
+/// Minimum time between two entries for one address and name.
 const INTERVAL: Lifetime = Lifetime::minutes(1);
 
-/// Beyond so many pairs of address and name in a minute, all further ones count as one.
+/// Maximum number of pairs of address and name. Beyond it, all further pairs are counted as one.
 const MOST_PAIRS: usize = 10_000;
 
-/// The address, and the name in lower case.
+/// The client's address, and the name in lower case.
 type Pair = (Option<IpAddr>, String);
 
-/// What has failed and is not told yet.
+/// Failed logins by address and name.
 #[derive(Debug, Default)]
 pub(crate) struct FailedLogins {
     pairs: Mutex<HashMap<Pair, Failures>>,
@@ -27,21 +27,22 @@ pub(crate) struct FailedLogins {
 
 #[derive(Debug)]
 struct Failures {
-    /// Not told yet.
+    /// Failures since the last entry.
     count: u64,
     last: Timestamp,
-    told: Option<Timestamp>,
+    /// When the last entry was made.
+    reported: Option<Timestamp>,
     request: RequestInfo,
-    meant: Option<User>,
+    user: Option<User>,
     reason: LoginFailure,
 }
 
 impl FailedLogins {
-    /// Counts a failure.
+    /// Counts a failed login. `user` is the user with this name, if there is one.
     pub(crate) fn add(
         &self,
         name: &str,
-        meant: Option<User>,
+        user: Option<User>,
         reason: LoginFailure,
         request: &RequestInfo,
         now: Timestamp,
@@ -54,30 +55,30 @@ impl FailedLogins {
         let failures = pairs.entry(pair).or_insert_with(|| Failures {
             count: 0,
             last: now,
-            told: None,
+            reported: None,
             request: request.clone(),
-            meant: None,
+            user: None,
             reason,
         });
         failures.count += 1;
         failures.last = now;
         failures.request = request.clone();
-        failures.meant = meant;
+        failures.user = user;
         failures.reason = reason;
     }
 
-    /// What is due to be told at `now`; all that waits, at the end.
+    /// The events due at `now`; with `all`, every event with an unreported failure.
     fn due(&self, now: Timestamp, all: bool) -> Vec<(Origin, Event)> {
         let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-        pairs.retain(|_, failures| failures.count > 0 || failures.told.is_some_and(|told| now.since(told) < INTERVAL));
+        pairs.retain(|_, failures| failures.count > 0 || failures.reported.is_some_and(|at| now.since(at) < INTERVAL));
         let mut events = Vec::new();
         for failures in pairs.values_mut().filter(|failures| failures.count > 0) {
-            if all || failures.told.is_none_or(|told| now.since(told) >= INTERVAL) {
+            if all || failures.reported.is_none_or(|at| now.since(at) >= INTERVAL) {
                 let origin = Origin { time: failures.last, request: Some(failures.request.clone()), actor: None };
-                let (user, count, reason) = (failures.meant.clone(), failures.count, failures.reason);
+                let (user, count, reason) = (failures.user.clone(), failures.count, failures.reason);
                 events.push((origin, Event::LoginFailed { user, count, reason }));
                 failures.count = 0;
-                failures.told = Some(now);
+                failures.reported = Some(now);
             }
         }
         events
@@ -85,10 +86,10 @@ impl FailedLogins {
 }
 
 impl Service {
-    /// Writes the failed logins that are due. Called every second, and with `all` at the end.
+    /// Writes the due entries of failed logins. Called every second, and with `all` at shutdown.
     ///
     /// # Errors
-    /// When the database fails; what was due is then only in the server's log.
+    /// [`StoreError`] if the database fails; the due entries are then missing from the audit log.
     pub async fn flush_failed_logins(&self, all: bool) -> Result<(), StoreError> {
         let events = self.inner.failed_logins.due(self.now(), all);
         if events.is_empty() {

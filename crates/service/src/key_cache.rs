@@ -1,7 +1,6 @@
-//! Facts of keys, kept in memory so that a key in use costs no look-up.
+//! The cache of keys, so that a key in use needs no database lookup.
 //!
-//! What is kept is the row and its owner, never a verdict: whether a key is good is judged at each
-//! use, by the clock.
+//! It caches the key's row and its owner, never a verdict: each use is judged again at its own time.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,27 +13,27 @@ use keyward_storage::Changes;
 use keyward_storage::keys::OwnedKey;
 use keyward_verdict::{Changed, Facts, Found, Grant, Id, Mark, Memory, Need, Remembered, Verdict};
 
-/// How many keys are kept. A key takes about two kibibytes.
+/// Maximum number of cached keys. A key takes about 2 KiB.
 const MOST_KEYS: usize = 50_000;
 
-/// A key's facts.
+/// A cached key and its owner.
 #[derive(Debug)]
 pub(crate) struct CachedKey {
     id: Id,
     pub owned: OwnedKey,
-    /// The key's scopes, and the parts of the composites among them.
+    /// The key's scopes with the parts of its composites.
     pub grants: Scopes,
-    /// When a use was last recorded, in microseconds.
+    /// When a use was last recorded, in microseconds since 1970; `i64::MIN` if never.
     recorded: AtomicI64,
-    /// The facts as JSON, once they have been shown.
+    /// The facts as JSON, set when they are first shown.
     pub shown: OnceLock<Bytes>,
 }
 
 impl CachedKey {
-    /// The facts of a row of which this key was presented.
+    /// The facts of a presented key, from its row.
     pub(crate) fn new(owned: OwnedKey, catalogue: &Catalogue) -> Self {
         Self {
-            // A key that can be presented has an id of our form; any other is never looked up.
+            // A presented key has a valid id, so the default is never used.
             id: keyward_verdict::id(owned.key.id.as_str()).unwrap_or_default(),
             grants: catalogue.expand(&owned.key.scopes),
             owned,
@@ -43,8 +42,8 @@ impl CachedKey {
         }
     }
 
-    /// The facts of the same key as its row says now, but for what its scopes grant: that was judged
-    /// when the request was authenticated.
+    /// The facts of the same key from its current row. The grants stay the same, because they were
+    /// checked when the request was authenticated.
     pub(crate) fn renewed(&self, owned: OwnedKey) -> Self {
         Self {
             id: self.id,
@@ -55,7 +54,7 @@ impl CachedKey {
         }
     }
 
-    /// The judgement on a use at `now`.
+    /// Judges a use at `now`.
     pub(crate) fn verdict(&self, need: &Need, now: Timestamp) -> Verdict {
         let OwnedKey { key, owner } = &self.owned;
         let facts = Facts {
@@ -79,7 +78,7 @@ impl CachedKey {
     }
 }
 
-/// A key's facts as they are handed out.
+/// A cached key, as the memory stores it and lookups return it.
 #[derive(Clone, Debug)]
 struct Shared(Arc<CachedKey>);
 
@@ -93,20 +92,20 @@ impl Remembered for Shared {
     }
 }
 
-/// The cache. Off where other servers change the same database.
+/// The cache of keys. It is off if other servers may change the same database.
 #[derive(Debug)]
 pub(crate) struct KeyCache {
     memory: Option<Memory<Shared>>,
 }
 
-/// What the cache knows of a presented key.
+/// The result of looking up a presented key in the cache.
 #[derive(Debug)]
 pub(crate) enum Cached {
-    /// Its facts.
+    /// The key is cached.
     Key(Arc<CachedKey>),
-    /// That it is no key: one with its id has another secret.
+    /// The key is invalid: the cached key with this id has another secret.
     WrongSecret,
-    /// Nothing. What is read from now on may be kept by this mark.
+    /// The key is not cached. Facts that are read from now on may be cached with this mark.
     Nothing(Option<Mark>),
 }
 
@@ -125,28 +124,28 @@ impl KeyCache {
         }
     }
 
-    /// Keeps facts of the presented key that were read after `mark`, unless something has changed
-    /// since.
+    /// Caches facts that were read after `mark`, unless a change was applied since.
     pub(crate) fn keep(&self, mark: Option<Mark>, presented: &PresentedKey, key: &Arc<CachedKey>) {
         if let (Some(memory), Some(mark)) = (&self.memory, mark) {
             memory.keep(mark, presented.digest, Shared(Arc::clone(key)));
         }
     }
 
-    /// Drops what a transaction changed, and keeps readers that began before it from filling.
+    /// Evicts what a transaction changed. Facts that were read before the change can no longer be
+    /// cached.
     pub(crate) fn evict(&self, changes: &Changes) {
-        // An id of another form was written by hand, and is not here.
+        // An invalid id was written by hand and is never cached.
         let keys = changes.keys.iter().filter_map(|id| keyward_verdict::id(id.as_str())).collect();
         let users: HashSet<UserId> = changes.users.iter().copied().collect();
-        self.forget(&Changed::Named { keys, users });
+        self.apply(&Changed::Named { keys, users });
     }
 
-    /// Drops everything, and keeps readers that began before from filling.
+    /// Evicts everything. Facts that were read before can no longer be cached.
     pub(crate) fn clear(&self) {
-        self.forget(&Changed::Everything);
+        self.apply(&Changed::Everything);
     }
 
-    fn forget(&self, changed: &Changed) {
+    fn apply(&self, changed: &Changed) {
         if let Some(memory) = &self.memory {
             drop(memory.apply_next(changed));
         }

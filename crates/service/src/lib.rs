@@ -1,7 +1,7 @@
-//! Keyward's use cases. Each authorises, decides by the rules of the domain, and writes the change
-//! with its audit entry in one transaction.
+//! Keyward's use cases. Each checks the caller's rights, applies the rules of the domain, and writes
+//! the change with its audit entry in one transaction.
 //!
-//! **Invariant:** nothing here knows of HTTP; a refusal is an [`Error`] that says what was wrong.
+//! **Invariant:** nothing here knows of HTTP. A refusal is an [`Error`] with a reason.
 
 pub mod audit;
 mod auth;
@@ -45,7 +45,7 @@ use crate::password::Passwords;
 use crate::usage::Usage;
 use crate::verifiers::Verifiers;
 
-/// The use cases, over one database. Cheap to clone.
+/// The use cases on one database. Cheap to clone.
 #[derive(Clone)]
 pub struct Service {
     inner: Arc<Inner>,
@@ -71,11 +71,11 @@ impl std::fmt::Debug for Service {
 }
 
 impl Service {
-    /// Opens the database and checks that the clock is not behind what is recorded there. Blocks;
-    /// call it before serving.
+    /// Opens the database, and checks that the clock is not behind the newest audit entry. Blocks; call
+    /// it before serving.
     ///
     /// # Errors
-    /// When the database cannot be used, or the clock is more than a minute behind it.
+    /// If the database cannot be opened, or the clock is more than 1 min behind the newest audit entry.
     pub async fn open(
         url: &DatabaseUrl,
         clock: Arc<dyn Clock>,
@@ -97,7 +97,7 @@ impl Service {
         Ok(service)
     }
 
-    /// A clock that stands far behind the newest audit entry would bring expired keys back to life.
+    /// Refuses a clock far behind the newest audit entry: expired keys would be live again.
     async fn check_clock(&self) -> Result<(), Error> {
         let newest = self.inner.store.read(Lane::Normal, keyward_storage::audit::newest_time).await?;
         let now = self.now();
@@ -107,27 +107,27 @@ impl Service {
         }
     }
 
-    /// The present instant.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
-    /// The scopes that exist.
+    /// The catalogue of scopes.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.inner.catalogue
     }
 
-    /// Does the database answer, with the schema this program needs?
+    /// Whether the database answers and has the schema of this program.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// [`Error::Store`] if the database does not answer.
     pub async fn is_ready(&self) -> Result<bool, Error> {
         Ok(self.inner.store.is_ready().await?)
     }
 
-    /// The database, for tests and benches that look behind the use cases.
+    /// The database, for tests and benchmarks that bypass the use cases.
     #[doc(hidden)]
     #[must_use]
     pub fn store(&self) -> &Store {

@@ -1,4 +1,4 @@
-//! Logging in and out, and the first user.
+//! Login, logout, and the first user.
 
 use keyward_domain::event::{Actor, Cause, LoginFailure, Origin, RequestInfo};
 use keyward_domain::user::{UserLogin, UserStatus};
@@ -14,21 +14,21 @@ use crate::error::Error;
 use crate::users::NewUser;
 
 impl Service {
-    /// Has the first user been created?
+    /// Whether the first user was created.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::Store`] if the database fails.
     pub async fn has_first_user(&self) -> Result<bool, Error> {
         Ok(self.inner.store.read(Lane::Normal, users::any).await?)
     }
 
-    /// Creates the first user, an owner.
+    /// Creates the first user, who becomes an owner.
     ///
     /// # Errors
-    /// When there is a user already, or a field is not allowed.
+    /// [`Error::FirstUserExists`] if there is a user already; [`Error::PasswordMissing`].
     pub async fn create_first_user(&self, request: RequestInfo, new: NewUser) -> Result<User, Error> {
         let origin = Origin { time: self.now(), request: Some(request), actor: None };
-        let (user, hash) = self.owner_to_be(new, origin.time).await?;
+        let (user, hash) = self.new_owner(new, origin.time).await?;
         let made = user.clone();
         self.change(Lane::Normal, move |tx| {
             users::hold_all(tx)?;
@@ -41,13 +41,13 @@ impl Service {
         Ok(user)
     }
 
-    /// Creates an owner from the server's own command line, whoever else there is.
+    /// Creates an owner from the server's own command line, whatever other users exist.
     ///
     /// # Errors
-    /// When the name or address is taken, or a field is not allowed.
+    /// [`Error::UsernameTaken`] if the name or address is taken; [`Error::PasswordMissing`].
     pub async fn create_admin_user(&self, new: NewUser) -> Result<User, Error> {
         let origin = Origin::system(self.now());
-        let (user, hash) = self.owner_to_be(new, origin.time).await?;
+        let (user, hash) = self.new_owner(new, origin.time).await?;
         let made = user.clone();
         self.change(Lane::Normal, move |tx| {
             users::create(tx, &made, Some(&hash), &origin).map_err(|error| match error {
@@ -59,7 +59,8 @@ impl Service {
         Ok(user)
     }
 
-    async fn owner_to_be(&self, new: NewUser, now: Timestamp) -> Result<(User, String), Error> {
+    /// A new owner and their password hash, not yet stored.
+    async fn new_owner(&self, new: NewUser, now: Timestamp) -> Result<(User, String), Error> {
         let password = new.password.clone().ok_or(Error::PasswordMissing)?;
         let roles: Roles = std::iter::once(Role::Owner).collect();
         let user = User {
@@ -78,11 +79,11 @@ impl Service {
         Ok((user, hash))
     }
 
-    /// Logs in under an e-mail address or a username, and makes a session.
+    /// Logs in by e-mail address or username, and creates a session.
     ///
     /// # Errors
-    /// [`Error::IncorrectCredentials`] for everything that is wrong before the password is known to
-    /// be right, after the same work; then [`Error::Suspended`].
+    /// [`Error::IncorrectCredentials`] if the user does not exist, has no password or another one; each
+    /// case does the same work. [`Error::Suspended`] only after the right password.
     pub async fn log_in(
         &self,
         request: RequestInfo,
@@ -95,8 +96,8 @@ impl Service {
         let bytes = Zeroizing::new(password.as_bytes().to_vec());
         let right = self.inner.passwords.verify(bytes, stored).await?;
         let Some(Credentials { user, password_hash }) = found.clone().filter(|_| right) else {
-            let meant = found.map(|found| found.user);
-            self.inner.failed_logins.add(login, meant, LoginFailure::Credentials, &request, self.now());
+            let user = found.map(|found| found.user);
+            self.inner.failed_logins.add(login, user, LoginFailure::Credentials, &request, self.now());
             return Err(Error::IncorrectCredentials);
         };
         if !user.is_active() {
@@ -106,7 +107,7 @@ impl Service {
         self.start_session(request, user.id, password_hash).await
     }
 
-    /// Makes the session, if the user is still as when the password was checked.
+    /// Creates the session, if the user is still active and the hash is still the `checked` one.
     async fn start_session(
         &self,
         request: RequestInfo,
@@ -148,10 +149,10 @@ impl Service {
         Ok(plain)
     }
 
-    /// Ends the key that the caller presented.
+    /// Expires the key that the caller presented.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::Store`] if the database fails.
     pub async fn log_out(&self, caller: &Caller) -> Result<(), Error> {
         let caller = caller.clone();
         self.change(Lane::Urgent, move |tx| {

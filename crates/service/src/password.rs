@@ -1,4 +1,4 @@
-//! Passwords: hashed with argon2id, a few at a time.
+//! Hashes and checks passwords with argon2id, a few at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,29 +10,30 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// 19 MiB, two passes, one lane: the smallest of the settings that OWASP recommends for argon2id.
+/// 19 MiB, two passes, one lane: the least expensive setting that OWASP recommends for argon2id.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// How many hashes are made at once: each takes 19 MiB and a core for some tens of milliseconds.
+/// Maximum number of concurrent hashes. Each takes 19 MiB and a core for some tens of milliseconds.
 const AT_ONCE: usize = 2;
 
-/// How many may wait; beyond that a login is refused at once, and may be tried again.
+/// Maximum number of waiting hashes. Further logins are refused at once and may be retried.
 const MOST_WAITING: usize = 32;
 
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
-    places: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
-    /// The hash of nobody's password: checked when there is no user, so that it takes as long.
-    nobody: String,
+    permits: Arc<Semaphore>,
+    /// The number of waiting and running hashes.
+    queued: Arc<AtomicUsize>,
+    /// Checked if there is no user, so that the duration does not reveal this.
+    dummy_hash: String,
 }
 
 impl Passwords {
     pub(crate) fn new() -> Result<Self, Error> {
-        let nobody = hash(b"nobody's password")?;
-        Ok(Self { places: Arc::new(Semaphore::new(AT_ONCE)), waiting: Arc::default(), nobody })
+        let dummy_hash = hash(b"nobody's password")?;
+        Ok(Self { permits: Arc::new(Semaphore::new(AT_ONCE)), queued: Arc::default(), dummy_hash })
     }
 
     /// Hashes a password to a PHC string.
@@ -40,10 +41,11 @@ impl Passwords {
         self.run(move || hash(&password)).await
     }
 
-    /// Is it the password of this hash? Without a hash the work is the same, and the answer no.
+    /// Whether the password matches the stored hash. Without a hash it does the same work and returns
+    /// false.
     pub(crate) async fn verify(&self, password: Zeroizing<Vec<u8>>, stored: Option<String>) -> Result<bool, Error> {
         let known = stored.is_some();
-        let stored = stored.unwrap_or_else(|| self.nobody.clone());
+        let stored = stored.unwrap_or_else(|| self.dummy_hash.clone());
         let right = self.run(move || verify(&password, &stored)).await?;
         Ok(right && known)
     }
@@ -52,23 +54,23 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _queued = Queued::enter(&self.waiting)?;
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|error| Error::Hash(error.to_string()))?;
+        let _queued = Queued::enter(&self.queued)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| Error::Hash(error.to_string()))?;
         let job = tokio::task::spawn_blocking(move || {
-            let _place = place;
+            let _permit = permit;
             work()
         });
         job.await.map_err(|error| Error::Hash(error.to_string()))?
     }
 }
 
-/// A place in the queue, given back when dropped.
+/// A place in the queue, released on drop.
 struct Queued(Arc<AtomicUsize>);
 
 impl Queued {
-    fn enter(waiting: &Arc<AtomicUsize>) -> Result<Self, Error> {
-        let queued = Self(Arc::clone(waiting));
-        if waiting.fetch_add(1, Ordering::AcqRel) >= MOST_WAITING + AT_ONCE {
+    fn enter(count: &Arc<AtomicUsize>) -> Result<Self, Error> {
+        let queued = Self(Arc::clone(count));
+        if count.fetch_add(1, Ordering::AcqRel) >= MOST_WAITING + AT_ONCE {
             Err(Error::PasswordsBusy)
         } else {
             Ok(queued)
@@ -82,10 +84,10 @@ impl Drop for Queued {
     }
 }
 
-/// Room for 33 MiB, of which a hash touches 19. The C library maps blocks of 32 MiB and more for
-/// themselves and gives them back when they are freed; smaller ones it keeps for each thread that
-/// ever hashed, which came to 190 MB after twenty logins.
-const ROOM: usize = 33 * 1024 * 1024 / Block::SIZE;
+/// Capacity of a hash's memory: 33 MiB, of which 19 MiB are used. The C library maps allocations of
+/// 32 MiB or more separately and returns them to the system when freed. Smaller ones it keeps for each
+/// thread that hashed: 190 MB after twenty logins.
+const CAPACITY_BLOCKS: usize = 33 * 1024 * 1024 / Block::SIZE;
 
 fn hash(password: &[u8]) -> Result<String, Error> {
     let mut salt = [0_u8; 16];
@@ -107,7 +109,7 @@ fn verify(password: &[u8], stored: &str) -> Result<bool, Error> {
     let known = (stored.algorithm == Algorithm::Argon2id.ident() && stored.version == Some(Version::V0x13.into()))
         .then_some((stored.salt, stored.hash));
     let Some((Some(salt), Some(hash))) = known else {
-        return Err(Error::Hash("the stored hash is not one of argon2id, version 19".to_owned()));
+        return Err(Error::Hash("the stored hash is not argon2id version 19".to_owned()));
     };
     let params = Params::try_from(&stored).map_err(failed)?;
     Ok(constant_time_eq::constant_time_eq(&digest(password, &salt, params)?, hash.as_bytes()))
@@ -115,7 +117,7 @@ fn verify(password: &[u8], stored: &str) -> Result<bool, Error> {
 
 fn digest(password: &[u8], salt: &[u8], params: Params) -> Result<[u8; Params::DEFAULT_OUTPUT_LEN], Error> {
     let blocks = params.block_count();
-    let mut memory: Vec<Block> = Vec::with_capacity(ROOM.max(blocks));
+    let mut memory: Vec<Block> = Vec::with_capacity(CAPACITY_BLOCKS.max(blocks));
     memory.resize(blocks, Block::default());
     let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -142,10 +144,10 @@ mod tests {
 
     #[test]
     fn the_queue_is_bounded() {
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let held: Vec<_> = (0..MOST_WAITING + AT_ONCE).map(|_| Queued::enter(&waiting).unwrap()).collect();
-        assert!(matches!(Queued::enter(&waiting), Err(Error::PasswordsBusy)));
+        let count = Arc::new(AtomicUsize::new(0));
+        let held: Vec<_> = (0..MOST_WAITING + AT_ONCE).map(|_| Queued::enter(&count).unwrap()).collect();
+        assert!(matches!(Queued::enter(&count), Err(Error::PasswordsBusy)));
         drop(held);
-        assert!(Queued::enter(&waiting).is_ok());
+        assert!(Queued::enter(&count).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! Retention: what is long over is removed, in batches, each with an audit entry.
+//! Retention removes old keys and audit entries in batches, with one audit entry a batch.
 
 use keyward_domain::Timestamp;
 use keyward_domain::event::Origin;
@@ -6,14 +6,14 @@ use keyward_storage::{Lane, StoreError, audit, keys};
 
 use crate::Service;
 
-/// How many records one transaction removes.
+/// Records per transaction.
 const BATCH: i64 = 500;
 
 impl Service {
-    /// Removes the keys and audit entries that are past their retention. Answers how many of each.
+    /// Removes the keys and audit entries that are past their retention. Returns the number of each.
     ///
     /// # Errors
-    /// When the database fails; batches done before stay done.
+    /// [`StoreError`] if the database fails; earlier batches stay committed.
     pub async fn run_retention(&self) -> Result<(usize, usize), StoreError> {
         let settings = &self.inner.settings.retention;
         let now = self.now();

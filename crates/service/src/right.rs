@@ -1,11 +1,11 @@
-//! Rights, as types. A right is checked once, by the function that hands out a value for it, and the
-//! use cases are methods of that value: none can be called without the right to it.
+//! Rights as types. The function that returns a value with a right has checked the right, and the use
+//! cases are methods of that value, so none can be called without its right.
 
 use keyward_domain::access::Act;
 
-/// What a right is a right to do.
+/// A right to do an act.
 pub trait Right: Copy + Send + Sync + 'static {
-    /// The act: its scope and its line in the table of roles.
+    /// The act, which determines the scope and the line in the table of roles.
     const ACT: Act;
 }
 
@@ -22,13 +22,13 @@ macro_rules! rights {
 }
 
 rights! {
-    ReadKeys: "To list and view keys.",
-    CreateKey: "To make a token or a session key.",
-    ExpireKey: "To end a key.",
-    DeleteKey: "To delete a key and its record.",
-    ReadUsers: "To list and view users.",
-    EditRoles: "To replace a user's roles.",
-    SetStatus: "To suspend or activate a user.",
-    SetPassword: "To set a user's password.",
-    DeleteUser: "To delete a user.",
+    ReadKeys: "The right to list and view keys.",
+    CreateKey: "The right to create a token or a session key.",
+    ExpireKey: "The right to expire a key.",
+    DeleteKey: "The right to delete a key and its record.",
+    ReadUsers: "The right to list and view users.",
+    EditRoles: "The right to replace a user's roles.",
+    SetStatus: "The right to suspend or activate a user.",
+    SetPassword: "The right to set a user's password.",
+    DeleteUser: "The right to delete a user.",
 }

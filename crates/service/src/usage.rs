@@ -1,4 +1,4 @@
-//! Uses of keys, gathered off the requests' path and written in batches.
+//! Uses of keys. Requests record them in memory; a background task writes them in batches.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,25 +11,26 @@ use keyward_storage::{Lane, StoreError, Tx};
 use crate::Service;
 use crate::key_cache::CachedKey;
 
-/// Beyond so many keys waiting to be written, further uses are let go: they will come again.
+/// Maximum number of keys with an unwritten use. Beyond it, uses of further keys are dropped; a later
+/// use of the same key records again.
 const MOST_WAITING: usize = 100_000;
 
-/// How many keys one transaction notes.
+/// Keys per transaction.
 const BATCH: usize = 500;
 
-/// Uses that are not written yet, the latest of each key.
+/// Unwritten uses, the latest of each key.
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     waiting: Mutex<HashMap<KeyId, Use>>,
 }
 
 impl Usage {
-    /// Notes a use, if the key's record does not say as much already.
-    pub(crate) fn note(&self, kept: &CachedKey, at: Timestamp, ip: Option<IpAddr>) {
-        if !kept.should_record_use(at) {
+    /// Records a use, unless the last recorded use of the key is recent enough.
+    pub(crate) fn note(&self, cached: &CachedKey, at: Timestamp, ip: Option<IpAddr>) {
+        if !cached.should_record_use(at) {
             return;
         }
-        let key = &kept.owned.key;
+        let key = &cached.owned.key;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() < MOST_WAITING || waiting.contains_key(&key.id) {
             let ip = ip.map(|ip| ip.to_string());
@@ -37,7 +38,7 @@ impl Usage {
         }
     }
 
-    /// Lets uses wait again, where no later one of the same key does.
+    /// Puts uses back after a failed write, except where the key has a later use.
     fn put_back(&self, uses: impl Iterator<Item = Use>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for used in uses {
@@ -47,7 +48,7 @@ impl Usage {
 
     fn take(&self) -> Vec<Use> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        // In the order of the ids, so that two servers do not wait for each other's rows in a ring.
+        // Sorted by id, so that the transactions of two servers cannot deadlock.
         let mut uses: Vec<Use> = waiting.drain().map(|(_, used)| used).collect();
         uses.sort_by(|a, b| a.key.cmp(&b.key));
         uses
@@ -55,15 +56,15 @@ impl Usage {
 }
 
 impl Service {
-    /// Writes the uses that wait. Called every few seconds, and at the end.
+    /// Writes the recorded uses. Called every few seconds and at shutdown.
     ///
     /// # Errors
-    /// When the database fails; what is not written waits for the next time.
+    /// [`StoreError`] if the database fails; the unwritten uses are kept for the next call.
     pub async fn flush_usage(&self) -> Result<(), StoreError> {
         let uses = self.inner.usage.take();
         for (index, batch) in uses.chunks(BATCH).enumerate() {
             let batch = batch.to_vec();
-            // What is in memory says when the next use is news, so it can stay.
+            // The cached facts know when a use was last recorded, so no key is evicted.
             let work = move |tx: &mut Tx<'_>| usage::note(tx, &batch);
             if let Err(error) = self.change(Lane::Normal, work).await {
                 self.inner.usage.put_back(uses.into_iter().skip(index * BATCH));

@@ -1,4 +1,4 @@
-//! The facts of a presented key: from the cache, or from the database.
+//! Fetches the facts of a presented key from the cache or the database.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::Service;
 use crate::error::Error;
 use crate::key_cache::{Cached, CachedKey};
 
-/// A key and its user, as they are kept in memory.
+/// A key and its owner, shared with the cache.
 #[derive(Clone, Debug)]
 pub struct Facts(pub(crate) Arc<CachedKey>);
 
@@ -24,29 +24,29 @@ impl Facts {
         &self.0.owned.key
     }
 
-    /// Its user.
+    /// The key's owner.
     #[must_use]
     pub fn user(&self) -> &User {
         &self.0.owned.owner
     }
 
-    /// The key's scopes, and the parts of the composites among them.
+    /// The key's scopes with the parts of its composites.
     #[must_use]
     pub fn grants(&self) -> &Scopes {
         &self.0.grants
     }
 
-    /// The judgement on a use at `now`.
+    /// Judges a use at `now`.
     #[must_use]
     pub fn verdict(&self, need: &Need, now: Timestamp) -> Verdict {
         self.0.verdict(need, now)
     }
 
-    /// What whoever shows them makes of them. It is kept as long as they are, so that facts in use
-    /// are put into words once.
+    /// Returns the serialised facts that `show` makes. They are cached with the facts, so that `show`
+    /// runs only once.
     ///
     /// # Errors
-    /// What `show` says; then nothing is kept.
+    /// The error of `show`; then nothing is cached.
     pub fn shown<E>(&self, show: impl FnOnce(&Self) -> Result<Bytes, E>) -> Result<Bytes, E> {
         if let Some(shown) = self.0.shown.get() {
             return Ok(shown.clone());
@@ -56,31 +56,31 @@ impl Facts {
     }
 }
 
-/// What can be said of a presented key.
+/// The result of checking a presented key.
 #[derive(Clone, Debug)]
 pub enum Checked {
-    /// Malformed, unknown, or the secret is wrong: all alike.
+    /// The key is malformed or unknown, or the secret is wrong. These are not distinguished.
     Invalid,
-    /// The secret is right, so that its holder may know the rest.
+    /// The secret is right, so the caller may learn the rest.
     Known {
         /// The judgement.
         verdict: Verdict,
-        /// The key and its user.
+        /// The key and its owner.
         facts: Facts,
     },
 }
 
 impl Service {
-    /// Ends the key whose secret somebody holds: whoever finds a key may stop it. Unknown and dead
-    /// ones are passed over in silence.
+    /// Expires the key with the presented secret: anyone who finds a key may revoke it. Unknown and
+    /// dead keys are silently ignored.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::Store`] if the database fails.
     pub async fn revoke_by_holder(&self, request: RequestInfo, text: &str) -> Result<(), Error> {
-        // Looked up first, so that a guess costs a read and no turn at writing.
-        let Some(kept) = self.facts_of(text, Lane::Urgent).await? else { return Ok(()) };
+        // Looked up first, so that a guess costs only a read and does not wait for the writer.
+        let Some(cached) = self.facts_of(text, Lane::Urgent).await? else { return Ok(()) };
         let origin = Origin { time: self.now(), request: Some(request), actor: None };
-        let id = kept.owned.key.id.clone();
+        let id = cached.owned.key.id.clone();
         self.change(Lane::Urgent, move |tx| {
             let Some(owned) = keys::find_for_update(tx, &id)? else { return Ok(()) };
             Ok(keys::expire(tx, owned.key, origin.time, Cause::RevokedByHolder, &origin)?)
@@ -89,27 +89,27 @@ impl Service {
     }
 }
 
-/// The key that was presented, if the secret is right.
+/// Finds the presented key, if the secret is right.
 fn look_up(conn: &mut Conn<'_>, presented: &PresentedKey) -> Result<Option<keys::OwnedKey>, StoreError> {
     let facts = keys::facts(conn, &presented.id)?;
     Ok(facts.filter(|facts| facts.digest.matches(&presented.digest)).map(|facts| facts.owned))
 }
 
 impl Service {
-    /// The facts of a presented key, if the secret is right. From the cache if they are in it. What
-    /// cannot be a key never reaches the database.
+    /// Fetches the facts of a presented key from the cache or the database, if the secret is right. A
+    /// malformed key never reaches the database.
     pub(crate) async fn facts_of(&self, text: &str, lane: Lane) -> Result<Option<Arc<CachedKey>>, Error> {
         let Ok(presented) = PresentedKey::parse(text) else { return Ok(None) };
         self.before_use().await;
         match self.inner.cache.get(&presented) {
             Cached::Key(key) => Ok(Some(key)),
             Cached::WrongSecret => Ok(None),
-            // Boxed: every request would otherwise carry the room that only a reading one needs.
+            // Boxed, so that requests with a cache hit do not carry the state of this future.
             Cached::Nothing(mark) => Box::pin(self.read_facts(presented, mark, lane)).await,
         }
     }
 
-    /// The same from the database.
+    /// Fetches the facts from the database.
     async fn read_facts(
         &self,
         presented: PresentedKey,
@@ -121,14 +121,15 @@ impl Service {
         Ok(found.map(|owned| self.keep(mark, &presented, owned)))
     }
 
-    /// Keeps facts that were read after `mark`.
+    /// Caches facts that were read after `mark`.
     fn keep(&self, mark: Option<Mark>, presented: &PresentedKey, owned: keys::OwnedKey) -> Arc<CachedKey> {
         let key = Arc::new(CachedKey::new(owned, &self.inner.catalogue));
         self.inner.cache.keep(mark, presented, &key);
         key
     }
 
-    /// The same for several, in order; those that are not in the cache in one look-up.
+    /// Like [`Service::facts_of`], for several keys, in order. All keys that are not cached are read in
+    /// one use case.
     pub(crate) async fn facts_of_all<'a>(
         &self,
         texts: impl Iterator<Item = &'a str>,
@@ -156,8 +157,8 @@ impl Service {
             missing.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()
         };
         for (index, owned, presented, mark) in self.inner.store.read(Lane::Normal, work).await? {
-            if let (Some(owned), Some(place)) = (owned, found.get_mut(index)) {
-                *place = Some(self.keep(mark, &presented, owned));
+            if let (Some(owned), Some(slot)) = (owned, found.get_mut(index)) {
+                *slot = Some(self.keep(mark, &presented, owned));
             }
         }
         Ok(found)

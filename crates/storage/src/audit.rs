@@ -1,4 +1,4 @@
-//! The audit log: entries are written with the changes they tell of, read in pages, and removed
+//! The audit log. Entries are written in the transaction of their change, read in pages, and removed
 //! only by retention.
 
 use diesel::prelude::*;
@@ -38,10 +38,10 @@ struct EntryRow {
     additional_fields: String,
 }
 
-/// How many entries one statement writes. PostgreSQL takes 65 535 values in one.
+/// Entries per INSERT. PostgreSQL allows 65 535 bound values in a statement.
 const BATCH: usize = 500;
 
-/// Writes the entries of events. [`Tx`] alone calls it, before the COMMIT.
+/// Writes the entries of events. Only [`Tx`] calls this, before the COMMIT.
 pub(crate) fn write(conn: &mut Conn<'_>, events: &[(Origin, Event)]) -> Result<(), StoreError> {
     let rows: Vec<EntryRow> = events.iter().map(|(origin, event)| EntryRow::from(&Entry::of(origin, event))).collect();
     for rows in rows.chunks(BATCH) {
@@ -51,11 +51,11 @@ pub(crate) fn write(conn: &mut Conn<'_>, events: &[(Origin, Event)]) -> Result<(
 }
 
 diesel::define_sql_function! {
-    /// The text in lower case. Usernames are ASCII, and so is what matters of addresses.
+    /// Lower case. On SQLite only ASCII letters change, which covers usernames and most addresses.
     fn lower(text: diesel::sql_types::Nullable<diesel::sql_types::Text>) -> diesel::sql_types::Nullable<diesel::sql_types::Text>;
 }
 
-/// The entries that match, not yet ordered.
+/// The query for the matching entries, without an order.
 macro_rules! matching {
     ($filter:expr) => {{
         let mut query = audit_logs::table.into_boxed();
@@ -93,27 +93,27 @@ macro_rules! matching {
     }};
 }
 
-/// Where a page of the log begins: behind this entry.
+/// A position in the log: the next page begins after this entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditCursor {
-    /// The time of the last entry of the page before.
+    /// The time of the last entry of the previous page.
     pub time: Timestamp,
-    /// The id of the last entry of the page before.
+    /// The id of the last entry of the previous page.
     pub id: Uuid,
 }
 
 impl AuditCursor {
-    /// Before the newest entry.
+    /// The position before the newest entry.
     #[must_use]
     pub fn first() -> Self {
         Self { time: Timestamp::MAX, id: Uuid::max() }
     }
 }
 
-/// At most `limit` entries that match, older than `page`, newest first.
+/// At most `limit` matching entries after the cursor `page`, newest first.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn list(conn: &mut Conn<'_>, filter: &Filter, page: AuditCursor, limit: i64) -> Result<Vec<Entry>, StoreError> {
     let (time, id) = (DbInstant(page.time), DbId(page.id));
     let rows: Vec<EntryRow> = on_backend!(conn, |db| matching!(filter)
@@ -126,20 +126,20 @@ pub fn list(conn: &mut Conn<'_>, filter: &Filter, page: AuditCursor, limit: i64)
     rows.into_iter().map(Entry::try_from).collect()
 }
 
-/// How many match, counted up to `cap`.
+/// The number of matching entries, counted up to `cap`.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn count(conn: &mut Conn<'_>, filter: &Filter, cap: u32) -> Result<u32, StoreError> {
     let ids: Vec<DbId> =
         on_backend!(conn, |db| matching!(filter).select(audit_logs::id).limit(i64::from(cap)).load(db))?;
     Ok(u32::try_from(ids.len()).unwrap_or(cap))
 }
 
-/// When the newest entry was written.
+/// The time of the newest entry.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn newest_time(conn: &mut Conn<'_>) -> Result<Option<Timestamp>, StoreError> {
     let newest: Option<DbInstant> = on_backend!(conn, |db| audit_logs::table
         .order((audit_logs::time.desc(), audit_logs::id.desc()))
@@ -149,12 +149,12 @@ pub fn newest_time(conn: &mut Conn<'_>) -> Result<Option<Timestamp>, StoreError>
     Ok(newest.map(|time| time.0))
 }
 
-/// Removes one batch of entries from before `cutoff`, and records that. Answers how many there were.
-/// The triggers let them go because the cutoff stands in `audit_retention` for as long
-/// as this transaction lasts.
+/// Removes one batch of entries from before `cutoff` and records an event. Returns the number removed.
+/// The triggers allow it because this transaction writes the cutoff to `audit_retention` and clears
+/// it again.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -> Result<usize, StoreError> {
     let before = DbInstant(cutoff);
     let ids: Vec<DbId> = on_backend!(tx.conn(), |db| audit_logs::table

@@ -3,13 +3,12 @@
 use diesel::pg::PgConnection;
 use diesel::sqlite::SqliteConnection;
 
-/// A connection, as a use case gets it. What can be done with it stands in the modules of this
-/// crate that are named for the tables.
+/// The connection of a use case. The modules of this crate named after tables have its queries.
 pub enum Conn<'c> {
-    /// To SQLite.
+    /// A SQLite connection.
     #[doc(hidden)]
     Sqlite(&'c mut SqliteConnection),
-    /// To PostgreSQL.
+    /// A PostgreSQL connection.
     #[doc(hidden)]
     Postgres(&'c mut PgConnection),
 }
@@ -23,8 +22,7 @@ impl std::fmt::Debug for Conn<'_> {
     }
 }
 
-/// Runs one expression on whichever database the connection leads to: each query is written once,
-/// and type-checked against both.
+/// Runs one expression on either database: each query is written once and type-checked for both.
 macro_rules! on_backend {
     ($conn:expr, |$db:ident| $query:expr) => {
         match $conn {

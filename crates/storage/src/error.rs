@@ -1,60 +1,60 @@
-//! What can go wrong between a use case and the database.
+//! Storage errors.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-/// A failure of storage.
+/// A storage error.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No connection was free in time: too much is under way.
+    /// No connection became free in time: the database is overloaded.
     #[error("no database connection was free within {0} s")]
     Busy(u64),
     /// The database cannot be reached.
     #[error("cannot connect to the database")]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A unique name or address is taken.
-    #[error("a unique value is taken")]
+    /// A unique username or e-mail address is already taken.
+    #[error("a unique value is already taken")]
     Taken,
-    /// The database refused or failed a statement.
-    #[error("the database failed")]
+    /// A statement failed in the database.
+    #[error("a database statement failed")]
     Database(#[source] DieselError),
-    /// A row holds what this program never writes.
-    #[error("row {row} of table {table} is damaged")]
+    /// A row has a value that this program never writes.
+    #[error("row {row} of table {table} has an invalid value")]
     Damaged {
-        /// Which table.
+        /// The table.
         table: &'static str,
         /// The row's id.
         row: String,
-        /// What is wrong with it.
+        /// What is wrong with the row.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The schema could not be brought up to date.
-    #[error("cannot bring the schema up to date")]
+    /// The migrations failed.
+    #[error("cannot migrate the database schema")]
     Migrate(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Another server has the SQLite file.
+    /// Another server uses the SQLite file.
     #[error("{file} is already in use by another keyward-server (pid {pid})")]
     InUse {
         /// The file's name.
         file: String,
-        /// Who has it.
+        /// The process id of the other server.
         pid: String,
     },
-    /// The data directory or the lock file cannot be used.
-    #[error("cannot use {path}")]
+    /// The database file or the lock note cannot be opened, locked or written.
+    #[error("cannot open, lock or write {path}")]
     File {
-        /// Which.
+        /// The file's path.
         path: String,
-        /// Why.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },
-    /// The SQLite linked into this program has a known fault.
+    /// The SQLite version linked into this program has a known fault.
     #[error(
-        "SQLite {0} is linked into this program; 3.51.3 or later is needed, since earlier ones can corrupt the file"
+        "this program is linked with SQLite {0}, which can corrupt the file; rebuild it with SQLite 3.51.3 or later"
     )]
     OldSqlite(String),
-    /// The thread that ran the use case is gone.
-    #[error("the database thread stopped")]
+    /// The thread that ran the use case panicked or was cancelled.
+    #[error("the database thread stopped unexpectedly")]
     Stopped(#[source] tokio::task::JoinError),
 }
 
@@ -68,7 +68,7 @@ impl From<DieselError> for StoreError {
 }
 
 impl StoreError {
-    /// A row that does not read as what it should be.
+    /// The error for a row that cannot be parsed.
     pub(crate) fn damaged(
         table: &'static str,
         row: impl ToString,

@@ -1,4 +1,4 @@
-//! How a database would answer a query: for the tests and benches that keep lists on their indexes.
+//! Query plans, for tests and benchmarks that check that lists use their indexes.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::pg::{Pg, PgConnection};
@@ -7,13 +7,13 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Integer, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
-/// A connection that tells the plan of a query of the type `Q`.
+/// A connection that can show the plan of a query of type `Q`.
 pub(crate) trait Explain<Q> {
-    /// The plan, a line for each step.
+    /// Returns the plan, one line a step.
     fn explain(&mut self, query: Q) -> QueryResult<Vec<String>>;
 }
 
-/// A query with `EXPLAIN QUERY PLAN` before it, its values bound as ever.
+/// A query with the prefix `EXPLAIN QUERY PLAN` and the same bound values.
 struct Explained<Q>(Q);
 
 impl<Q> QueryId for Explained<Q> {
@@ -22,7 +22,7 @@ impl<Q> QueryId for Explained<Q> {
 }
 
 impl<Q> Query for Explained<Q> {
-    // Of a step: its number, its parent's, a word not in use, and what is done.
+    // The columns of a step: its number, its parent's number, an unused value, and its description.
     type SqlType = (Integer, Integer, Integer, Text);
 }
 
@@ -49,13 +49,13 @@ struct Line {
     line: String,
 }
 
-/// The generic plan: the one that does not look at the values, which PostgreSQL comes to after some
-/// executions of a prepared statement. `EXPLAIN` of the query itself would look at them.
+/// Shows the generic plan, which does not depend on the values. PostgreSQL switches to it after some
+/// executions of a prepared statement; a plain `EXPLAIN` of the query would plan for the values.
 impl<Q: QueryFragment<Pg>> Explain<Q> for PgConnection {
     fn explain(&mut self, query: Q) -> QueryResult<Vec<String>> {
         let text = diesel::debug_query::<Pg, _>(&query).to_string();
         let sql = text.split_once(" -- binds: ").map_or(text.as_str(), |(sql, _)| sql);
-        // Placeholders are numbered from 1 without a gap; a generic plan is the same for any values.
+        // Placeholders are numbered from 1 without gaps; a generic plan is the same for all values.
         let values = vec!["NULL"; sql.matches('$').count()].join(", ");
         self.transaction(|db| {
             db.batch_execute("SET LOCAL plan_cache_mode = force_generic_plan")?;

@@ -1,13 +1,13 @@
-//! Keyward's tables, queries and migrations, on SQLite and PostgreSQL from one body.
+//! Keyward's tables, queries and migrations. One source serves both SQLite and PostgreSQL.
 //!
-//! A use case is one closure, run on a blocking thread: over a [`Conn`] by [`Store::read`], or over a
-//! [`Tx`], which is one transaction, by [`Store::write`].
+//! A use case is one closure that runs on a blocking thread. [`Store::read`] passes it a [`Conn`];
+//! [`Store::write`] passes it a [`Tx`], which is one transaction.
 //!
-//! **Invariant:** a function that changes something takes a [`Tx`] and records an event in it, from
-//! which the audit entry is written. Use (last use, a slide) is no change, and its functions can touch
-//! nothing else.
+//! **Invariant:** a function that changes something takes a [`Tx`] and records an event in it. The
+//! audit entry is written from the event. Use (last use, a slide) is not a change, and the functions
+//! that record use update no other column.
 //!
-//! **Invariant:** `now` is never SQL's: every instant is bound, and comes from the caller's clock.
+//! **Invariant:** SQL never reads the time. Every timestamp is a bound value from the caller's clock.
 
 pub mod audit;
 mod conn;
@@ -32,7 +32,7 @@ pub use store::{Lane, Store};
 pub use tx::{Changes, Outcome, Rehearsed, Tx};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 
-// Linked for what their features do: both databases come with the program.
+// Linked for their features, which build both database clients into the program.
 use libsqlite3_sys as _;
 use openssl_sys as _;
 use pq_sys as _;

@@ -1,4 +1,4 @@
-//! Connections: how many, how each is set up, and how long one waits for them.
+//! Connection pools: their size, the settings of each connection, and timeouts.
 
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
@@ -23,25 +23,24 @@ pub(crate) const WAIT: Duration = Duration::from_secs(5);
 pub(crate) type SqlitePool = Pool<Manager<SqliteConnection>>;
 pub(crate) type PgPool = Pool<Manager<PgConnection>>;
 
-/// How long a connection is taken to be alive after it was used. One that has rested longer is
-/// asked first: the server may have been restarted. Asking each time would double the trips of the
-/// shortest use cases.
+/// After this idle time a connection is checked before reuse, because the server may have
+/// restarted. A check before every use would double the round trips of the shortest use cases.
 const HEALTH_CHECK_AFTER: Duration = Duration::from_secs(1);
 
-/// Makes connections, and looks after them.
+/// Opens connections and checks idle ones.
 pub(crate) struct Manager<C> {
     inner: ConnectionManager<C>,
 }
 
-/// A connection, and when it was last used; none if that went wrong.
+/// A connection, and the time of its last successful use; none after an error.
 pub(crate) struct Used<C> {
     conn: C,
     at: Option<Instant>,
 }
 
 impl<C> Used<C> {
-    /// It may be dead: it is asked before it is used again.
-    pub(crate) fn suspect(&mut self) {
+    /// Marks the connection as possibly dead, so that it is checked before its next use.
+    pub(crate) fn mark_suspect(&mut self) {
         self.at = None;
     }
 }
@@ -81,7 +80,8 @@ impl<C: R2D2Connection + 'static> ManageConnection for Manager<C> {
     }
 }
 
-/// Sets up each new SQLite connection. `busy_timeout` comes first: the others may have to wait.
+/// Sets up each new SQLite connection. `busy_timeout` comes first, because the other statements may
+/// have to wait for a lock.
 #[derive(Debug)]
 struct SqlitePragmas;
 
@@ -97,8 +97,8 @@ impl CustomizeConnection<Used<SqliteConnection>, PoolError> for SqlitePragmas {
     }
 }
 
-/// Sets up each new PostgreSQL connection: nothing waits for ever, and what was acknowledged is on
-/// disk whatever the server's default.
+/// Sets up each new PostgreSQL connection: every wait has a timeout, and a COMMIT returns only when
+/// its changes are on disk, whatever the server's default.
 #[derive(Debug)]
 struct PostgresSettings;
 
@@ -115,15 +115,15 @@ impl CustomizeConnection<Used<PgConnection>, PoolError> for PostgresSettings {
     }
 }
 
-/// A pool of at most `size` connections to the file, made when they are needed.
+/// A pool of at most `size` connections to the file, opened on demand.
 pub(crate) fn sqlite(path: &Path, size: u32) -> Result<SqlitePool, StoreError> {
     let path = path.to_string_lossy();
     build(ConnectionManager::new(path.as_ref()), Box::new(SqlitePragmas), size, false)
 }
 
-/// A connection to the file outside the pools, which never waits for a lock: it is used on the threads
-/// that answer requests.
-pub(crate) fn sqlite_at_hand(path: &Path) -> Result<SqliteConnection, StoreError> {
+/// A connection to the file outside the pools. It never waits for a lock, because it is used on async
+/// worker threads.
+pub(crate) fn sqlite_without_wait(path: &Path) -> Result<SqliteConnection, StoreError> {
     let mut conn =
         SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| StoreError::Connect(Box::new(error)))?;
     conn.batch_execute(SQLITE_PRAGMAS)?;
@@ -131,9 +131,9 @@ pub(crate) fn sqlite_at_hand(path: &Path) -> Result<SqliteConnection, StoreError
     Ok(conn)
 }
 
-/// A pool of at most `size` connections to the server, made when they are needed.
+/// A pool of at most `size` connections to the server, opened on demand.
 pub(crate) fn postgres(uri: &str, size: u32) -> Result<PgPool, StoreError> {
-    build(ConnectionManager::new(bounded(uri)), Box::new(PostgresSettings), size, true)
+    build(ConnectionManager::new(with_timeouts(uri)), Box::new(PostgresSettings), size, true)
 }
 
 fn build<C: R2D2Connection + 'static>(
@@ -152,8 +152,8 @@ fn build<C: R2D2Connection + 'static>(
         .map_err(|error| StoreError::Connect(Box::new(error)))
 }
 
-/// The URI with limits on how long a dead server is waited for, unless it sets its own.
-pub(crate) fn bounded(uri: &str) -> String {
+/// Adds timeouts for a dead server, and an application name, unless the URI sets its own.
+pub(crate) fn with_timeouts(uri: &str) -> String {
     let mut uri = uri.to_owned();
     for (name, value) in
         [("connect_timeout", "5"), ("tcp_user_timeout", "10000"), ("application_name", "keyward-server")]
@@ -167,12 +167,11 @@ pub(crate) fn bounded(uri: &str) -> String {
 }
 
 diesel::define_sql_function! {
-    /// The version of the SQLite that is linked in.
+    /// The version of the linked SQLite library.
     fn sqlite_version() -> Text;
 }
 
-/// Refuses a SQLite in the range of the fault that can corrupt a file when its log is reset
-/// (mended in 3.51.3).
+/// Refuses SQLite before 3.51.3, which can corrupt a file when it resets the write-ahead log.
 pub(crate) fn check_sqlite_version() -> Result<(), StoreError> {
     let mut conn = SqliteConnection::establish(":memory:").map_err(|error| StoreError::Connect(Box::new(error)))?;
     let version: String = diesel::select(sqlite_version()).get_result(&mut conn)?;
@@ -180,18 +179,19 @@ pub(crate) fn check_sqlite_version() -> Result<(), StoreError> {
     if parts.as_slice() >= [3, 51, 3].as_slice() { Ok(()) } else { Err(StoreError::OldSqlite(version)) }
 }
 
-/// Held while a server has a SQLite file; the operating system lets go of it with the process.
+/// The lock that a server holds on its SQLite file. The operating system releases it when the process
+/// ends.
 ///
-/// It is a `flock` on the database file itself, so that the file is the same by whatever path it is
-/// reached. SQLite's own locks are of another kind: other programs may read and write meanwhile.
+/// It is a `flock` on the database file itself, so it works for every path to the file. SQLite uses
+/// other locks, so other programs may read and write the file meanwhile.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     _file: File,
 }
 
 impl FileLock {
-    /// Takes the lock, or says who has it. A file that is not there yet is made, so that only its
-    /// owner can read it: SQLite would go by the umask, and its log and index follow the file.
+    /// Takes the lock, or returns the process id of its holder. A missing file is created with mode
+    /// 0600: SQLite would apply the umask, and it copies the file's mode to the log and its index.
     pub(crate) fn take(database: &Path) -> Result<Self, StoreError> {
         let file = open_private(database)?;
         let holder = PathBuf::from(format!("{}.pid", database.canonicalize().map_err(failed(database))?.display()));
@@ -203,7 +203,8 @@ impl FileLock {
                 Ok(Self { _file: file })
             }
             Err(TryLockError::WouldBlock) => {
-                // Reached by a hard link, the note is elsewhere; the refusal stands all the same.
+                // If the database is opened through a hard link, the note has another name and the
+                // process id is unknown.
                 let pid = std::fs::read_to_string(&holder).unwrap_or_else(|_unreadable| "unknown".to_owned());
                 let file = database.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
                 Err(StoreError::InUse { file, pid })

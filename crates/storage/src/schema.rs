@@ -1,5 +1,5 @@
-//! The tables as queries see them. The migrations say the same in SQL; a test reads every column
-//! on both databases.
+//! The tables as diesel sees them. They must match the migrations; a test reads every column on both
+//! databases.
 
 use diesel::allow_tables_to_appear_in_same_query;
 
@@ -99,7 +99,7 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::sql_types::Id;
 
-    /// On PostgreSQL alone.
+    /// Exists only on PostgreSQL.
     verifier_servers (id) {
         id -> Id,
         beat -> BigInt,

@@ -1,4 +1,4 @@
-//! The two SQL types that the databases have in different forms: an instant and an id.
+//! The SQL types for timestamps and ids, which the two databases store in different forms.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -13,7 +13,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use uuid::Uuid;
 
-/// `timestamptz` on PostgreSQL, text of one width on SQLite.
+/// `timestamptz` on PostgreSQL, fixed-width text on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 1184, array_oid = 1185), sqlite_type(name = "Text"))]
 pub struct Instant;
@@ -23,17 +23,17 @@ pub struct Instant;
 #[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Text"))]
 pub struct Id;
 
-/// A [`Timestamp`], as rows hold it.
+/// A [`Timestamp`] as stored in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Instant)]
 pub struct DbInstant(pub Timestamp);
 
-/// A [`Uuid`], as rows hold it.
+/// A [`Uuid`] as stored in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Id)]
 pub struct DbId(pub Uuid);
 
-/// Every digit is always written: text order must be time order.
+/// Always writes every digit, so that text order is time order.
 const FIXED_WIDTH: &[BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
@@ -68,7 +68,7 @@ impl FromSql<Instant, Pg> for DbInstant {
             .checked_add(POSTGRES_EPOCH_MICROS)
             .and_then(Timestamp::from_micros)
             .map(Self)
-            .ok_or_else(|| "an instant is outside the years 0000 to 9999".into())
+            .ok_or_else(|| "a time is outside the years 0000 to 9999".into())
     }
 }
 

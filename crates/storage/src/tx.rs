@@ -1,4 +1,4 @@
-//! A transaction: what it changed, and the events that it records.
+//! Transactions, with their changes and recorded events.
 
 use std::ops::{Deref, DerefMut};
 
@@ -9,15 +9,15 @@ use crate::audit;
 use crate::conn::Conn;
 use crate::error::StoreError;
 
-/// A transaction under way. [`Store::write`](crate::Store::write) and
-/// [`Store::rehearse`](crate::Store::rehearse) alone make one, and every function that changes
-/// something takes one: no change compiles outside a transaction.
+/// An open transaction. Only [`Store::write`](crate::Store::write) and
+/// [`Store::rehearse`](crate::Store::rehearse) create one, and every function that changes something
+/// takes one, so a change outside a transaction does not compile.
 ///
-/// It dereferences to the [`Conn`] that it runs on, for queries.
+/// It dereferences to its [`Conn`], for queries.
 ///
-/// **Invariant:** what changes a key or a user records an event here. The audit entries are written
-/// from the events just before the COMMIT, in one batch; if they cannot be written, nothing has
-/// changed.
+/// **Invariant:** a function that changes a key or a user records an event here. The audit entries
+/// are written from the events in one batch just before the COMMIT; if that fails, the transaction
+/// is rolled back.
 #[derive(Debug)]
 pub struct Tx<'c> {
     conn: Conn<'c>,
@@ -25,21 +25,21 @@ pub struct Tx<'c> {
     events: Vec<(Origin, Event)>,
 }
 
-/// What a transaction really changed, as those who remember keys must know it.
+/// The changes of a transaction that caches must apply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Keys that are judged anew: ended, deleted, or slid.
+    /// Keys to evict: ended, deleted or slid.
     pub keys: Vec<KeyId>,
-    /// Users whose keys, all of them, are judged anew.
+    /// Users whose keys must all be evicted.
     pub users: Vec<UserId>,
-    /// Whether the answer promises that nobody accepts a key any more. It must then wait for
-    /// everybody who may still remember what was before. This may be so although the transaction
-    /// changed nothing: the key was dead already, and whoever ended it may still be waiting.
+    /// Whether the response promises that no cache accepts the old state any more. The request must
+    /// then wait for every cache that may hold it, even if the transaction changed nothing: the key
+    /// may have been ended by another request that is still waiting.
     pub promises_end: bool,
 }
 
 impl Changes {
-    /// Whether nothing that anybody remembers was changed.
+    /// Whether nothing that a cache may hold was changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.users.is_empty()
@@ -49,22 +49,22 @@ impl Changes {
 /// How a transaction ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its changes are on disk.
+    /// The changes are on disk.
     Committed(Changes),
-    /// Nothing has changed.
+    /// Nothing changed.
     RolledBack,
-    /// The COMMIT was not answered: its changes may be on disk or not.
+    /// The COMMIT failed or its result was lost: the changes may be on disk or not.
     Unknown,
 }
 
-/// What a rehearsed transaction would have done.
+/// The result of a rehearsed transaction.
 #[derive(Debug)]
 pub struct Rehearsed<T> {
-    /// What the use case answered.
+    /// The use case's result.
     pub done: T,
-    /// What it would have changed.
+    /// The changes it would have made.
     pub changes: Changes,
-    /// What would have happened.
+    /// The events it would have recorded.
     pub events: Vec<Event>,
 }
 
@@ -73,13 +73,13 @@ impl<'c> Tx<'c> {
         Self { conn, changes: Changes::default(), events: Vec::new() }
     }
 
-    /// Records what happened. The changes of this crate's modules do it themselves; a use case does
-    /// it only for what changes no row, such as a failed login.
+    /// Records an event. The functions of this crate record their own; a use case calls this only for
+    /// an event that changes no row, such as a failed login.
     pub fn record(&mut self, origin: &Origin, event: Event) {
         self.events.push((origin.clone(), event));
     }
 
-    /// Says that the answer promises an end; see [`Changes::promises_end`].
+    /// Sets [`Changes::promises_end`].
     pub fn promise_end(&mut self) {
         self.changes.promises_end = true;
     }
@@ -96,7 +96,7 @@ impl<'c> Tx<'c> {
         self.changes.users.push(id);
     }
 
-    /// Writes the audit entries. The last thing before the COMMIT.
+    /// Writes the audit entries. Called last before the COMMIT.
     pub(crate) fn finish(mut self) -> Result<(Changes, Vec<(Origin, Event)>), StoreError> {
         audit::write(&mut self.conn, &self.events)?;
         Ok((self.changes, self.events))

@@ -1,19 +1,20 @@
-//! Which database: `sqlite://<path>` or `postgres://…`.
+//! Database URLs: `sqlite://<path>` or `postgres://…`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where the data is kept.
+/// The location of the database.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
-    /// A file of our own.
+    /// A SQLite file.
     Sqlite(PathBuf),
-    /// A server, by its connection URI, password and all.
+    /// The connection URI of a PostgreSQL server, including the password.
     Postgres(String),
 }
 
-/// A text that names no database we know. It is not repeated: it may hold a password.
+/// The text is not a supported database URL. The error does not contain the text, because it may
+/// contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("want sqlite://<path> or postgres://<user>@<host>/<database>")]
 pub struct InvalidDatabaseUrl;
@@ -31,7 +32,7 @@ impl FromStr for DatabaseUrl {
 }
 
 impl fmt::Display for DatabaseUrl {
-    /// Without the password.
+    /// Writes the URL without its password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
@@ -46,7 +47,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Hides what stands between `:` and `@` in the authority, and a `password=` in the query.
+/// Replaces the password in the authority, and a `password=` in the query.
 fn without_password(uri: &str) -> String {
     let (scheme, rest) = uri.split_once("://").unwrap_or(("postgres", uri));
     let (address, query) = rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));

@@ -1,5 +1,5 @@
-//! What is noted of the use of keys. Use is not a change: there is no audit entry, and these
-//! statements touch no other column.
+//! Records the use of keys. Use is not a change: it leaves no audit entry, and these statements
+//! update no other column.
 
 use std::collections::BTreeMap;
 
@@ -15,24 +15,24 @@ use crate::tx::Tx;
 /// A use of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
-    /// Which key.
+    /// The used key.
     pub key: KeyId,
-    /// Whose.
+    /// The key's owner.
     pub user: UserId,
-    /// When.
+    /// Time of the use.
     pub at: Timestamp,
-    /// From where, if that is known.
+    /// The client's address, if known.
     pub ip: Option<String>,
 }
 
-/// Notes uses: the keys' last use and address, and when their users were last seen. An instant
-/// never moves back.
+/// Records uses: last use and address of the keys, and last use of their owners. These times never
+/// move back.
 ///
-/// Users come before keys, in the order of their ids, and so shall the keys in `uses`: who ends all
-/// keys of a user holds the user first too, and transactions do not wait for each other in a ring.
+/// To avoid deadlocks, rows are locked in one order: users by id, then keys in the order of `uses`,
+/// which the caller sorts by id. Expiring all keys of a user locks the user first, too.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn note(tx: &mut Tx<'_>, uses: &[Use]) -> Result<(), StoreError> {
     let mut seen: BTreeMap<UserId, Timestamp> = BTreeMap::new();
     for used in uses {
@@ -49,7 +49,7 @@ pub fn note(tx: &mut Tx<'_>, uses: &[Use]) -> Result<(), StoreError> {
     }
     for Use { key, at, ip, .. } in uses {
         let at = DbInstant(*at);
-        // An address that is not known leaves the one that was.
+        // An unknown address does not replace the stored one.
         let ip = ip.as_ref().map(|ip| api_keys::last_used_ip.eq(ip));
         on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
             .filter(api_keys::id.eq(key.as_str()))
@@ -60,11 +60,11 @@ pub fn note(tx: &mut Tx<'_>, uses: &[Use]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Moves the end of a session that is live at `now` later, to `end`. Answers whether it moved: a
-/// dead session stays dead.
+/// Moves the expiry of a session that is live at `now` to the later time `end`. Returns whether it
+/// moved: a dead session stays dead.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn slide(tx: &mut Tx<'_>, id: &KeyId, now: Timestamp, end: Timestamp) -> Result<bool, StoreError> {
     let (now, end) = (DbInstant(now), DbInstant(end));
     let moved = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
@@ -76,7 +76,7 @@ pub fn slide(tx: &mut Tx<'_>, id: &KeyId, now: Timestamp, end: Timestamp) -> Res
         .set((api_keys::expires_at.eq(end), api_keys::slid_at.eq(now)))
         .execute(db))?;
     if moved > 0 {
-        // It gives the session time and takes nothing from anybody, so nobody has to be waited for.
+        // A slide only extends the session, so no barrier is needed.
         tx.touch_key(id.clone());
     }
     Ok(moved > 0)

@@ -1,7 +1,7 @@
-//! What servers must know of leases that others gave: the longest ever given, and, where several
-//! servers may run, who gives any and what has changed since one looked last.
+//! State that servers share about verifier leases: the longest lease granted so far, and, on
+//! PostgreSQL, the registered servers and the change log.
 //!
-//! None of it is a change of a key or a user, and none leaves an audit entry.
+//! These are not changes of keys or users, so they leave no audit entries.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
@@ -14,23 +14,23 @@ use crate::schema::{verifier_lease, verifier_servers};
 use crate::sql_types::DbId;
 use crate::tx::{Changes, Tx};
 
-/// How many changes are named one by one; with more, a reader clears its whole cache.
+/// Maximum number of changes in one read. After more changes, a reader clears its whole cache.
 const MOST_CHANGES: i32 = 4_096;
 
-/// The longest lease ever given, in milliseconds; none if none was.
+/// The longest lease granted so far, in milliseconds; none if none was granted.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn longest_lease(conn: &mut Conn<'_>) -> Result<Option<i64>, StoreError> {
     let stored: Option<Option<i64>> =
         on_backend!(conn, |db| verifier_lease::table.select(verifier_lease::longest_ms).get_result(db).optional())?;
     Ok(stored.flatten())
 }
 
-/// Notes a lease, if it is the longest yet. Done before it is given.
+/// Records a lease if it is the longest so far. Call this before granting the lease.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn note_lease(tx: &mut Tx<'_>, millis: i64) -> Result<(), StoreError> {
     on_backend!(tx.conn(), |db| diesel::update(verifier_lease::table)
         .filter(verifier_lease::longest_ms.is_null().or(verifier_lease::longest_ms.lt(millis)))
@@ -39,10 +39,10 @@ pub fn note_lease(tx: &mut Tx<'_>, millis: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Notes that a server gives leases, and that it is alive.
+/// Records that a server is alive and grants leases.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn record_heartbeat(tx: &mut Tx<'_>, server: Uuid, beat: i64) -> Result<(), StoreError> {
     let row = (verifier_servers::id.eq(DbId(server)), verifier_servers::beat.eq(beat));
     on_backend!(tx.conn(), |db| diesel::insert_into(verifier_servers::table)
@@ -54,10 +54,10 @@ pub fn record_heartbeat(tx: &mut Tx<'_>, server: Uuid, beat: i64) -> Result<(), 
     Ok(())
 }
 
-/// Takes a server off the list, unless its beat has moved.
+/// Removes a server from the list, unless its heartbeat counter is no longer `beat`.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn deregister(tx: &mut Tx<'_>, server: Uuid, beat: i64) -> Result<(), StoreError> {
     on_backend!(tx.conn(), |db| diesel::delete(verifier_servers::table)
         .filter(verifier_servers::id.eq(DbId(server)))
@@ -66,21 +66,20 @@ pub fn deregister(tx: &mut Tx<'_>, server: Uuid, beat: i64) -> Result<(), StoreE
     Ok(())
 }
 
-/// A moment in the life of a PostgreSQL database: which transactions had been committed.
+/// A PostgreSQL snapshot: the set of committed transactions at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot(String);
 
-/// What one look at the log of changes told.
+/// The result of reading the change log.
 #[derive(Clone, Debug)]
 pub struct ChangeLogRead {
-    /// The moment of the look.
+    /// The snapshot of this read.
     pub snapshot: Snapshot,
-    /// What changed since the last look; none if there was more than is worth naming, or it is not
-    /// known.
+    /// The changes since the last read; none if there are too many or some are unknown.
     pub changes: Option<Changes>,
-    /// The servers that may have given leases, each with its beat.
+    /// The servers that may have granted leases, each with its heartbeat counter.
     pub servers: Vec<(Uuid, i64)>,
-    /// The longest lease ever given by any, in milliseconds.
+    /// The longest lease that any server granted so far, in milliseconds.
     pub longest_lease: Option<i64>,
 }
 
@@ -90,7 +89,7 @@ struct ChangeLogRow {
     snapshot: String,
     #[diesel(sql_type = Bool)]
     missed: bool,
-    /// Whether something was changed that the log does not name.
+    /// Whether the log has an entry without a key or user, after which anything may have changed.
     #[diesel(sql_type = Bool)]
     unnamed: bool,
     #[diesel(sql_type = Array<Text>)]
@@ -105,7 +104,7 @@ struct ChangeLogRow {
     longest_lease: Option<i64>,
 }
 
-/// One statement, so that all of it is of one moment.
+/// One statement, so that all values come from one snapshot.
 const READ_CHANGE_LOG: &str = "
     SELECT pg_current_snapshot()::text AS snapshot,
         lease.trimmed_before > pg_snapshot_xmin(last.snapshot) AS missed,
@@ -126,11 +125,11 @@ const READ_CHANGE_LOG: &str = "
             ) AS since
         ) AS log";
 
-/// What has changed since the last look, through whichever server or by hand, and who else gives
-/// leases. None on SQLite, which has one server.
+/// Reads the changes since the last read, made by any server or by hand, and the registered servers.
+/// None on SQLite, which has one server.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn read_change_log(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<Option<ChangeLogRead>, StoreError> {
     let db = match conn {
         Conn::Sqlite(_) => return Ok(None),
@@ -142,7 +141,7 @@ pub fn read_change_log(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<O
         .get_result(db)?;
     let nameable =
         last.is_some() && !row.missed && !row.unnamed && row.keys.len() + row.users.len() <= MOST_CHANGES as usize;
-    // An id of another form was written by hand; it stands for whatever may have changed.
+    // An invalid id was written by hand, so the changed rows are unknown.
     let keys = row.keys.iter().map(|id| id.parse().ok()).collect::<Option<Vec<KeyId>>>();
     let users = row.users.iter().map(|id| id.parse().ok().map(UserId::from_uuid)).collect::<Option<Vec<UserId>>>();
     let changes = keys.zip(users).map(|(keys, users)| Changes { keys, users, promises_end: false });
@@ -155,10 +154,10 @@ pub fn read_change_log(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<O
     }))
 }
 
-/// Removes the changes that were over at this moment. Nothing to do on SQLite.
+/// Removes the entries of transactions that had ended at this snapshot. Does nothing on SQLite.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn trim(tx: &mut Tx<'_>, before: &Snapshot) -> Result<(), StoreError> {
     let db = match tx.conn() {
         Conn::Sqlite(_) => return Ok(()),
@@ -168,7 +167,7 @@ pub fn trim(tx: &mut Tx<'_>, before: &Snapshot) -> Result<(), StoreError> {
         .bind::<Text, _>(&before.0)
         .execute(db)?;
     if removed > 0 {
-        // In the same transaction: who looks sees either the rows, or that they are gone.
+        // In the same transaction, so that a reader sees either the rows or that they were removed.
         diesel::sql_query(
             "UPDATE verifier_lease SET trimmed_before = greatest(trimmed_before, pg_snapshot_xmin($1::pg_snapshot))",
         )

@@ -1,8 +1,9 @@
-//! Notices that another program has changed a SQLite file.
+//! Detects that another program has changed a SQLite file.
 //!
-//! SQLite tells each connection of the commits of all others (`PRAGMA data_version`). A connection
-//! of its own is asked first: no commit at all is the common answer, and costs microseconds. Only
-//! when there was one is the writer's connection asked, whose answer leaves out our own.
+//! On each connection `PRAGMA data_version` changes when another connection commits. The check uses a
+//! dedicated connection first: usually nothing was committed, and the check takes microseconds. If
+//! something was, the check then reads the version on the writer's connection, which does not count
+//! this process's own commits.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,36 +19,38 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::error::StoreError;
 use crate::pool;
 
-/// How long an answer holds. A second is promised; this is as good as at once, and keeps a busy
-/// server from looking more than a thousand times a second.
-const HOLDS: Duration = Duration::from_millis(1);
+/// How long a result stays fresh. The documented bound is 1 s; this is far below it and limits a busy
+/// server to 1000 checks a second.
+const FRESH_FOR: Duration = Duration::from_millis(1);
 
-/// The connection that looks, and what it saw.
+/// Checks for commits by other programs.
 pub(crate) struct Watch {
     seen: Mutex<Seen>,
-    began: Instant,
-    /// Until when the last answer holds, in nanoseconds since `began`: most requests need no lock.
-    holds_until: AtomicU64,
+    created_at: Instant,
+    /// When the last result stops being fresh, in nanoseconds since `created_at`. It is atomic so that
+    /// most requests need no lock.
+    fresh_until: AtomicU64,
 }
 
+/// The data versions of the last check.
 struct Seen {
     conn: SqliteConnection,
-    /// By this connection; none until it has looked.
-    any: Option<i64>,
-    /// By the writer's connection.
-    others: Option<i64>,
+    /// The version on `conn`, which every commit changes; none before the first check.
+    own: Option<i64>,
+    /// The version on the writer's connection, which only commits of other programs change.
+    writer: Option<i64>,
 }
 
-/// A look that found a commit, to be settled by the writer's answer.
-pub(crate) struct Look<'a> {
+/// A check that found a commit. [`Self::finish`] decides whether another program made it.
+pub(crate) struct Check<'a> {
     watch: &'a Watch,
     seen: MutexGuard<'a, Seen>,
-    any: i64,
-    began: Duration,
+    own: i64,
+    started: Duration,
 }
 
-/// `PRAGMA data_version`, as a query that each connection prepares once: `diesel::sql_query` would
-/// have it prepared anew each time.
+/// `PRAGMA data_version` as a query that each connection prepares once. `diesel::sql_query` would
+/// prepare it on every call.
 #[derive(Clone, Copy, QueryId)]
 struct DataVersion;
 
@@ -64,43 +67,43 @@ impl QueryFragment<Sqlite> for DataVersion {
 
 impl RunQueryDsl<SqliteConnection> for DataVersion {}
 
-/// A number that changes when another connection has committed.
+/// A number that changes when another connection commits.
 pub(crate) fn data_version(conn: &mut SqliteConnection) -> Result<i64, StoreError> {
     Ok(DataVersion.get_result(conn)?)
 }
 
 impl Watch {
     pub(crate) fn new(path: &Path) -> Result<Self, StoreError> {
-        let mut conn = pool::sqlite_at_hand(path)?;
+        let mut conn = pool::sqlite_without_wait(path)?;
         conn.batch_execute("PRAGMA cache_size = -64")?;
-        let seen = Mutex::new(Seen { conn, any: None, others: None });
-        Ok(Self { seen, began: Instant::now(), holds_until: AtomicU64::new(0) })
+        let seen = Mutex::new(Seen { conn, own: None, writer: None });
+        Ok(Self { seen, created_at: Instant::now(), fresh_until: AtomicU64::new(0) })
     }
 
-    /// Looks whether there was any commit; none if there was not, or it was looked a moment ago.
-    pub(crate) async fn look(&self) -> Result<Option<Look<'_>>, StoreError> {
+    /// Checks for any commit since the last check; none if there was none, or the last result is fresh.
+    pub(crate) async fn check(&self) -> Result<Option<Check<'_>>, StoreError> {
         let mut seen = self.seen.lock().await;
-        // Somebody else may have looked meanwhile.
-        if self.holds() {
+        // Another task may have checked while this one waited for the lock.
+        if self.is_fresh() {
             return Ok(None);
         }
-        // Taken before the look: what is committed after it is for the next one.
-        let now = self.began.elapsed();
-        let any = data_version(&mut seen.conn)?;
-        if seen.any == Some(any) {
-            self.hold(now);
+        // Read before the check, so that a later commit is left to the next check.
+        let now = self.created_at.elapsed();
+        let own = data_version(&mut seen.conn)?;
+        if seen.own == Some(own) {
+            self.keep_fresh(now);
             return Ok(None);
         }
-        Ok(Some(Look { watch: self, seen, any, began: now }))
+        Ok(Some(Check { watch: self, seen, own, started: now }))
     }
 
-    /// Was it looked a moment ago?
-    pub(crate) fn holds(&self) -> bool {
-        nanos(self.began.elapsed()) < self.holds_until.load(Ordering::Acquire)
+    /// Whether the last result is fresh.
+    pub(crate) fn is_fresh(&self) -> bool {
+        nanos(self.created_at.elapsed()) < self.fresh_until.load(Ordering::Acquire)
     }
 
-    fn hold(&self, from: Duration) {
-        self.holds_until.store(nanos(from + HOLDS), Ordering::Release);
+    fn keep_fresh(&self, from: Duration) {
+        self.fresh_until.store(nanos(from + FRESH_FOR), Ordering::Release);
     }
 }
 
@@ -108,13 +111,14 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-impl Look<'_> {
-    /// Takes in what the writer's connection saw, after this one. Was it others' doing?
-    pub(crate) fn settle(&mut self, others: i64) -> bool {
-        let changed = self.seen.others != Some(others);
-        self.seen.any = Some(self.any);
-        self.seen.others = Some(others);
-        self.watch.hold(self.began);
+impl Check<'_> {
+    /// Takes the data version that the writer's connection read after this check. Returns whether
+    /// another program has committed.
+    pub(crate) fn finish(&mut self, writer: i64) -> bool {
+        let changed = self.seen.writer != Some(writer);
+        self.seen.own = Some(self.own);
+        self.seen.writer = Some(writer);
+        self.watch.keep_fresh(self.started);
         changed
     }
 }

@@ -1,14 +1,14 @@
-//! What is known of a key, and the judgement on it.
+//! Facts about a key, and the judgement of a use.
 
 use keyward_domain::{AllowList, Scope, Scopes, Timestamp};
 
 use crate::need::Need;
 use crate::verdict::Verdict;
 
-/// What a key may do, and on what.
+/// The rights of a key: what it may do, and to which resources.
 #[derive(Clone, Copy, Debug)]
 pub struct Grant<'a> {
-    /// The key's scopes, and the parts of the composites among them; see
+    /// The key's scopes with the parts of its composites; see
     /// [`Catalogue::expand`](keyward_domain::Catalogue::expand).
     pub scopes: &'a Scopes,
     /// The key's allow list.
@@ -16,7 +16,7 @@ pub struct Grant<'a> {
 }
 
 impl Grant<'_> {
-    /// Whether it covers a need: [`Verdict::Valid`], or what is missing.
+    /// Returns [`Verdict::Valid`] if the grant covers the need, or else what is missing.
     #[inline]
     #[must_use]
     pub fn covers(&self, need: &Need) -> Verdict {
@@ -34,24 +34,25 @@ impl Grant<'_> {
     }
 }
 
-/// What is known of a key whose secret is right, by a clock whose instants are `T`: the wall clock of
-/// a server, or the monotonic clock of a verifier's machine.
+/// Facts about a key whose secret is right. `T` is a time of the clock in use: the server's wall
+/// clock, or a verifier's monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a, T> {
-    /// Whether the key was ended by hand: then it is dead whatever the clock says.
+    /// Whether the key was ended by hand. Such a key is dead at every time.
     pub ended: bool,
-    /// The instant from which on the key is rejected.
+    /// Expiry: the key is rejected from this instant on.
     pub ends: T,
-    /// The same instant, as people are told of it.
+    /// The same expiry as a timestamp, for the verdict.
     pub expires_at: Timestamp,
-    /// Whether the key's user is active, and not suspended.
+    /// Whether the key's owner is active, not suspended.
     pub user_is_active: bool,
-    /// What the key may do.
+    /// The rights of the key.
     pub grant: Grant<'a>,
 }
 
 impl<T: Ord> Facts<'_, T> {
-    /// Judges a use of the key at `now`: its end, its user, its scopes, its allow list, in this order.
+    /// Judges a use of the key at `now`. Checks the expiry, the owner, the scopes and the allow list, in
+    /// this order.
     #[inline]
     #[must_use]
     pub fn judge(&self, need: &Need, now: T) -> Verdict {
@@ -91,10 +92,10 @@ mod tests {
         assert_eq!(judge(true, &good, 9), Verdict::Valid);
         assert_eq!(judge(true, &Need::nothing(), 9), Verdict::Valid);
         assert_eq!(judge(true, &Need::scope("coder:workspaces.access"), 9), Verdict::Valid, "a composite by its name");
-        let far = need(&["workspace:delete"], &["workspace:w2"]);
-        assert_eq!(judge(false, &far, 10), Verdict::Expired(END), "the end is half-open");
-        assert_eq!(judge(false, &far, 9), Verdict::UserSuspended);
-        assert_eq!(judge(true, &far, 9), Verdict::InsufficientScope("workspace:delete".to_owned()));
+        let bad = need(&["workspace:delete"], &["workspace:w2"]);
+        assert_eq!(judge(false, &bad, 10), Verdict::Expired(END), "rejected from the expiry on");
+        assert_eq!(judge(false, &bad, 9), Verdict::UserSuspended);
+        assert_eq!(judge(true, &bad, 9), Verdict::InsufficientScope("workspace:delete".to_owned()));
         for outside in ["workspace:w2", "workspace:*", "template:w1", "workspace:a b"] {
             let need = need(&["workspace:read"], &["workspace:w1", outside]);
             assert_eq!(judge(true, &need, 9), Verdict::ResourceNotAllowed(outside.to_owned()));
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_ended_by_hand_is_dead_whatever_the_clock_says() {
+    fn a_key_ended_by_hand_is_dead_at_every_time() {
         let (scopes, allow_list) = (Scopes::all(), AllowList::all());
         let grant = Grant { scopes: &scopes, allow_list: &allow_list };
         let facts = Facts { ended: true, ends: 10, expires_at: END, user_is_active: true, grant };

@@ -1,12 +1,12 @@
-//! How a key is judged, and what may be remembered of keys.
+//! Judges API keys, and caches facts about them.
 //!
-//! The server and the embedded verifiers of the SDK judge by this crate alone: a use has a [`Need`],
-//! a key has [`Facts`], and [`Facts::judge`] says a [`Verdict`]. Both keep the facts of keys in a
-//! [`Memory`], which forgets what changes, in order.
+//! Only this crate judges keys, in the server and in the SDK's embedded verifiers. A use has a
+//! [`Need`], a key has [`Facts`], and [`Facts::judge`] returns a [`Verdict`]. Both cache facts in a
+//! [`Memory`], which evicts the keys of a change in the order of changes.
 //!
-//! **Invariant:** no I/O, no async and no clock. The instant of a judgement is an argument.
+//! **Invariant:** no I/O, no async and no clock. The time of a judgement is an argument.
 //!
-//! **Invariant:** facts are remembered, and verdicts never are: each use is judged anew.
+//! **Invariant:** facts are cached, but verdicts never: each use is judged again.
 
 mod facts;
 mod memory;

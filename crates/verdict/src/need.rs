@@ -1,36 +1,37 @@
-//! What a use of a key needs.
+//! The scopes and resources that a use of a key needs.
 
 use keyward_domain::Scope;
 use keyward_domain::allow_list::Resource;
 
-/// What a use of a key needs: every scope, and the key's allow list to cover every resource.
+/// The rights that a use of a key needs: the key must have every scope, and its allow list must cover
+/// every resource.
 ///
-/// Make one once and use it often where you can: reading the texts costs more than judging by them.
+/// Build a need once and reuse it where possible: parsing the texts costs more than judging.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Need {
     scopes: Vec<Scope>,
-    /// The first scope that could not be read. Nothing is allowed by a need that is not understood.
+    /// The first scope that could not be parsed. A need with an invalid scope allows nothing.
     unreadable_scope: Option<String>,
     resources: Vec<Resource>,
-    /// The first resource that could not be read. These often come out of a path, hence from a
-    /// client, and no allow list covers an id that cannot be written in one.
+    /// The first resource that could not be parsed. Resources often come from a client's URL path, so
+    /// this is not a programming error; no allow list covers such an id.
     unreadable_resource: Option<String>,
 }
 
 impl Need {
-    /// A need of all these scopes, on all these resources.
+    /// A need for all of these scopes and resources.
     #[must_use]
     pub fn new(scopes: Vec<Scope>, resources: Vec<Resource>) -> Self {
         Self { scopes, resources, ..Self::default() }
     }
 
-    /// No scope and no resource: the key must be accepted, and nothing else.
+    /// A need for no scope and no resource: the key must only be live and its owner active.
     #[must_use]
     pub fn nothing() -> Self {
         Self::default()
     }
 
-    /// A need of this scope, such as `workspace:read`.
+    /// A need for one scope, such as `workspace:read`.
     #[must_use]
     pub fn scope(scope: &str) -> Self {
         Self::default().and_scope(scope)
@@ -56,18 +57,18 @@ impl Need {
         self
     }
 
-    /// The scopes, all of which are needed.
+    /// The needed scopes.
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
     }
 
-    /// The first scope that could not be read.
+    /// The first scope that could not be parsed.
     pub(crate) fn unreadable_scope(&self) -> Option<&str> {
         self.unreadable_scope.as_deref()
     }
 
-    /// The first resource that is not permitted.
+    /// The first resource that `permits` rejects or that could not be parsed.
     pub(crate) fn first_outside(&self, permits: impl Fn(&Resource) -> bool) -> Option<String> {
         let outside = self.resources.iter().find(|resource| !permits(resource)).map(ToString::to_string);
         outside.or_else(|| self.unreadable_resource.clone())

@@ -1,8 +1,8 @@
-//! What a judgement says.
+//! The result of judging a use of a key.
 
 use keyward_domain::Timestamp;
 
-/// The judgement on a key whose secret is right. Its `Display` is one sentence for people.
+/// The judgement on a use of a key whose secret is right. Its `Display` is one sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Verdict {
     /// The key is accepted.
@@ -11,7 +11,7 @@ pub enum Verdict {
     /// The key expired at this instant.
     #[error("API key expired at \"{0}\".")]
     Expired(Timestamp),
-    /// The key's user is suspended.
+    /// The key's owner is suspended.
     #[error("User is not active.")]
     UserSuspended,
     /// The key lacks this scope.
@@ -20,13 +20,13 @@ pub enum Verdict {
     /// The key's allow list does not cover this resource.
     #[error("The API key's allow list does not cover \"{0}\".")]
     ResourceNotAllowed(String),
-    /// The need names a scope that is none: a mistake of the program that asks.
+    /// The need has an invalid scope: an error of the calling program.
     #[error("\"{0}\" is not a scope, such as workspace:read.")]
     UnreadableNeed(String),
 }
 
 impl Verdict {
-    /// The word for it that programs read; the same as the error codes of Keyward's API.
+    /// The verdict's code for programs, as in the error codes of Keyward's API.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -1,15 +1,15 @@
--- The same tables as in ../sqlite, with PostgreSQL's own types. Texts that take part in an order are compared by
--- bytes (COLLATE "C"), as SQLite does, so that pages come in the same order on both.
+-- The same tables as in ../sqlite, with PostgreSQL's own types. Sorted text columns compare by bytes
+-- (COLLATE "C") as in SQLite, so that pages have the same order on both databases.
 
 CREATE TABLE users (
     id uuid NOT NULL PRIMARY KEY,
     username text NOT NULL,
-    -- The username and the e-mail address in lower case: what is compared.
+    -- The username and the e-mail address in lower case, for comparison and uniqueness.
     username_key text COLLATE "C" NOT NULL,
     name text NOT NULL,
     email text NOT NULL,
     email_key text COLLATE "C" NOT NULL,
-    -- How the user logs in: password or none. No CHECK: a new way must not rebuild the table.
+    -- How the user logs in: password or none. No CHECK, so that a new login type needs no table rebuild.
     login_type text NOT NULL,
     status text NOT NULL CHECK (status IN ('active', 'suspended')),
     -- A JSON array of role names.
@@ -18,7 +18,7 @@ CREATE TABLE users (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     last_seen_at timestamptz,
-    -- Set when the user is deleted; the row stays, the name and the address become free.
+    -- Set when the user is deleted. The row stays, but the name and the address become free.
     deleted_at timestamptz
 );
 
@@ -31,7 +31,7 @@ CREATE TABLE api_keys (
     -- Empty for a session.
     token_name text COLLATE "C" NOT NULL,
     kind text COLLATE "C" NOT NULL CHECK (kind IN ('token', 'session')),
-    -- How the key was made: token, or the way of the login. No CHECK: a new way must not rebuild the table.
+    -- How the key was created: token or a login type. No CHECK, so that a new one needs no table rebuild.
     login_type text COLLATE "C" NOT NULL,
     digest bytea NOT NULL,
     digest_version smallint NOT NULL,
@@ -44,24 +44,24 @@ CREATE TABLE api_keys (
     last_used timestamptz,
     last_used_ip text,
     expires_at timestamptz NOT NULL,
-    -- Set when the key was ended by hand: dead whatever any clock says.
+    -- Set when the key was ended by hand. Such a key is dead at every time.
     ended_at timestamptz,
-    -- Past this instant a session may not slide, beside the server's own limit.
+    -- The latest expiry of a sliding session, besides the server's own limit.
     slides_until timestamptz,
-    -- The instant of the last slide.
+    -- The time of the last slide.
     slid_at timestamptz
 );
 
 -- Each list's filter, order and cursor come from one index; see docs/design.md.
 CREATE INDEX api_keys_by_user_and_kind ON api_keys (user_id, kind, expires_at, id);
 CREATE INDEX api_keys_by_user ON api_keys (user_id, expires_at, id);
--- By kind, each in its own: an index of both kinds would tempt PostgreSQL to look for one user's keys among
--- everyone's, as soon as it plans without the values in hand.
+-- One index per kind: with one index on both kinds, the generic plan of PostgreSQL would search all
+-- users' keys for the keys of one user.
 CREATE INDEX api_keys_tokens ON api_keys (expires_at, id) WHERE kind = 'token';
 CREATE INDEX api_keys_sessions ON api_keys (expires_at, id) WHERE kind = 'session';
 CREATE INDEX api_keys_by_name ON api_keys (user_id, token_name, expires_at, id) WHERE kind = 'token';
 
--- Dead is absorbing. This holds without a clock, and for whoever writes to the table.
+-- A dead key stays dead. The trigger enforces this without a clock and for every writer.
 CREATE FUNCTION keyward_keep_api_key() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF new.id IS DISTINCT FROM old.id OR new.digest IS DISTINCT FROM old.digest
@@ -97,11 +97,11 @@ CREATE TABLE audit_logs (
     request_id uuid,
     ip text,
     user_agent text NOT NULL,
-    -- Who did it, as they were called at the time; null for the server itself.
+    -- The actor, with their name and address at the time; null for the server itself.
     actor_id uuid,
     actor_username text,
     actor_email text,
-    -- What happened, such as key.expired; and why, for a key that was ended by hand.
+    -- The name of the event, such as key.expired, and the cause if a key was ended by hand.
     event text NOT NULL,
     cause text,
     action text NOT NULL,
@@ -120,7 +120,8 @@ CREATE INDEX audit_logs_by_time ON audit_logs (time, id);
 CREATE INDEX audit_logs_by_resource ON audit_logs (resource_id, time, id);
 CREATE INDEX audit_logs_by_actor ON audit_logs (lower(actor_username), time, id);
 
--- One row: what retention may delete while its own transaction lasts.
+-- One row. Retention may delete entries from before the cutoff; it sets and clears the cutoff in its own
+-- transaction.
 CREATE TABLE audit_retention (
     id smallint NOT NULL PRIMARY KEY CHECK (id = 1),
     cutoff timestamptz

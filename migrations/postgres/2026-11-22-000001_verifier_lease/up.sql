@@ -1,5 +1,5 @@
--- One row: the longest lease that a verifier was ever given, in milliseconds; null if none was. A server that starts
--- does not know who holds a lease of its predecessor's, and waits this long before its first success.
+-- One row: the longest lease granted so far, in milliseconds; null if none was granted. A server that
+-- starts does not know the leases of its predecessor, so it waits this long before its first success.
 CREATE TABLE verifier_lease (
     id SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
     longest_ms BIGINT

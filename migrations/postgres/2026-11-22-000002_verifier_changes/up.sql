@@ -1,27 +1,30 @@
--- What embedded verifiers must forget, whoever changed it: any server, or somebody at work with psql. Several servers
--- may run on this database, and each tells its own verifiers. SQLite has one server, which needs no such log.
+-- The change log: what servers and their embedded verifiers must evict, whether a server or a person
+-- with psql changed it. Several servers may use this database, and each notifies its own verifiers.
+-- SQLite has only one server and needs no change log.
 --
--- A transaction's number says in which snapshots its rows are to be seen, so a reader that keeps its last snapshot
--- finds exactly what was committed since; a plain sequence would lose what commits out of its order.
+-- A transaction id determines in which snapshots its rows are visible, so a reader that keeps its last
+-- snapshot finds exactly what was committed since. A reader of a sequence would miss rows that commit
+-- out of order.
 CREATE TABLE verifier_changes (
     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    -- One key, or all keys of one user; both null: anything may have changed.
+    -- One key, or all keys of one user. If both are null, anything may have changed.
     key_id text,
     user_id uuid
 );
 CREATE INDEX verifier_changes_by_xid ON verifier_changes (xid);
 
--- What is older has been removed; a reader whose snapshot reaches further back has missed something.
+-- Entries of older transactions have been removed; a reader with an older snapshot has missed changes.
 ALTER TABLE verifier_lease ADD COLUMN trimmed_before xid8 NOT NULL DEFAULT '0';
 
--- The servers that may have given leases. Each raises its beat while it does; one whose beat stands still gives none.
+-- The servers that may have granted leases. A server increments its beat while it grants leases; if
+-- its beat stops, it grants none.
 CREATE TABLE verifier_servers (
     id uuid NOT NULL PRIMARY KEY,
     beat bigint NOT NULL
 );
 
--- With the rights and the search path of whoever made them: who may change a key by hand need not be able to write to
--- the log, nor know where it is.
+-- The functions run with the rights and the search path of their creator, so that a role that may change
+-- keys needs no right on the change log and no search path to it.
 CREATE FUNCTION keyward_note_key_change() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -46,7 +49,7 @@ BEGIN
 END
 $$;
 
--- A session that slides gains time and takes none from anyone; a use changes nothing that is judged.
+-- Not logged: a slide, which only extends a session, and uses, which do not affect verification.
 CREATE TRIGGER api_keys_note_update AFTER UPDATE ON api_keys
 FOR EACH ROW WHEN (
     new.expires_at < old.expires_at OR new.ended_at IS DISTINCT FROM old.ended_at

@@ -1,15 +1,15 @@
--- Instants are text of one width, 2026-01-31T12:00:00.123456Z, so that their order as text is their order in time.
--- Ids of users and audit entries are UUIDs in their 36-character form.
+-- Times are fixed-width text, 2026-01-31T12:00:00.123456Z, so that text order is time order. Ids of
+-- users and audit entries are UUIDs in their 36-character form.
 
 CREATE TABLE users (
     id TEXT NOT NULL PRIMARY KEY,
     username TEXT NOT NULL,
-    -- The username and the e-mail address in lower case: what is compared.
+    -- The username and the e-mail address in lower case, for comparison and uniqueness.
     username_key TEXT NOT NULL,
     name TEXT NOT NULL,
     email TEXT NOT NULL,
     email_key TEXT NOT NULL,
-    -- How the user logs in: password or none. No CHECK: a new way must not rebuild the table.
+    -- How the user logs in: password or none. No CHECK, so that a new login type needs no table rebuild.
     login_type TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
     -- A JSON array of role names.
@@ -18,7 +18,7 @@ CREATE TABLE users (
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
     last_seen_at TEXT,
-    -- Set when the user is deleted; the row stays, the name and the address become free.
+    -- Set when the user is deleted. The row stays, but the name and the address become free.
     deleted_at TEXT
 ) STRICT, WITHOUT ROWID;
 
@@ -31,7 +31,7 @@ CREATE TABLE api_keys (
     -- Empty for a session.
     token_name TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('token', 'session')),
-    -- How the key was made: token, or the way of the login. No CHECK: a new way must not rebuild the table.
+    -- How the key was created: token or a login type. No CHECK, so that a new one needs no table rebuild.
     login_type TEXT NOT NULL,
     digest BLOB NOT NULL,
     digest_version INTEGER NOT NULL,
@@ -43,26 +43,26 @@ CREATE TABLE api_keys (
     updated_at TEXT NOT NULL CONSTRAINT updated_at_is_an_instant CHECK (updated_at GLOB '????-??-??T??:??:??.??????Z'),
     last_used TEXT CONSTRAINT last_used_is_an_instant CHECK (last_used GLOB '????-??-??T??:??:??.??????Z'),
     last_used_ip TEXT,
-    -- Other forms, which people write by hand, are brought to this one by the triggers below.
+    -- The triggers below convert other forms, which people write by hand, to the fixed-width form.
     expires_at TEXT NOT NULL,
-    -- Set when the key was ended by hand: dead whatever any clock says.
+    -- Set when the key was ended by hand. Such a key is dead at every time.
     ended_at TEXT CONSTRAINT ended_at_is_an_instant CHECK (ended_at GLOB '????-??-??T??:??:??.??????Z'),
-    -- Past this instant a session may not slide, beside the server's own limit.
+    -- The latest expiry of a sliding session, besides the server's own limit.
     slides_until TEXT CONSTRAINT slides_until_is_an_instant CHECK (slides_until GLOB '????-??-??T??:??:??.??????Z'),
-    -- The instant of the last slide.
+    -- The time of the last slide.
     slid_at TEXT CONSTRAINT slid_at_is_an_instant CHECK (slid_at GLOB '????-??-??T??:??:??.??????Z')
 ) STRICT, WITHOUT ROWID;
 
 -- Each list's filter, order and cursor come from one index; see docs/design.md.
 CREATE INDEX api_keys_by_user_and_kind ON api_keys (user_id, kind, expires_at, id);
 CREATE INDEX api_keys_by_user ON api_keys (user_id, expires_at, id);
--- By kind, each in its own: an index of both kinds would tempt PostgreSQL to look for one user's keys among
--- everyone's, as soon as it plans without the values in hand.
+-- One index per kind: with one index on both kinds, the generic plan of PostgreSQL would search all
+-- users' keys for the keys of one user. SQLite has the same indexes.
 CREATE INDEX api_keys_tokens ON api_keys (expires_at, id) WHERE kind = 'token';
 CREATE INDEX api_keys_sessions ON api_keys (expires_at, id) WHERE kind = 'session';
 CREATE INDEX api_keys_by_name ON api_keys (user_id, token_name, expires_at, id) WHERE kind = 'token';
 
--- Dead is absorbing. These hold without a clock, and for whoever writes to the file.
+-- A dead key stays dead. These triggers enforce this without a clock and for every writer.
 CREATE TRIGGER api_keys_identity_is_fixed BEFORE UPDATE ON api_keys
 WHEN new.id IS NOT old.id OR new.digest IS NOT old.digest OR new.digest_version IS NOT old.digest_version
     OR new.kind IS NOT old.kind OR new.login_type IS NOT old.login_type
@@ -76,8 +76,8 @@ BEGIN
     SELECT RAISE(ABORT, 'the key was ended; its end never changes');
 END;
 
--- An end that is moved by hand may be written as SQLite writes times, such as datetime('now'). It is compared as the
--- instant it stands for, and then brought to the form that all others have.
+-- An expiry set by hand may have one of SQLite's time formats, such as datetime('now'). The triggers
+-- compare it as a time and then convert it to the fixed-width form.
 CREATE TRIGGER api_keys_tokens_never_live_longer BEFORE UPDATE ON api_keys
 WHEN old.kind = 'token'
     AND CASE WHEN new.expires_at GLOB '????-??-??T??:??:??.??????Z' THEN new.expires_at ELSE strftime('%Y-%m-%dT%H:%M:%f', new.expires_at) || '000Z' END
@@ -120,7 +120,7 @@ BEGIN
     UPDATE api_keys SET expires_at = strftime('%Y-%m-%dT%H:%M:%f', expires_at) || '000Z' WHERE id = new.id;
 END;
 
--- INSERT OR REPLACE fires no DELETE trigger; this stops it.
+-- INSERT OR REPLACE fires no DELETE trigger, so this trigger refuses it.
 CREATE TRIGGER api_keys_are_not_overwritten BEFORE INSERT ON api_keys
 WHEN EXISTS (SELECT 1 FROM api_keys WHERE id = new.id)
 BEGIN
@@ -133,11 +133,11 @@ CREATE TABLE audit_logs (
     request_id TEXT,
     ip TEXT,
     user_agent TEXT NOT NULL,
-    -- Who did it, as they were called at the time; null for the server itself.
+    -- The actor, with their name and address at the time; null for the server itself.
     actor_id TEXT,
     actor_username TEXT,
     actor_email TEXT,
-    -- What happened, such as key.expired; and why, for a key that was ended by hand.
+    -- The name of the event, such as key.expired, and the cause if a key was ended by hand.
     event TEXT NOT NULL,
     cause TEXT,
     action TEXT NOT NULL,
@@ -156,7 +156,8 @@ CREATE INDEX audit_logs_by_time ON audit_logs (time, id);
 CREATE INDEX audit_logs_by_resource ON audit_logs (resource_id, time, id);
 CREATE INDEX audit_logs_by_actor ON audit_logs (lower(actor_username), time, id);
 
--- One row: what retention may delete while its own transaction lasts.
+-- One row. Retention may delete entries from before the cutoff; it sets and clears the cutoff in its own
+-- transaction.
 CREATE TABLE audit_retention (
     id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     cutoff TEXT
@@ -174,8 +175,8 @@ BEGIN
     SELECT RAISE(ABORT, 'audit entries are never deleted but by retention');
 END;
 
--- INSERT OR REPLACE replaces the row of the same id, and also the one of the same rowid, without its DELETE trigger.
--- Before the insert a rowid that was not chosen is -1, which no row has.
+-- INSERT OR REPLACE replaces rows with the same id or the same rowid and fires no DELETE trigger. In a
+-- BEFORE INSERT trigger the rowid is -1 if the statement does not set it; no row has this rowid.
 CREATE TRIGGER audit_logs_are_not_overwritten BEFORE INSERT ON audit_logs
 WHEN EXISTS (SELECT 1 FROM audit_logs WHERE id = new.id)
     OR EXISTS (SELECT 1 FROM audit_logs WHERE rowid = new.rowid)

@@ -1,4 +1,4 @@
-//! The audit log: what an entry holds, and how an event becomes one.
+//! The audit log: the fields of an entry, and the conversion of an event to an entry.
 
 mod query;
 
@@ -14,7 +14,7 @@ use crate::key::ApiKey;
 use crate::user::{Roles, User};
 use crate::word::{UnknownWord, words};
 
-/// What was done, as clients search for it.
+/// What was done, in the words that clients search for.
 #[derive(
     Clone,
     Copy,
@@ -29,43 +29,43 @@ use crate::word::{UnknownWord, words};
 )]
 #[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum Action {
-    /// Something was made.
+    /// Something was created.
     Create,
-    /// Something was changed; expiring is a change.
+    /// Something was changed. Expiring a key is a change.
     Write,
-    /// Something was removed.
+    /// Something was deleted.
     Delete,
-    /// Somebody logged in, or failed to.
+    /// A login succeeded or failed.
     Login,
-    /// Somebody logged out.
+    /// A user logged out.
     Logout,
 }
 
 words!(Action, "audit action");
 
-/// An entry of the audit log: what is kept of an [`Event`]. Written with the change, in one
-/// transaction.
+/// An entry of the audit log, made from an [`Event`]. It is written in the same transaction as the
+/// change.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// UUID version 7: its order is the order of writing.
+    /// UUID version 7, so that entries sort in the order of writing.
     pub id: Uuid,
-    /// When.
+    /// Time of the event.
     pub time: Timestamp,
-    /// By which request; none if the server itself did it.
+    /// The request that caused the event; none if the server itself caused it.
     pub request: Option<RequestInfo>,
-    /// By whom; none for the server itself, or somebody unknown.
+    /// The user who caused the event; none for the server itself or an unknown user.
     pub actor: Option<Actor>,
     /// What happened.
     pub event: EventKind,
-    /// Why a key was ended; none for any other event.
+    /// Why a key was expired; none for any other event.
     pub cause: Option<Cause>,
-    /// What was done, as clients search for it.
+    /// What was done, in the words that clients search for.
     pub action: Action,
-    /// What kind of thing it is about.
+    /// The type of the changed resource.
     pub resource_type: ResourceKind,
-    /// The id of the thing; for a key, its id.
+    /// The id of the changed resource.
     pub resource_id: String,
-    /// What it is called; for a key, its name.
+    /// The name of the changed resource: a token's name or a username.
     pub resource_target: String,
     /// One sentence for people.
     pub description: String,
@@ -80,10 +80,10 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry that tells of an event.
+    /// Makes the entry for an event.
     #[must_use]
     pub fn of(origin: &Origin, event: &Event) -> Self {
-        let entry = Blank { origin, event };
+        let entry = EntryBuilder { origin, event };
         match event {
             Event::KeyCreated { key } => entry.key("created", None, Some(key)),
             Event::LoggedIn { key } => entry.key("logged in with", None, Some(key)),
@@ -109,13 +109,13 @@ impl Entry {
     }
 }
 
-/// An event whose entry is being filled in.
-struct Blank<'a> {
+/// Builds the entry for an event.
+struct EntryBuilder<'a> {
     origin: &'a Origin,
     event: &'a Event,
 }
 
-impl Blank<'_> {
+impl EntryBuilder<'_> {
     fn key(&self, verb: &str, old: Option<&ApiKey>, new: Option<&ApiKey>) -> Entry {
         let about = new.or(old);
         let target = about.map_or("", ApiKey::name_text);
@@ -130,7 +130,7 @@ impl Blank<'_> {
         }
     }
 
-    /// A new password shows in the diff as a secret that changed.
+    /// A password change appears in the diff as a changed secret without values.
     fn user(&self, verb: &str, old: Option<&User>, new: Option<&User>) -> Entry {
         let about = new.or(old);
         let target = about.map_or_else(String::new, |user| user.username.to_string());
@@ -148,7 +148,7 @@ impl Blank<'_> {
         entry
     }
 
-    /// A name that no user has is left out: people type their password where the name belongs.
+    /// The entered name is left out if no user has it: people enter passwords in the name field.
     fn login_failed(&self, user: Option<&User>, count: u64, reason: LoginFailure) -> Entry {
         Entry {
             resource_id: user.map_or_else(String::new, |user| user.id.to_string()),
@@ -196,10 +196,10 @@ impl Blank<'_> {
     }
 }
 
-/// The whole state of a thing, by field, without secrets and digests.
+/// The whole state of a resource by field, without secrets and digests.
 type State = Map<String, Value>;
 
-/// Fields that change with every change or use, and so say nothing in a diff.
+/// Fields that every change or use updates, so a diff omits them.
 const NOT_IN_DIFF: [&str; 3] = ["updated_at", "last_used", "last_seen_at"];
 
 fn key_state(key: &ApiKey) -> State {
@@ -245,7 +245,7 @@ fn into_state(value: Value) -> State {
     }
 }
 
-/// The fields that differ, each with its two values; a missing side is null.
+/// The fields that differ, each with its old and new value; a missing value is null.
 fn diff(old: Option<&State>, new: Option<&State>) -> Map<String, Value> {
     let fields = old.into_iter().chain(new).flat_map(Map::keys);
     let value =

@@ -1,4 +1,4 @@
-//! The search language of the audit log: `action:write username:alice date_from:2026-01-01T00:00:00Z`.
+//! Audit log search queries: `action:write username:alice date_from:2026-01-01T00:00:00Z`.
 
 use std::net::IpAddr;
 
@@ -8,37 +8,37 @@ use super::Action;
 use crate::access::ResourceKind;
 use crate::clock::Timestamp;
 
-/// Which entries; a field that is none lets all pass.
+/// Conditions on entries. All must match; a field that is none matches every entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// `api_key`, `user`, `audit_log`.
+    /// The resource type: `api_key`, `user` or `audit_log`.
     pub resource_type: Option<ResourceKind>,
-    /// Of this thing.
+    /// The id of the resource.
     pub resource_id: Option<String>,
-    /// Of things called so.
+    /// The name of the resource.
     pub resource_target: Option<String>,
-    /// Of this action.
+    /// The action.
     pub action: Option<Action>,
-    /// By the user called so then.
+    /// The actor's username at the time.
     pub username: Option<String>,
-    /// By the user with this address then.
+    /// The actor's e-mail address at the time.
     pub email: Option<String>,
-    /// From this client address, in its canonical text.
+    /// The client's address in canonical form.
     pub ip: Option<String>,
-    /// Not before.
+    /// The earliest time, inclusive.
     pub date_from: Option<Timestamp>,
-    /// Not after.
+    /// The latest time, inclusive.
     pub date_to: Option<Timestamp>,
-    /// By this request.
+    /// The id of the request.
     pub request_id: Option<Uuid>,
 }
 
-/// A term of a search that cannot be understood.
+/// An invalid term of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidTerm {
-    /// Its key, or the whole term where it has none.
+    /// The term's key; `q` if the whole query is malformed.
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the term.
     pub detail: String,
 }
 
@@ -46,11 +46,12 @@ const KEYS: &str =
     "resource_type, resource_id, resource_target, action, username, email, ip, date_from, date_to and request_id";
 
 impl Filter {
-    /// Reads space-separated `key:value` terms. A term is split at its first `:` and may hold only
-    /// one; quotes group what has spaces or colons; a bare word is a `resource_type`.
+    /// Parses space-separated `key:value` terms. A term is split at its first `:`. Values with spaces
+    /// or further colons must be quoted, except for dates and addresses. A term without a key is a
+    /// `resource_type`.
     ///
     /// # Errors
-    /// Every [`InvalidTerm`].
+    /// Every [`InvalidTerm`] of the query.
     pub fn parse(text: &str) -> Result<Self, Vec<InvalidTerm>> {
         let mut filter = Self::default();
         let mut wrong = Vec::new();
@@ -67,7 +68,7 @@ impl Filter {
         if value.is_empty() {
             return Err(invalid(format!("\"{key}:\" has no value")));
         }
-        // No entry holds any, and PostgreSQL takes a NUL in no text.
+        // No entry contains control characters, and PostgreSQL rejects NUL in text.
         if value.chars().any(char::is_control) {
             return Err(invalid(format!("\"{key}:\" has a value with control characters")));
         }
@@ -101,7 +102,7 @@ impl Filter {
     }
 }
 
-/// An instant in RFC 3339, or a date, which `rest` completes.
+/// Parses an RFC 3339 time, or a date completed by `rest`.
 fn date(text: &str, rest: &str) -> Result<Timestamp, String> {
     text.parse::<Timestamp>()
         .or_else(|error| format!("{text}{rest}").parse().map_err(|_malformed| error))
@@ -113,12 +114,12 @@ struct Term {
     value: String,
 }
 
-/// Cuts the text at spaces outside of quotes, and each piece at its first colon outside of quotes.
+/// Splits the text at spaces outside quotes, and each piece at its first colon outside quotes.
 fn terms(text: &str) -> Result<Vec<Term>, InvalidTerm> {
     let mut terms = Vec::new();
     let mut piece = Piece::default();
     let mut quoted = false;
-    // Dates and addresses hold colons of their own, so a second one counts only for the other keys.
+    // Times and addresses contain colons, so a second colon is an error only for other keys.
     for symbol in text.chars().chain(std::iter::once(' ')) {
         match symbol {
             '"' => {
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_named() {
+    fn an_invalid_term_is_reported_under_its_key() {
         for (text, field) in [
             ("colour:red", "colour"),
             ("action:fly", "action"),

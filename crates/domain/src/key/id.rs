@@ -9,16 +9,16 @@ use strum::VariantArray as _;
 
 use super::KeyKind;
 
-/// The digits of base62, most significant first in every number we write.
+/// The base62 digits. Numbers are written with the most significant digit first.
 pub(super) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Random digits behind the prefix.
+/// Number of random digits after the prefix.
 pub(super) const ID_DIGITS: usize = 10;
 
-/// The length of both prefixes.
+/// Length of both prefixes, in bytes.
 const PREFIX: usize = 4;
 
-/// The prefix that says what kind of key a text is. Changing one kills every key of that kind.
+/// The prefix of every id of this kind. Changing a prefix invalidates every key of that kind.
 pub(super) fn prefix(kind: KeyKind) -> &'static str {
     match kind {
         KeyKind::Token => "kwd_",
@@ -26,38 +26,37 @@ pub(super) fn prefix(kind: KeyKind) -> &'static str {
     }
 }
 
-/// The id of a key, 14 characters, safe to show and to log.
+/// The id of a key: 14 characters, safe to show and to log.
 #[derive(Clone)]
 pub struct KeyId(Text);
 
-/// Every id of ours lies in place: reading a presented key allocates nothing, and a map by id needs
-/// no look elsewhere to compare two.
+/// Valid ids are stored inline: parsing a presented key does not allocate, and comparing two map
+/// keys follows no pointer.
 #[derive(Clone)]
 enum Text {
-    /// A prefix and digits: ASCII.
+    /// A prefix and digits, all ASCII.
     Ours([u8; KeyId::LENGTH]),
-    /// What only a row can hold that somebody wrote by hand; never of the form of ours.
+    /// An id in a row that was written by hand. It never has the form of a valid id.
     Other(Box<str>),
 }
 
-/// A text that is not the id of any key.
+/// The text does not have the form of a key id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the id of a key: want kwd_ or kws_ and {ID_DIGITS} letters and digits")]
 pub struct InvalidKeyId;
 
 impl KeyId {
-    /// The length of every id of ours.
+    /// Length of a valid id, in bytes.
     pub const LENGTH: usize = PREFIX + ID_DIGITS;
 
-    /// Reads the bytes of an id.
+    /// Parses the bytes of an id.
     pub(super) fn from_bytes(bytes: [u8; Self::LENGTH]) -> Result<Self, InvalidKeyId> {
         let (head, digits) = bytes.split_at(PREFIX);
         let known = KeyKind::VARIANTS.iter().copied().any(|kind| prefix(kind).as_bytes() == head);
         if known && all_base62(digits) { Ok(Self(Text::Ours(bytes))) } else { Err(InvalidKeyId) }
     }
 
-    /// An id as a row holds it. One that no key of ours has is shown as it is; no text form of a
-    /// key leads to it.
+    /// An id as stored in a row. An invalid id is kept as it is; no presented key can match it.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         text.parse().unwrap_or_else(|InvalidKeyId| Self(Text::Other(text.into_boxed_str())))
@@ -67,13 +66,13 @@ impl KeyId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // ASCII, so that it is always a text.
+            // The bytes are ASCII, so the conversion never fails.
             Text::Ours(bytes) => std::str::from_utf8(bytes).unwrap_or_default(),
             Text::Other(text) => text,
         }
     }
 
-    /// The kind that its prefix claims; none for an id that is not of our form.
+    /// The kind that the prefix names; none for an invalid id.
     #[must_use]
     pub fn kind(&self) -> Option<KeyKind> {
         KeyKind::VARIANTS.iter().copied().find(|&kind| self.as_bytes().starts_with(prefix(kind).as_bytes()))
@@ -87,7 +86,7 @@ impl KeyId {
     }
 }
 
-/// Are these digits of base62, all of them?
+/// Whether all bytes are base62 digits.
 pub(super) fn all_base62(digits: &[u8]) -> bool {
     digits.iter().all(u8::is_ascii_alphanumeric)
 }
@@ -101,7 +100,7 @@ impl FromStr for KeyId {
     }
 }
 
-// By the text alone, whichever way it is held.
+// Compares and hashes by text alone: both variants with the same text are equal.
 
 impl PartialEq for KeyId {
     fn eq(&self, other: &Self) -> bool {
@@ -146,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_back_and_says_of_what_type_it_is() {
+    fn an_id_parses_and_names_its_kind() {
         let id: KeyId = "kws_a1B2c3D4e5".parse().unwrap();
         assert_eq!((id.as_str(), id.kind()), ("kws_a1B2c3D4e5", Some(KeyKind::Session)));
         assert_eq!(KeyId::from_stored("kws_a1B2c3D4e5".to_owned()), id);
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused_and_shown_as_it_is_where_a_row_holds_it() {
+    fn an_invalid_id_is_refused_but_kept_when_read_from_a_row() {
         for text in
             ["", "kwd_", "kwx_a1B2c3D4e5", "kwd_a1B2c3D4e", "kwd_a1B2c3D4e55", "kwd_a1B2c3D4é", "kwd_a1B2c3D4e-"]
         {

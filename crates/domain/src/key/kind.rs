@@ -1,8 +1,8 @@
-//! What kind of key a key is, and how it was made.
+//! The kind of a key, and how it was created.
 
 use crate::word::{UnknownWord, words};
 
-/// The kind of a key. Every rule that differs between tokens and sessions asks for this.
+/// The kind of a key. Rules that differ between tokens and sessions depend only on this.
 #[derive(
     Clone,
     Copy,
@@ -18,16 +18,16 @@ use crate::word::{UnknownWord, words};
 )]
 #[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum KeyKind {
-    /// Made on purpose and named. Its expiry never moves later.
+    /// Created by request and named. Its expiry never moves later.
     Token,
-    /// Made by logging in. Its expiry slides while it is used.
+    /// Created by logging in. Its expiry slides while it is used.
     Session,
 }
 
 words!(KeyKind, "kind of key");
 
-/// How a key was made. A new way to log in is a new variant here, and changes no rule: rules ask
-/// for the [`KeyKind`].
+/// How a key was created. A new way to log in adds a variant here and changes no rule, because
+/// rules depend only on the [`KeyKind`].
 #[derive(
     Clone,
     Copy,
@@ -52,7 +52,7 @@ pub enum LoginType {
 words!(LoginType, "login type of a key");
 
 impl LoginType {
-    /// The kind of the keys that are made this way.
+    /// The kind of keys with this login type.
     #[must_use]
     pub fn kind(self) -> KeyKind {
         match self {

@@ -1,40 +1,40 @@
-//! Nothing mints above itself: the one rule that every path which makes a key goes through.
+//! No key creates a key with more rights than its own. Every path that creates a key checks this.
 
 use super::{ApiKey, KeyKind};
 use crate::allow_list::AllowList;
 use crate::clock::Timestamp;
 use crate::scope::{Catalogue, Scopes};
 
-/// What a new key would be able to do.
+/// The rights requested for a new key.
 #[derive(Clone, Copy, Debug)]
 pub struct MintRequest<'a> {
-    /// Its scopes.
+    /// The requested scopes.
     pub scopes: &'a Scopes,
-    /// What it may be used on.
+    /// The requested allow list.
     pub allow_list: &'a AllowList,
-    /// When it would end, if the maker asked for a lifetime; none takes what it can get.
+    /// The requested expiry; none accepts whatever the limits allow.
     pub expires_at: Option<Timestamp>,
 }
 
-/// What of a request goes beyond the key that makes it.
+/// What in a request exceeds the calling key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExceedsCaller {
-    /// A scope the maker lacks.
+    /// A scope that the calling key lacks.
     #[error("the calling key lacks the scope \"{0}\"")]
     Scope(String),
-    /// An allow-list entry outside the maker's.
+    /// An allow-list entry that the calling key's allow list does not cover.
     #[error("the calling key's allow list does not cover \"{0}\"")]
     AllowList(String),
-    /// An end after the maker's own.
-    #[error("the calling key itself ends at {0}, before the new one would")]
+    /// An expiry later than the calling key's.
+    #[error("the calling key expires at {0}, before the requested expiry")]
     Lifetime(Timestamp),
 }
 
-/// Is the request within what `caller` itself is? Answers the instant that the new key may not
-/// outlive: a token's own end; none for a session, which is a person at work.
+/// Checks that the request stays within the rights of `caller`. Returns the latest expiry of the
+/// new key: a token's own expiry; none for a session, because a person is using it.
 ///
 /// # Errors
-/// [`ExceedsCaller`] names the first thing that goes beyond the caller.
+/// [`ExceedsCaller`] names the first part of the request that exceeds the caller.
 pub fn within_caller(
     caller: &ApiKey,
     request: MintRequest<'_>,
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_not_held_to_its_own_end() {
+    fn a_session_may_create_keys_that_outlive_it() {
         let session = caller(LoginType::Password, &["*:*"], &["*:*"]);
         assert_eq!(ask(&session, &["*:*"], &["*:*"], Some(Timestamp::MAX)), Ok(None));
     }

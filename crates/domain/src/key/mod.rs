@@ -1,4 +1,4 @@
-//! The API key: a credential of a user, with an end.
+//! The API key: a user's credential with an expiry.
 
 mod id;
 mod kind;
@@ -22,61 +22,62 @@ use crate::lifetime::Lifetime;
 use crate::scope::Scopes;
 use crate::user::UserId;
 
-/// A key, without its secret: everything about it that may be shown to those who may see it.
+/// A key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Names the key everywhere; also the part of the text form before the `-`.
+    /// The key's id; also the part of the text form before the `-`.
     pub id: KeyId,
-    /// Whose credential it is.
+    /// The owner's id.
     pub user_id: UserId,
-    /// The name; a session has none.
+    /// The token's name; a session has none.
     pub name: Option<TokenName>,
-    /// How it was made; says also whether it is a token or a session.
+    /// How the key was created. This also determines its kind.
     pub login_type: LoginType,
-    /// What it may do.
+    /// The key's scopes.
     pub scopes: Scopes,
-    /// What it may do it to.
+    /// Resources the key may act on.
     pub allow_list: AllowList,
-    /// How long it was made to live; a session slides by this much.
+    /// Lifetime at creation. Use moves a session's expiry to this long after the use.
     pub lifetime: Lifetime,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When something about it other than its end or its use last changed.
+    /// Time of the last change, except for expiry and use.
     pub updated_at: Timestamp,
-    /// When it was last used, to the minute or the hour; none until then.
+    /// Last use, to the minute (token) or hour (session); none if never used.
     pub last_used: Option<Timestamp>,
-    /// When it is over. At this very instant it no longer works.
+    /// Expiry: the key is rejected from this instant on.
     pub expires_at: Timestamp,
-    /// When it was ended by hand. If set, the key is dead whatever any clock says.
+    /// When the key was ended by hand. If set, the key is dead at every time.
     pub ended_at: Option<Timestamp>,
-    /// The instant past which a session may not slide, where something narrower than the
-    /// server's own limit holds: a session made with a token ends no later than that token.
+    /// A limit on sliding that may be earlier than the server's own: a session created with a token
+    /// ends no later than that token.
     pub slides_until: Option<Timestamp>,
 }
 
 impl ApiKey {
-    /// Token or session.
+    /// Whether the key is a token or a session.
     #[must_use]
     pub fn kind(&self) -> KeyKind {
         self.login_type.kind()
     }
 
-    /// Is the key over at `now`?
+    /// Whether the key is dead at `now`: ended by hand or expired.
     #[must_use]
     pub fn is_dead(&self, now: Timestamp) -> bool {
         self.ended_at.is_some() || self.expires_at <= now
     }
 
-    /// The key as it is once ended at `now`, or none if it is dead already: dead is absorbing.
+    /// The key after being ended at `now`; none if it is already dead, because a dead key never
+    /// changes again.
     #[must_use]
     pub fn expired_at(&self, now: Timestamp) -> Option<Self> {
         (!self.is_dead(now)).then(|| Self { expires_at: now, ended_at: Some(now), ..self.clone() })
     }
 
-    /// Where the end of a session moves when it is used at `now`; none if it stays.
+    /// The new expiry of a session used at `now`; none if the expiry stays.
     ///
-    /// It moves when less than the lifetime less an hour is left, to a whole lifetime from now,
-    /// but never past `session_max_lifetime` after the login.
+    /// It moves when less than (lifetime − 1 h) is left. The new expiry is one lifetime from `now`, but
+    /// no later than `session_max_lifetime` after creation, nor than `slides_until`.
     #[must_use]
     pub fn slide(&self, now: Timestamp, session_max_lifetime: Lifetime) -> Option<Timestamp> {
         if self.kind() != KeyKind::Session || self.is_dead(now) {
@@ -91,13 +92,13 @@ impl ApiKey {
         (end > self.expires_at).then_some(end)
     }
 
-    /// Is a use at `now` worth noting? Once a minute for a token, once an hour for a session.
+    /// Whether to record a use at `now`: at most once a minute for a token, once an hour for a session.
     #[must_use]
     pub fn should_record_use(&self, now: Timestamp) -> bool {
         self.last_used.is_none_or(|last| self.should_record_use_since(last, now))
     }
 
-    /// The same, for who knows of a use at `last`.
+    /// Like [`Self::should_record_use`], for a last recorded use at `last`.
     #[must_use]
     pub fn should_record_use_since(&self, last: Timestamp, now: Timestamp) -> bool {
         let grain = match self.kind() {
@@ -107,7 +108,7 @@ impl ApiKey {
         now.since(last) >= grain
     }
 
-    /// The name, or nothing for a session: how the wire and the database write it.
+    /// The name; empty for a session, as on the wire and in the database.
     #[must_use]
     pub fn name_text(&self) -> &str {
         self.name.as_ref().map_or("", TokenName::as_str)
@@ -152,7 +153,7 @@ mod tests {
         let key = key(LoginType::Token, 0, Lifetime::hours(1));
         let dead = key.expired_at(at(10)).unwrap();
         assert_eq!((dead.expires_at, dead.ended_at), (at(10), Some(at(10))));
-        assert!(dead.is_dead(at(5)), "ended by hand is dead whatever the clock says");
+        assert!(dead.is_dead(at(5)), "a key ended by hand is dead at every time");
         assert_eq!(dead.expired_at(at(11)), None);
         assert_eq!(key.expired_at(at(3_600)), None);
         assert_eq!(dead.slide(at(5), Lifetime::days(30)), None);
@@ -163,7 +164,7 @@ mod tests {
         let session = key(LoginType::Password, 0, Lifetime::hours(24));
         assert_eq!(session.slide(at(3_600), Lifetime::days(30)), None);
         assert_eq!(session.slide(at(3_601), Lifetime::days(30)), Some(at(3_601 + 86_400)));
-        assert_eq!(session.slide(at(3_601), Lifetime::hours(24)), None, "the limit after login holds");
+        assert_eq!(session.slide(at(3_601), Lifetime::hours(24)), None, "the maximum session age applies");
         let bound = ApiKey { slides_until: Some(at(86_500)), ..session };
         assert_eq!(bound.slide(at(3_601), Lifetime::days(30)), Some(at(86_500)));
     }

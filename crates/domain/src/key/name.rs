@@ -1,47 +1,47 @@
-//! The name of a token, as its owner chose it.
+//! The name of a token.
 
 use std::fmt;
 use std::str::FromStr;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// The most characters a name may have, counted after normalisation.
+/// Maximum length of a name in characters, counted after normalisation.
 const MAX_CHARS: usize = 64;
 
-/// Words that stand in a path where a name would, and what a URL swallows.
+/// `tokenconfig` is a route in the place of a name; URL parsers remove `.` and `..`.
 const RESERVED: [&str; 3] = ["tokenconfig", ".", ".."];
 
-/// A token's name: 1 to 64 characters in NFC, printable, not to be taken for a key's id.
+/// A token's name: 1 to 64 printable characters in NFC that do not look like a key's id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenName(String);
 
-/// Why a text cannot name a token.
+/// Why a text is not a valid token name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTokenName {
-    /// Nothing in it, or more than 64 characters.
+    /// The name is empty or longer than 64 characters.
     #[error("token name must have 1 to {MAX_CHARS} characters, not {0}")]
     Length(usize),
-    /// A character that cannot be seen, or that changes how others are seen.
+    /// A character is invisible or changes how others are displayed.
     #[error("token name must not contain the invisible character U+{:04X}", u32::from(*.0))]
     Invisible(char),
-    /// Space at an end.
+    /// The name begins or ends with a space.
     #[error("token name \"{0}\" must not begin or end with a space")]
     Surrounded(String),
-    /// A word with another meaning.
+    /// The name is reserved.
     #[error("token name \"{0}\" is reserved; choose another")]
     Reserved(String),
-    /// It would look like an id.
+    /// The name looks like a key's id.
     #[error("token name \"{0}\" must not begin with kwd_ or kws_, as the id of a key does")]
     LooksLikeKey(String),
 }
 
 impl TokenName {
-    /// A name put together from our own words, which keep every rule.
+    /// A name built from this crate's word lists, which satisfy every rule.
     pub(super) fn known_good(text: String) -> Self {
         Self(text)
     }
 
-    /// A name as a row holds it: it kept the rule of its day.
+    /// A name as stored in a row. It is not checked: it satisfied the rules when it was written.
     #[must_use]
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -85,7 +85,7 @@ impl fmt::Display for TokenName {
     }
 }
 
-/// Control, bidirectional (UAX #9) and zero-width characters, and the line separators.
+/// Whether it is a control, bidirectional (UAX #9) or zero-width character, or a line separator.
 fn is_invisible(symbol: char) -> bool {
     symbol.is_control()
         || matches!(

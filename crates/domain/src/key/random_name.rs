@@ -1,4 +1,4 @@
-//! Names for tokens whose maker gave none: `adjective-noun-NN`.
+//! Random names for tokens created without a name: `adjective-noun-NN`.
 
 use super::TokenName;
 
@@ -16,10 +16,10 @@ const NOUNS: [&str; 48] = [
     "raven", "reef", "river", "robin", "sparrow", "spruce", "summit", "thicket", "tundra", "valley", "willow", "wren",
 ];
 
-/// Draws a name; the caller draws again while a live token has it.
+/// Draws a random name. The caller draws again while a live token has the name.
 ///
 /// # Errors
-/// When the operating system has no randomness to give.
+/// If the operating system returns no random bytes.
 pub fn random_name() -> Result<TokenName, getrandom::Error> {
     let draw = getrandom::u64()?;
     let pick = |words: &[&'static str; 48], bits: u64| {

@@ -1,8 +1,8 @@
-//! The secret of a key: made once, shown once, kept only as a digest.
+//! The secret of a key: shown once at creation, stored only as a digest.
 //!
-//! Text form: `<id>-<22 base62><6 base62 checksum>`. The checksum is the CRC-32 (IEEE 802.3) of all
-//! before it. It lets a scanner recognise a key and lets rubbish be turned away before the
-//! database is asked; it is no security check.
+//! Text form: `<id>-<22 base62><6 base62 checksum>`. The checksum is the CRC-32 (IEEE 802.3) of
+//! everything before it. Secret scanners recognise a key by it, and the server rejects malformed
+//! keys before it queries the database. The checksum is not a security check.
 
 use std::fmt;
 
@@ -15,14 +15,14 @@ use super::id::{self, BASE62, ID_DIGITS, KeyId};
 const SECRET_DIGITS: usize = 22;
 const CHECKSUM_DIGITS: usize = 6;
 
-/// The length of what the checksum is of: id, `-`, secret.
+/// Length of the part that the checksum covers: id, `-`, secret.
 const BODY: usize = KeyId::LENGTH + 1 + SECRET_DIGITS;
 
-/// The scheme of the stored digests: 1 is SHA-256 of the whole text form. A new scheme gets a new
-/// number, and rows keep the one they were written with.
+/// The version of the digest scheme: 1 is SHA-256 of the whole text form. A new scheme gets a new
+/// number; existing rows keep the version they were written with.
 pub const DIGEST_VERSION: i16 = 1;
 
-/// The full text of a key. Exists where a key is made and where it is handed out, once.
+/// The full text of a key. It exists only from creation until it is returned to the owner.
 #[derive(Clone)]
 pub struct PlainKey {
     id: KeyId,
@@ -30,10 +30,10 @@ pub struct PlainKey {
 }
 
 impl PlainKey {
-    /// Makes a new key of about 131 bits from the operating system's randomness.
+    /// Generates a new key with about 131 random bits from the operating system.
     ///
     /// # Errors
-    /// When the operating system has no randomness to give.
+    /// If the operating system returns no random bytes.
     pub fn generate(kind: KeyKind) -> Result<Self, getrandom::Error> {
         let digits = Zeroizing::new(random_base62(ID_DIGITS + SECRET_DIGITS)?);
         let (id_digits, secret) = digits.split_at(ID_DIGITS);
@@ -44,19 +44,19 @@ impl PlainKey {
         Ok(Self { id: KeyId::from_stored(id), text })
     }
 
-    /// The part that may be shown.
+    /// The id, which may be shown.
     #[must_use]
     pub fn id(&self) -> &KeyId {
         &self.id
     }
 
-    /// The secret text. Whoever calls this is handing it to its owner.
+    /// The secret text. Call this only to return it to the owner.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// What is stored in its place.
+    /// The digest to store instead of the secret.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest(Sha256::digest(self.text.as_bytes()).into())
@@ -74,15 +74,15 @@ impl fmt::Debug for PlainKey {
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// The digest of a text that has the length of a key. Whether it is of the form of one makes no
-    /// difference to who compares the digest with that of a key.
+    /// The digest of a text with the length of a key. The form needs no check when the digest is
+    /// compared with that of a valid key: a malformed text has another digest.
     #[must_use]
     #[inline]
     pub fn of(text: &[u8; PresentedKey::LENGTH]) -> Self {
         Self(Sha256::digest(text).into())
     }
 
-    /// A digest as it was stored.
+    /// A digest as stored.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -94,7 +94,7 @@ impl Digest {
         &self.0
     }
 
-    /// Equality that takes the same time wherever the two differ.
+    /// Constant-time equality.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
         constant_time_eq::constant_time_eq_32(&self.0, &other.0)
@@ -107,28 +107,28 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A key that somebody presented, well formed but not yet known to be right.
+/// A presented key: well formed, secret not yet checked.
 #[derive(Clone, Debug)]
 pub struct PresentedKey {
-    /// The id it claims.
+    /// The claimed id.
     pub id: KeyId,
-    /// The digest of what was presented.
+    /// The digest of the presented text.
     pub digest: Digest,
 }
 
-/// A text that cannot be a key: wrong shape or wrong checksum. The text is not kept.
+/// The text is not a key: wrong shape or wrong checksum. The error does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a key: wrong shape or checksum")]
 pub struct MalformedKey;
 
 impl PresentedKey {
-    /// The length of a key's text form.
+    /// Length of a key's text form, in bytes.
     pub const LENGTH: usize = BODY + CHECKSUM_DIGITS;
 
-    /// Reads a key's text form, and hashes it.
+    /// Parses and hashes a key's text form.
     ///
     /// # Errors
-    /// [`MalformedKey`] when prefix, length, alphabet or checksum is wrong.
+    /// [`MalformedKey`] if the prefix, length, alphabet or checksum is wrong.
     pub fn parse(text: &str) -> Result<Self, MalformedKey> {
         let bytes: &[u8; Self::LENGTH] = text.as_bytes().try_into().map_err(|_wrong_length| MalformedKey)?;
         let (body, sum) = bytes.split_at(BODY);
@@ -142,7 +142,7 @@ impl PresentedKey {
     }
 }
 
-/// CRC-32 of the body in six base62 digits, zero-padded; 62^6 is more than 2^32.
+/// CRC-32 of the body in six base62 digits, zero-padded. Six digits suffice: 62^6 > 2^32.
 fn checksum(body: &[u8]) -> [u8; CHECKSUM_DIGITS] {
     let mut rest = crc32fast::hash(body);
     let mut digits = [b'0'; CHECKSUM_DIGITS];
@@ -153,7 +153,7 @@ fn checksum(body: &[u8]) -> [u8; CHECKSUM_DIGITS] {
     digits
 }
 
-/// Digits drawn without bias: bytes of 248 and more are thrown away, since 248 is 4 times 62.
+/// Unbiased random digits: bytes of 248 or more are discarded, because 248 is 4 × 62.
 fn random_base62(count: usize) -> Result<String, getrandom::Error> {
     let mut digits = String::with_capacity(count);
     let mut bytes = Zeroizing::new([0_u8; 48]);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_turned_away() {
+    fn malformed_keys_are_refused() {
         let plain = PlainKey::generate(KeyKind::Session).unwrap();
         let good = plain.expose();
         let last = if good.ends_with('0') { "1" } else { "0" };

@@ -1,7 +1,7 @@
-//! The catalogue: which scopes may be asked for, what they are for, and what the composites hold.
+//! The catalogue: the scopes that may be requested, their descriptions, and the parts of composites.
 //!
-//! It is data. The built-in one is `catalogue.toml` beside this file; a server can be given
-//! another.
+//! The catalogue is data. The built-in one is `catalogue.toml` next to this file; a server can load
+//! another file.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,60 +13,60 @@ use super::{Scope, Scopes, is_word};
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     resources: HashSet<String>,
-    /// Every text that names a scope, with the scope: canonical names, and aliases.
+    /// Scopes by canonical name and by alias.
     names: HashMap<String, Scope>,
-    /// What each composite holds.
+    /// The parts of each composite.
     composites: HashMap<Scope, Vec<Scope>>,
-    /// Aliases left out, sorted by name.
+    /// Sorted by name, without aliases.
     descriptions: Vec<ScopeDescription>,
 }
 
-/// A scope that may be asked for, and one line on what it is for.
+/// A scope that may be requested, with a one-line description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeDescription {
-    /// Its canonical name.
+    /// The scope's canonical name.
     pub name: String,
-    /// What a key with it may do.
+    /// What a key with this scope may do.
     pub description: String,
 }
 
-/// A text that names no scope in the catalogue.
+/// The catalogue has no scope of this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid or unsupported API key scope: \"{name}\"")]
 pub struct UnknownScope {
-    /// What was asked for.
+    /// The requested name.
     pub name: String,
-    /// Names that are spelt alike, nearest first; at most three.
+    /// Similar names, nearest first; at most three.
     pub near: Vec<String>,
 }
 
-/// What is wrong with a catalogue file.
+/// Why a catalogue file is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidCatalogue {
-    /// Not TOML, or not of the shape of a catalogue.
+    /// The file is not TOML or does not have the fields of a catalogue.
     #[error(transparent)]
     Syntax(#[from] toml::de::Error),
-    /// A resource or action that no scope can hold.
-    #[error("\"{0}\" is not a word a scope can hold: want lower-case letters, digits, _, . and -, a letter first")]
+    /// The name of a resource or action cannot be part of a scope.
+    #[error("\"{0}\" cannot name a resource or action: want lower-case letters, digits, _, . and -, a letter first")]
     Word(String),
-    /// A composite or alias that is not of the form of a scope.
+    /// The name or a part of a composite, or an alias's target, does not have the form of a scope.
     #[error(transparent)]
     Scope(#[from] super::InvalidScope),
-    /// A composite or alias that points at nothing.
-    #[error("\"{name}\" refers to \"{target}\", which is in no resource of this catalogue")]
+    /// A composite or alias refers to an unknown scope.
+    #[error("\"{name}\" refers to \"{target}\", which no resource of this catalogue defines")]
     Dangling {
-        /// The composite or alias.
+        /// The name of the composite or alias.
         name: String,
-        /// What it refers to.
+        /// The unknown scope.
         target: String,
     },
-    /// A composite or alias that would stand in a scope's place, or a composite that is a wildcard.
+    /// A composite or alias has the name of a scope, or a composite's name has a wildcard.
     #[error(
-        "\"{0}\" cannot be a composite or an alias: it has a wildcard, or there is a scope of that name; choose another"
+        "\"{0}\" cannot be a composite or an alias: it has a wildcard or is the name of a scope; choose another name"
     )]
     Taken(String),
-    /// No resource at all.
-    #[error("the catalogue has no resources; name at least one as [resources.NAME]")]
+    /// The catalogue has no resources.
+    #[error("the catalogue has no resources; add at least one as [resources.NAME]")]
     Empty,
 }
 
@@ -96,17 +96,17 @@ struct FileComposite {
 }
 
 impl Catalogue {
-    /// The catalogue that comes with the program.
+    /// The built-in catalogue.
     #[must_use]
     #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
     pub fn built_in() -> Self {
         Self::from_toml(include_str!("catalogue.toml")).expect("the built-in catalogue is valid")
     }
 
-    /// Reads a catalogue file.
+    /// Parses a catalogue file.
     ///
     /// # Errors
-    /// [`InvalidCatalogue`] says which entry is wrong.
+    /// [`InvalidCatalogue`] names the invalid entry.
     pub fn from_toml(text: &str) -> Result<Self, InvalidCatalogue> {
         let file: File = toml::from_str(text)?;
         if file.resources.is_empty() {
@@ -125,7 +125,7 @@ impl Catalogue {
             }
             catalogue.resources.insert(name);
         }
-        // Both refer to plain scopes only, so neither is added before all are read.
+        // Composites and aliases may refer to plain scopes only, so none is added before all are read.
         let (mut composites, mut aliases) = (Vec::new(), Vec::new());
         for (name, composite) in file.composites {
             let parts = composite.scopes.iter().map(|part| catalogue.target(&name, part)).collect::<Result<_, _>>()?;
@@ -167,37 +167,37 @@ impl Catalogue {
         }
     }
 
-    /// Is there such a resource type?
+    /// Whether the catalogue has this resource type.
     #[must_use]
     pub fn has_resource(&self, name: &str) -> bool {
         self.resources.contains(name)
     }
 
-    /// Reads a scope's name or alias into its canonical form.
+    /// Parses a scope's name or alias to the canonical scope.
     ///
     /// # Errors
-    /// [`UnknownScope`] with names that are near.
+    /// [`UnknownScope`] with similar names.
     pub fn parse_scope(&self, text: &str) -> Result<Scope, UnknownScope> {
         let known = self.names.get(text).cloned();
         known.ok_or_else(|| UnknownScope { name: text.to_owned(), near: self.near(text) })
     }
 
-    /// Reads a list of scopes; no text at all gives `*:*`.
+    /// Parses a list of scopes; an empty list gives `*:*`.
     ///
     /// # Errors
-    /// [`UnknownScope`] for the first that is not in the catalogue.
+    /// [`UnknownScope`] for the first scope that is not in the catalogue.
     pub fn parse_scopes<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> Result<Scopes, UnknownScope> {
         let scopes = texts.into_iter().map(|text| self.parse_scope(text)).collect::<Result<Vec<_>, _>>()?;
         Ok(Scopes::new(scopes).unwrap_or_else(Scopes::all))
     }
 
-    /// Do the held scopes, composites resolved, include `needed`?
+    /// Whether the held scopes, with composites resolved, include `needed`.
     #[must_use]
     pub fn grants(&self, held: &Scopes, needed: &Scope) -> bool {
         self.any_part(held, |scope| scope.covers(needed))
     }
 
-    /// The same for a scope that is plain, by its name: `resource:action`.
+    /// Like [`Self::grants`], for a plain scope by name: `resource:action`.
     #[must_use]
     pub fn grants_named(&self, held: &Scopes, needed: &str) -> bool {
         needed
@@ -205,23 +205,23 @@ impl Catalogue {
             .is_some_and(|(resource, action)| self.any_part(held, |scope| scope.covers_words(resource, action)))
     }
 
-    /// Does one of the held scopes cover it, or a part of one? A composite itself covers nothing but
-    /// its own name.
+    /// Whether `covers` holds for a held scope or for a part of a held composite. A composite itself
+    /// covers only its own name.
     fn any_part(&self, held: &Scopes, covers: impl Fn(&Scope) -> bool) -> bool {
         held.iter().any(&covers) || held.iter().filter_map(|scope| self.composites.get(scope)).flatten().any(&covers)
     }
 
-    /// The held scopes and what composites among them stand for, each once: whoever has them can tell
-    /// without the catalogue what they grant.
+    /// The held scopes and the parts of held composites, without duplicates. The result shows what they
+    /// grant without the catalogue.
     #[must_use]
     pub fn expand(&self, held: &Scopes) -> Scopes {
         let parts = held.iter().filter_map(|scope| self.composites.get(scope)).flatten();
-        // Not empty: scopes never are.
+        // `held` is never empty, so the fallback is never used.
         Scopes::new(held.iter().chain(parts).cloned()).unwrap_or_else(|| held.clone())
     }
 
-    /// The first of the wanted scopes that the held ones do not include; a composite is included
-    /// if all its parts are.
+    /// The first wanted scope that the held scopes do not include. A composite is included if all its
+    /// parts are.
     #[must_use]
     pub fn first_missing<'a>(&self, held: &Scopes, wanted: &'a Scopes) -> Option<&'a Scope> {
         wanted.iter().find(|&scope| {
@@ -230,13 +230,14 @@ impl Catalogue {
         })
     }
 
-    /// Every scope that may be asked for, aliases left out, sorted by name.
+    /// Every scope that may be requested, without aliases, sorted by name.
     #[must_use]
     pub fn describe(&self) -> &[ScopeDescription] {
         &self.descriptions
     }
 
-    /// Up to three known names within a third of the text's length in edits, nearest first.
+    /// Up to three known names, nearest first. The edit distance is at most a third of the text's
+    /// length, or 2 if that is more.
     fn near(&self, text: &str) -> Vec<String> {
         let limit = (text.chars().count() / 3).max(2);
         let mut names: Vec<(usize, String)> = self
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_scope_names_its_neighbours() {
+    fn the_error_for_an_unknown_scope_suggests_similar_names() {
         let error = Catalogue::built_in().parse_scope("workspace:raed").unwrap_err();
         assert_eq!(error.to_string(), "invalid or unsupported API key scope: \"workspace:raed\"");
         assert_eq!(error.near.first().map(String::as_str), Some("workspace:read"));
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_faulty_catalogue_says_what_is_wrong() {
+    fn the_error_for_an_invalid_catalogue_names_the_entry() {
         for (text, message) in [
             ("", "no resources"),
             ("[resources.Bad]\ndescription = \"x\"\nactions = {}", "\"Bad\""),

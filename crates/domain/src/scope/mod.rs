@@ -1,4 +1,4 @@
-//! Scopes: `resource:action`, with wildcards, and the catalogue of those that exist.
+//! Scopes: `resource:action`, with wildcards, and the catalogue of existing scopes.
 
 #[cfg(feature = "catalogue")]
 mod catalogue;
@@ -12,16 +12,15 @@ use std::sync::Arc;
 
 /// One scope: `resource:action`, `resource:*`, or `*:*`.
 ///
-/// A composite (`coder:workspaces.create`) has the same form; what it stands for is in the
-/// [`Catalogue`].
+/// A composite (`coder:workspaces.create`) has the same form; the [`Catalogue`] has its parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
-    // Shared, since the same few scopes are held by many keys and asked for all the time.
+    // Shared, because many keys hold the same few scopes and each verification compares them.
     resource: Arc<str>,
     action: Arc<str>,
 }
 
-/// A text that is not of the form of a scope.
+/// The text does not have the form of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a scope: want resource:action, resource:* or *:*, in lower case")]
 pub struct InvalidScope(String);
@@ -33,12 +32,13 @@ impl Scope {
         Self::new("*", "*")
     }
 
-    /// Of words that are known to be such.
+    /// Builds a scope from two words that are already checked.
     fn new(resource: &str, action: &str) -> Self {
         Self { resource: resource.into(), action: action.into() }
     }
 
-    /// Does holding this scope include `needed`? Composites are the catalogue's to resolve.
+    /// Whether this scope includes `needed`. Composites are not resolved here; see
+    /// [`Catalogue::grants`].
     #[must_use]
     pub fn covers(&self, needed: &Self) -> bool {
         self.covers_words(&needed.resource, &needed.action)
@@ -70,13 +70,13 @@ impl fmt::Display for Scope {
     }
 }
 
-/// `[a-z][a-z0-9_.-]*`
+/// Whether the text matches `[a-z][a-z0-9_.-]*`.
 pub(crate) fn is_word(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-'))
 }
 
-/// The scopes of a key: at least one, no duplicates, in the order they were asked for.
+/// The scopes of a key: at least one, without duplicates, in the requested order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scopes(Vec<Scope>);
 
@@ -87,7 +87,7 @@ impl Scopes {
         Self(vec![Scope::all()])
     }
 
-    /// Keeps the first of each; none if there is none at all.
+    /// Drops duplicates; none if the list is empty.
     #[must_use]
     pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Option<Self> {
         let mut kept: Vec<Scope> = Vec::new();
@@ -99,18 +99,18 @@ impl Scopes {
         (!kept.is_empty()).then_some(Self(kept))
     }
 
-    /// Is `*:*` among them?
+    /// Whether the list contains `*:*`.
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.0.contains(&Scope::all())
     }
 
-    /// One by one, in order.
+    /// The scopes, in the requested order.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
     }
 
-    /// As texts, in order.
+    /// The scopes as text, in the requested order.
     #[must_use]
     pub fn to_strings(&self) -> Vec<String> {
         self.0.iter().map(Scope::to_string).collect()
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_cover_what_they_say_and_no_more() {
+    fn a_wildcard_covers_only_its_own_resource() {
         let covers = |held: &str, needed: &str| held.parse::<Scope>().unwrap().covers(&needed.parse().unwrap());
         for (held, needed, expected) in [
             ("*:*", "workspace:read", true),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_scope_is_refused() {
+    fn invalid_scopes_are_refused() {
         for text in ["", "workspace", "*", "*:read", "Workspace:read", "workspace:", ":read", "a:b:c", "a b:c", "1a:b"]
         {
             assert!(text.parse::<Scope>().is_err(), "{text}");

@@ -1,28 +1,28 @@
-//! E-mail addresses, checked only as far as is sure.
+//! E-mail addresses. The check is minimal: it rejects only texts that are certainly invalid.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest address that SMTP can carry (RFC 5321, §4.5.3.1.3), in bytes.
+/// Maximum length of an address in SMTP (RFC 5321, §4.5.3.1.3), in bytes.
 const MAX_BYTES: usize = 254;
 
-/// An address: one `@` with something on each side, no space; compared without regard to case.
+/// An address: one `@` with text on each side, and no whitespace. Comparison ignores case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
-/// A text that is no e-mail address.
+/// The text is not an e-mail address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not an e-mail address: want name@domain, at most {MAX_BYTES} bytes")]
 pub struct InvalidEmail(String);
 
 impl Email {
-    /// As it was given.
+    /// The address as entered.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As it is compared and kept unique: in lower case.
+    /// The lower-case form, for comparison and uniqueness.
     #[must_use]
     pub fn key(&self) -> String {
         self.0.to_lowercase()
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_checked_as_far_as_is_sure() {
+    fn malformed_addresses_are_refused() {
         assert!("a+b@example.com".parse::<Email>().is_ok());
         for bad in ["", "a", "@", "a@", "@b", "a@b@c", "a b@c", "a@b\n"] {
             assert!(bad.parse::<Email>().is_err(), "{bad}");

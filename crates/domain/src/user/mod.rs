@@ -1,4 +1,4 @@
-//! Users: who keys belong to.
+//! Users: the owners of keys.
 
 mod email;
 mod password;
@@ -18,24 +18,24 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::word::{UnknownWord, words};
 
-/// The id of a user, for ever; names can change hands.
+/// The id of a user. It never changes and is never reused, unlike a username.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Uuid);
 
 impl UserId {
-    /// A new one (UUID version 4).
+    /// A new random id (UUID version 4).
     #[must_use]
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
 
-    /// The id with this value.
+    /// Wraps a UUID.
     #[must_use]
     pub fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
 
-    /// Its value.
+    /// The UUID.
     #[must_use]
     pub fn as_uuid(self) -> Uuid {
         self.0
@@ -48,20 +48,20 @@ impl fmt::Display for UserId {
     }
 }
 
-/// Whose thing a request is about: `me`, a UUID in its 36-character form, or a username.
+/// A reference to a user in a request: `me`, a UUID in its 36-character form, or a username.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserRef {
-    /// Whoever asks.
+    /// The caller.
     Me,
-    /// By id.
+    /// A user by id.
     Id(UserId),
-    /// By name, in any case.
+    /// A user by username, ignoring case.
     Name(Username),
 }
 
-/// A text that cannot refer to a user.
+/// The text is not a reference to a user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" names no user: want me, a UUID or a username")]
+#[error("\"{0}\" is not a user reference: want me, a UUID or a username")]
 pub struct InvalidUserRef(String);
 
 impl FromStr for UserRef {
@@ -90,7 +90,7 @@ impl fmt::Display for UserRef {
     }
 }
 
-/// May the user's keys be used?
+/// Whether the user and their keys are accepted.
 #[derive(
     Clone,
     Copy,
@@ -105,9 +105,9 @@ impl fmt::Display for UserRef {
 )]
 #[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum UserStatus {
-    /// Yes.
+    /// The user may log in, and their keys are accepted.
     Active,
-    /// Not until activated again.
+    /// Login and keys are rejected until the user is activated again.
     Suspended,
 }
 
@@ -128,47 +128,47 @@ words!(UserStatus, "user status");
 )]
 #[strum(serialize_all = "snake_case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum UserLogin {
-    /// With a password.
+    /// The user logs in with a password.
     Password,
-    /// Not at all: a service account, whose keys an owner makes.
+    /// The user cannot log in: a service account, whose keys an owner creates.
     None,
 }
 
 words!(UserLogin, "login type of a user");
 
-/// A user, without the password's hash.
+/// A user without the password hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// For ever.
+    /// The user's id, which never changes.
     pub id: UserId,
-    /// Unique, in any case, among users that are not deleted.
+    /// Username, unique regardless of case among users that are not deleted.
     pub username: Username,
-    /// What people call them; may be empty.
+    /// Display name; may be empty.
     pub name: String,
-    /// Unique, in any case, among users that are not deleted.
+    /// E-mail address, unique regardless of case among users that are not deleted.
     pub email: Email,
-    /// With a password, or a service account.
+    /// Password login or service account.
     pub login: UserLogin,
     /// Active or suspended.
     pub status: UserStatus,
-    /// What they may do beyond their own keys.
+    /// The user's roles.
     pub roles: Roles,
-    /// When made.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
-    /// When one of their keys was last used, to the minute or the hour; none until then.
+    /// Last use of any of the user's keys, to the minute or hour; none if never used.
     pub last_seen_at: Option<Timestamp>,
 }
 
 impl User {
-    /// May their keys be used?
+    /// Whether the user is active: a suspended user's keys are rejected.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.status == UserStatus::Active
     }
 
-    /// Are they an owner of the installation?
+    /// Whether the user has the role owner.
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.roles.contains(Role::Owner)

@@ -1,4 +1,4 @@
-//! Passwords, on their way to being hashed.
+//! Passwords before hashing.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use zeroize::Zeroizing;
 const MIN_BYTES: usize = 12;
 const MAX_BYTES: usize = 256;
 
-/// A password that may be set: 12 to 256 bytes. Never printed, wiped when dropped.
+/// A new password: 12 to 256 bytes. It is never printed, and its memory is zeroed on drop.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
-/// Why a password may not be set. The password is not kept.
+/// The password's length is wrong. The error does not contain the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("password must have {MIN_BYTES} to {MAX_BYTES} bytes, not {0}")]
 pub struct InvalidPassword(usize);
 
 impl Password {
-    /// Takes a password that keeps the rule.
+    /// Checks the length of a password.
     ///
     /// # Errors
-    /// [`InvalidPassword`] with its length when that is wrong.
+    /// [`InvalidPassword`] with the actual length.
     pub fn new(text: Zeroizing<String>) -> Result<Self, InvalidPassword> {
         if (MIN_BYTES..=MAX_BYTES).contains(&text.len()) { Ok(Self(text)) } else { Err(InvalidPassword(text.len())) }
     }

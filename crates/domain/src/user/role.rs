@@ -1,12 +1,11 @@
-//! Roles: what a user may do beyond their own keys. The table of who may do what is in
-//! [`crate::access`].
+//! Roles grant rights beyond a user's own keys. The table of rights is in [`crate::access`].
 
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
 use crate::word::{UnknownWord, words};
 
-/// A role that a user can be given. Being a member is implied and is no role of its own.
+/// A role that can be assigned to a user. Every user is also a member, which is not a role here.
 #[derive(
     Clone,
     Copy,
@@ -24,20 +23,20 @@ use crate::word::{UnknownWord, words};
 )]
 #[strum(serialize_all = "kebab-case", parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum Role {
-    /// Everything, on everyone.
+    /// May do everything to every user and key.
     Owner,
-    /// Users that are not owners, and their keys.
+    /// Manages users that are not owners, and their keys.
     UserAdmin,
     /// Reads keys, users and the audit log; changes nothing.
     Auditor,
-    /// May ask whether a presented key is good, and sees nothing else of others; for services.
+    /// May verify presented keys, and sees nothing else of other users. For services.
     Verifier,
 }
 
 words!(Role, "role");
 
 impl Role {
-    /// The words for it that people read.
+    /// The role's name for people.
     #[must_use]
     pub fn display_name(self) -> &'static str {
         match self {
@@ -49,26 +48,26 @@ impl Role {
     }
 }
 
-/// The roles of a user; a plain member has none.
+/// The roles of a user; empty for a plain member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roles(BTreeSet<Role>);
 
 impl Roles {
-    /// Reads roles by name; `member`, which everyone is, may be named and adds nothing.
+    /// Parses role names. `member` is accepted and ignored, because every user is a member.
     ///
     /// # Errors
-    /// [`UnknownWord`] for the first that is none.
+    /// [`UnknownWord`] for the first unknown name.
     pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownWord> {
         names.into_iter().filter(|&name| name != "member").map(Role::from_str).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Is it among them?
+    /// Whether the user has this role.
     #[must_use]
     pub fn contains(&self, role: Role) -> bool {
         self.0.contains(&role)
     }
 
-    /// One by one, highest first.
+    /// The roles, highest first.
     pub fn iter(&self) -> impl Iterator<Item = Role> {
         self.0.iter().copied()
     }

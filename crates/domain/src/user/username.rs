@@ -1,4 +1,4 @@
-//! Usernames: what a user is called in paths and on the command line.
+//! Usernames, which name a user in paths and on the command line.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,35 +7,35 @@ use uuid::Uuid;
 
 const MAX_CHARS: usize = 32;
 
-/// Words that stand in a path where a username would.
+/// Words that paths use in the place of a username.
 const RESERVED: [&str; 6] = ["me", "new", "create", "first", "login", "logout"];
 
-/// 1 to 32 letters, digits and single inner dashes; compared without regard to case.
+/// 1 to 32 letters, digits and single inner dashes. Comparison ignores case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
-/// Why a text cannot be a username.
+/// Why a text is not a valid username.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUsername {
-    /// Wrong letters or length.
+    /// A character or the length is wrong.
     #[error("username \"{0}\" must have 1 to {MAX_CHARS} letters and digits, with single dashes between them")]
     Malformed(String),
-    /// A word with another meaning.
+    /// The name is reserved.
     #[error("username \"{0}\" is reserved; choose another")]
     Reserved(String),
-    /// It would be taken for an id.
+    /// The name would be parsed as an id.
     #[error("username \"{0}\" must not look like a UUID")]
     LooksLikeId(String),
 }
 
 impl Username {
-    /// As its owner writes it.
+    /// The username as entered.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As it is compared and kept unique: in lower case.
+    /// The lower-case form, for comparison and uniqueness.
     #[must_use]
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn usernames_keep_the_rule() {
+    fn malformed_usernames_are_refused() {
         for good in ["a", "Alice", "svc-ci-2", &"z".repeat(32)] {
             assert!(good.parse::<Username>().is_ok(), "{good}");
         }

@@ -1,22 +1,22 @@
-//! One of several servers on a PostgreSQL database: what the others change, and whether they give
-//! leases.
+//! Coherence of one of several servers on a PostgreSQL database: the changes of the other servers, and
+//! their leases.
 //!
-//! A server tells its verifiers what every server changed: after a poll came in, and before it
-//! answers, it reads the change log. A lease counts from when the poll was sent. So a server that has
-//! changed something and then waits for one whole lease knows that no verifier of another server
-//! relies on what was before.
+//! A server tells its verifiers what every server changed: between receiving a poll and answering it,
+//! the server reads the change log. A lease counts from when the verifier sent the poll. So if a server
+//! commits a change and then waits for one whole lease, no verifier of another server still uses the
+//! old state.
 //!
-//! Nobody needs to wait for servers that give no leases. Those that do are registered in the
-//! database, and renew that by a heartbeat.
+//! A server need not wait for servers that grant no leases. A server that grants leases is registered
+//! in the database and renews its registration by a heartbeat.
 //!
-//! **Invariant:** a server is registered before it reads the change log for a poll, and still when it
-//! answers. A server that changes something and then reads who is registered either finds the other
-//! there, or the other finds the change in the log.
+//! **Invariant:** a server is registered from before it reads the change log for a poll until it
+//! answers the poll. If another server commits a change and then reads the list of servers, either it
+//! finds this server in the list, or this server finds the change in the log.
 //!
-//! **Invariant:** a server gives a lease only for [`HEARTBEAT_TTL`] after it began to write the last
-//! heartbeat that it knows to be written. Another server deregisters it only after it has watched the
-//! heartbeat stand still for as long and the longest lease more, by its own clock. No clock is
-//! compared with another's.
+//! **Invariant:** a server grants leases only for [`HEARTBEAT_TTL`] after it started to write its last
+//! successful heartbeat. Another server deregisters it only after the heartbeat has not changed for
+//! [`HEARTBEAT_TTL`] plus the longest lease, by the clock of that other server. Clocks of two machines
+//! are never compared.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -31,54 +31,54 @@ use uuid::Uuid;
 
 use crate::Service;
 
-/// For how long after a heartbeat a server may give leases.
+/// How long after a heartbeat a server may grant leases.
 const HEARTBEAT_TTL: Duration = Duration::from_secs(3);
 
-/// How often [`Service::sync_with_peers`] is to be called: often enough that one heartbeat may fail.
+/// The interval for calling [`Service::sync_with_peers`]: short enough that one heartbeat may fail.
 pub const PEER_SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long changes stay in the change log. Each server reads it every second.
+/// How long changes stay in the change log. Each server reads the log every second.
 const CHANGE_LOG_RETENTION: Duration = Duration::from_secs(60);
 
-/// What this server knows of the others on its database.
+/// The state that this server has about the other servers on its database.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     peers: Mutex<PeerState>,
-    /// Held while this server registers, renews its registration or ends it.
+    /// Held while this server registers, renews its registration or deregisters.
     registering: Mutex<()>,
     /// The number of the last heartbeat.
     heartbeats: AtomicI64,
     registered: std::sync::Mutex<RegistrationState>,
 }
 
-/// Whether this server is registered as one that gives leases.
+/// Whether this server is registered to grant leases.
 #[derive(Debug, Default)]
 struct RegistrationState {
-    /// How many registrations there have been.
+    /// The number of registrations so far.
     count: u64,
-    /// When the last heartbeat runs out; none while this server is not registered.
+    /// When the last heartbeat expires; none while this server is not registered.
     until: Option<Moment>,
 }
 
-/// An unbroken registration, by its number.
+/// A registration without interruption, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Registration(u64);
 
 #[derive(Debug)]
 struct PeerState {
-    /// Up to where the change log was read.
+    /// The snapshot of the last read of the change log.
     snapshot: Option<Snapshot>,
     /// When the last read began.
     read_at: Option<Instant>,
     longest_lease: Duration,
-    /// Each other server's last heartbeat, and when this server first saw it.
+    /// The last heartbeat of each other server, and when this server first saw it.
     heartbeats: HashMap<Uuid, (i64, Moment)>,
-    /// From where on the change log is kept at the next trim, and when that trim is due.
+    /// The next trim of the change log: it removes entries from before this snapshot, at this time.
     trim: Option<(Snapshot, Instant)>,
 }
 
 impl Cluster {
-    /// `longest_lease` is what the database knew at the start.
+    /// `longest_lease` is the longest lease in the database at the start of the server.
     pub(super) fn new(longest_lease: Duration) -> Self {
         let peers = PeerState { snapshot: None, read_at: None, longest_lease, heartbeats: HashMap::new(), trim: None };
         Self {
@@ -89,14 +89,13 @@ impl Cluster {
         }
     }
 
-    /// The present registration, if this server may give leases now.
+    /// The current registration, if this server may grant leases now.
     pub(super) fn registration(&self) -> Option<Registration> {
         let state = self.registered();
         state.until.is_some_and(|until| Moment::now() < until).then_some(Registration(state.count))
     }
 
-    /// Records a heartbeat whose write started under registration `before`, and which runs out at
-    /// `until`.
+    /// Records a heartbeat that expires at `until` and whose write started under registration `before`.
     fn record_heartbeat(&self, until: Moment, before: Option<Registration>) {
         let mut state = self.registered();
         if before.is_none() {
@@ -111,7 +110,7 @@ impl Cluster {
 }
 
 impl PeerState {
-    /// Records which servers give leases.
+    /// Records the registered servers and their heartbeats.
     fn observe(&mut self, read: &ChangeLogRead, own: Uuid) {
         let now = Moment::now();
         let known = std::mem::take(&mut self.heartbeats);
@@ -126,21 +125,21 @@ impl PeerState {
         self.longest_lease = self.longest_lease.max(longest.unwrap_or_default());
     }
 
-    /// For how long leases that other servers gave may still run; none if no other server gives any.
+    /// How long leases of other servers may still last; none if no other server grants any.
     fn leases_of_others(&self) -> Option<Duration> {
-        let gone = self.gone();
-        self.heartbeats.keys().any(|id| !gone.contains_key(id)).then_some(self.longest_lease)
+        let lapsed = self.lapsed_servers();
+        self.heartbeats.keys().any(|id| !lapsed.contains_key(id)).then_some(self.longest_lease)
     }
 
-    /// Servers whose heartbeat has stood still for so long that all their leases have run out, each
-    /// with that heartbeat.
-    fn gone(&self) -> HashMap<Uuid, i64> {
+    /// Servers whose heartbeat has not changed for so long that all their leases have expired, each with
+    /// its last heartbeat.
+    fn lapsed_servers(&self) -> HashMap<Uuid, i64> {
         let now = Moment::now();
-        let still = |since: Moment| now.since(since) > HEARTBEAT_TTL + self.longest_lease;
-        self.heartbeats.iter().filter(|(_, (_, since))| still(*since)).map(|(&id, &(last, _))| (id, last)).collect()
+        let lapsed = |since: Moment| now.since(since) > HEARTBEAT_TTL + self.longest_lease;
+        self.heartbeats.iter().filter(|(_, (_, since))| lapsed(*since)).map(|(&id, &(last, _))| (id, last)).collect()
     }
 
-    /// The moment before which the change log can go, if a trim is due.
+    /// The snapshot before which the change log can be removed, if a trim is due.
     fn due_trim(&mut self) -> Option<Snapshot> {
         let snapshot = self.snapshot.clone()?;
         let now = Instant::now();
@@ -152,9 +151,9 @@ impl PeerState {
 }
 
 impl Service {
-    /// Reads what was changed through any server, and numbers it for the verifiers of this one. A
-    /// read that began after `asked` serves as well. Answers for how long leases that other servers
-    /// gave may run from now; none if no other server gives any.
+    /// Reads the changes of all servers and numbers them for this server's verifiers. Does nothing if
+    /// another read started after `asked`. Returns how long leases of other servers may still last from
+    /// now; none if no other server grants any.
     pub(super) async fn read_peers(&self, cluster: &Cluster, asked: Instant) -> Result<Option<Duration>, StoreError> {
         let mut peers = cluster.peers.lock().await;
         if peers.read_at.is_some_and(|read_at| read_at >= asked) {
@@ -164,7 +163,7 @@ impl Service {
         let read =
             self.inner.store.read(Lane::ChangeLog, move |conn| log::read_change_log(conn, last.as_ref())).await?;
         let Some(read) = read else { return Ok(None) };
-        // From here on without waiting, so that a request that is given up cannot lose what was read.
+        // No await from here on, so that a dropped request cannot lose the changes that were read.
         let verifiers = &self.inner.verifiers;
         match &read.changes {
             Some(changes) => verifiers.record(changes),
@@ -176,14 +175,16 @@ impl Service {
         Ok(peers.leases_of_others())
     }
 
-    /// Like [`Service::read_peers`], after this server's own change. When the change log cannot be
-    /// read, this server's verifiers are told to clear their caches, and those of others are waited
-    /// for.
+    /// Like [`Service::read_peers`], after a change of this server. If the change log cannot be read, it
+    /// tells this server's verifiers to clear their caches and assumes that other servers grant leases.
     pub(super) async fn read_peers_after_change(&self, cluster: &Cluster) -> Option<Duration> {
         match self.read_peers(cluster, Instant::now()).await {
             Ok(leases) => leases,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the change log could not be read");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot read the change log; waiting for all leases"
+                );
                 self.inner.verifiers.record_everything();
                 let longest = cluster.peers.lock().await.longest_lease;
                 Some(longest.max(self.inner.verifiers.lease()))
@@ -191,11 +192,11 @@ impl Service {
         }
     }
 
-    /// Registers this server as one that gives leases, unless it is. Answers the registration.
+    /// Registers this server to grant leases, unless it is already registered. Returns the registration.
     pub(super) async fn register(&self, cluster: &Cluster) -> Result<Option<Registration>, StoreError> {
         if cluster.registration().is_none() {
             let _turn = cluster.registering.lock().await;
-            // Another request may have registered it meanwhile.
+            // Another request may have registered the server meanwhile.
             if cluster.registration().is_none() {
                 self.write_heartbeat(cluster).await?;
             }
@@ -203,8 +204,8 @@ impl Service {
         Ok(cluster.registration())
     }
 
-    /// Writes a heartbeat. The caller holds `registering`, so that heartbeats and the end of a
-    /// registration come one after the other.
+    /// Writes a heartbeat. The caller holds `registering`, so that heartbeats and deregistration do not
+    /// overlap.
     async fn write_heartbeat(&self, cluster: &Cluster) -> Result<(), StoreError> {
         let (own, lease) = (self.inner.verifiers.start(), self.inner.verifiers.lease_millis());
         let heartbeat = cluster.heartbeats.fetch_add(1, Ordering::Relaxed) + 1;
@@ -218,9 +219,9 @@ impl Service {
         Ok(())
     }
 
-    /// Ends the registration if no verifier of this server can have a lease. Answers whether none can.
+    /// Deregisters this server if none of its verifiers can hold a lease. Returns whether none can.
     async fn deregister_if_idle(&self, cluster: &Cluster) -> Result<bool, StoreError> {
-        // Decided and done in one step, beside which no lease is given.
+        // One atomic step: no lease can be granted between the check and the end of the registration.
         let ended = self.inner.verifiers.if_no_lease_active(|| cluster.registered().until.take());
         let Some(until) = ended else { return Ok(false) };
         if until.is_some() {
@@ -240,15 +241,15 @@ impl Service {
                 self.write_heartbeat(cluster).await?;
             }
         }
-        let (gone, trim) = {
+        let (lapsed, trim) = {
             let mut peers = cluster.peers.lock().await;
-            (peers.gone(), peers.due_trim())
+            (peers.lapsed_servers(), peers.due_trim())
         };
-        if gone.is_empty() && trim.is_none() {
+        if lapsed.is_empty() && trim.is_none() {
             return Ok(());
         }
         let work = move |tx: &mut Tx<'_>| {
-            gone.iter().try_for_each(|(&id, &last)| log::deregister(tx, id, last))?;
+            lapsed.iter().try_for_each(|(&id, &last)| log::deregister(tx, id, last))?;
             trim.as_ref().map_or(Ok(()), |before| log::trim(tx, before))
         };
         self.inner.store.write(Lane::ChangeLog, work, |_| ()).await

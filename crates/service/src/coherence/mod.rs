@@ -1,8 +1,8 @@
-//! What must be true between this process and everybody else who remembers keys, and the way that
-//! every change takes: commit, evict, tell, wait, answer.
+//! Keeps the caches of this server, of other servers and of embedded verifiers coherent. Every change
+//! goes through the same steps: commit, evict, notify, wait, answer.
 //!
-//! [`alone`] is one server on SQLite, which has a cache of its own. [`cluster`] is one of several on
-//! PostgreSQL, which has none. This is the only place that tells the two apart.
+//! [`alone`] is for the only server on SQLite, which has a cache. [`cluster`] is for one of several
+//! servers on PostgreSQL, which have no cache. Only this module distinguishes the two.
 
 mod alone;
 mod cluster;
@@ -19,30 +19,29 @@ use crate::Service;
 use crate::verifiers::Barrier;
 use cluster::{Cluster, Registration};
 
-/// Whether this server has the database to itself.
+/// Whether this server is the only one on its database.
 #[derive(Debug)]
 pub(crate) enum Coherence {
-    /// Yes: SQLite.
+    /// The only server, on SQLite.
     Alone,
-    /// No: PostgreSQL. What is known of the other servers.
+    /// One of several servers, on PostgreSQL, with the state about the others.
     Cluster(Box<Cluster>),
 }
 
-/// What is left to do after a COMMIT before it can be answered.
+/// What remains to be done between the end of a transaction and the response.
 #[derive(Clone, Copy, Debug)]
-enum After {
-    /// Nothing.
+enum Remaining {
     Nothing,
-    /// To wait until nobody relies on what was before the change of this number.
+    /// Wait until no cache can use the state before this change.
     Wait {
-        /// The number of the change, where this server numbers it itself.
+        /// The number of the change; 0 on PostgreSQL, where the change log numbers it.
         number: u64,
-        /// When it was committed, or shortly after.
+        /// When the change was committed, or shortly after.
         committed: Instant,
     },
 }
 
-/// That a verifier may be given a lease, if it still holds when the answer is made.
+/// The permission to grant a lease. It is checked again when the poll is answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MayLease {
     Always,
@@ -50,7 +49,7 @@ pub(crate) enum MayLease {
 }
 
 impl Coherence {
-    /// `longest_lease` is the longest that the database knows of.
+    /// `longest_lease` is the longest lease stored in the database.
     pub(crate) fn of(store: &Store, longest_lease: Option<Duration>) -> Self {
         if store.is_exclusive() {
             Self::Alone
@@ -59,13 +58,13 @@ impl Coherence {
         }
     }
 
-    /// Whether keys may be remembered in this process.
+    /// Whether this process may cache keys.
     pub(crate) fn may_cache(&self) -> bool {
         matches!(self, Self::Alone)
     }
 
-    /// For how long leases may run that a server before this one gave, and that nothing else tells
-    /// of. In a cluster, who gives leases is registered in the database.
+    /// How long leases of a previous server may still last, if nothing else records them. In a cluster,
+    /// the database lists the servers that grant leases.
     pub(crate) fn unknown_leases(&self, longest_lease: Option<Duration>) -> Option<Duration> {
         match self {
             Self::Alone => longest_lease,
@@ -75,10 +74,9 @@ impl Coherence {
 }
 
 impl Service {
-    /// Runs a change as one transaction, and waits until it is true everywhere. What it really
-    /// changed is evicted, and numbered for the verifiers, as soon as the transaction has ended, on
-    /// the thread that ran it: a request that is given up cannot leave a dead key behind. Only the
-    /// waiting can be given up.
+    /// Runs a change as one transaction, and waits until no cache uses the old state. The changed keys
+    /// are evicted and numbered for the verifiers right after the transaction, on its thread, so that a
+    /// dropped request cannot leave a dead key in a cache. Dropping the request only ends the wait.
     pub(crate) async fn change<T, E, F>(&self, lane: Lane, work: F) -> Result<T, E>
     where
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -88,7 +86,7 @@ impl Service {
         self.change_and_report(lane, work).await.map(|(done, _)| done)
     }
 
-    /// Like [`Service::change`], and tells how the verifiers took it up.
+    /// Like [`Service::change`], and returns how many verifiers acknowledged the change.
     pub(crate) async fn change_and_report<T, E, F>(&self, lane: Lane, work: F) -> Result<(T, Barrier), E>
     where
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -96,35 +94,35 @@ impl Service {
         E: From<StoreError> + Send + 'static,
     {
         let service = self.clone();
-        let (tell, told) = oneshot::channel();
+        let (report, reported) = oneshot::channel();
         let ended = move |outcome: &Outcome| {
-            // Nobody waits for it any more if the request was given up.
-            let _received = tell.send(service.ended(outcome));
+            // Sending fails if the request was dropped; then nothing waits for it.
+            let _sent = report.send(service.on_transaction_end(outcome));
         };
         let done = self.inner.store.write(lane, work, ended).await?;
-        let barrier = match told.await {
-            Ok(After::Wait { number, committed }) => self.wait(number, committed).await,
-            Ok(After::Nothing) | Err(_) => Barrier::default(),
+        let barrier = match reported.await {
+            Ok(Remaining::Wait { number, committed }) => self.wait(number, committed).await,
+            Ok(Remaining::Nothing) | Err(_) => Barrier::default(),
         };
         Ok((done, barrier))
     }
 
-    /// Evicts what a transaction changed, and tells the verifiers. On the transaction's thread.
-    fn ended(&self, outcome: &Outcome) -> After {
+    /// Evicts what a transaction changed and notifies the verifiers. Runs on the transaction's thread.
+    fn on_transaction_end(&self, outcome: &Outcome) -> Remaining {
         let committed = Instant::now();
         let number = match &self.inner.coherence {
             Coherence::Alone => self.evict_and_number(outcome),
-            // The database logs what verifiers must be told, in the same transaction, and nothing is
-            // cached: a request that is given up leaves nothing undone.
+            // Nothing is cached here, and triggers write the change log in the same transaction, so
+            // there is nothing to do even if the request is dropped.
             Coherence::Cluster(_) => 0,
         };
         match outcome {
-            Outcome::Committed(changes) if changes.promises_end => After::Wait { number, committed },
-            Outcome::Committed(_) | Outcome::RolledBack | Outcome::Unknown => After::Nothing,
+            Outcome::Committed(changes) if changes.promises_end => Remaining::Wait { number, committed },
+            Outcome::Committed(_) | Outcome::RolledBack | Outcome::Unknown => Remaining::Nothing,
         }
     }
 
-    /// Waits until nobody relies on what was before a change.
+    /// Waits until no verifier can use the state before a change.
     async fn wait(&self, number: u64, committed: Instant) -> Barrier {
         let verifiers = &self.inner.verifiers;
         match &self.inner.coherence {
@@ -136,7 +134,7 @@ impl Service {
         }
     }
 
-    /// To be called before a key is judged by what is cached.
+    /// Must be called before a key is judged by cached facts.
     pub(crate) async fn before_use(&self) {
         match &self.inner.coherence {
             Coherence::Alone => self.check_external_writes().await,
@@ -144,7 +142,8 @@ impl Service {
         }
     }
 
-    /// To be called before a verifier is told facts: what others changed until now is known then.
+    /// Must be called before facts are sent to a verifier, so that they include all changes of other
+    /// servers and programs until now.
     pub(crate) async fn before_look_up(&self) -> Result<(), StoreError> {
         match &self.inner.coherence {
             Coherence::Alone => self.check_external_writes().await,
@@ -155,9 +154,9 @@ impl Service {
         Ok(())
     }
 
-    /// To be called when a verifier's poll has come in, before it is answered: what others changed
-    /// until now is known then, and this server is known as one that gives leases. `start` is the
-    /// server's start that the verifier last heard of.
+    /// Must be called between receiving a verifier's poll and answering it. It reads the changes of
+    /// other servers and programs until now, and registers this server to grant leases. `start` is the
+    /// server's start that the verifier knows.
     pub(crate) async fn before_poll(&self, start: Option<Uuid>) -> Result<MayLease, StoreError> {
         let may_lease = match &self.inner.coherence {
             Coherence::Alone => {
@@ -166,14 +165,14 @@ impl Service {
                 }
                 MayLease::Always
             }
-            // Registered first, and then the log is read: see `cluster`.
+            // Register first, then read the log: see the invariants of `cluster`.
             Coherence::Cluster(cluster) => MayLease::WhileRegistered(self.register(cluster).await?),
         };
         self.before_look_up().await?;
         Ok(may_lease)
     }
 
-    /// Whether a lease may still be given.
+    /// Whether a lease may still be granted.
     pub(crate) fn may_lease(&self, may_lease: MayLease) -> bool {
         match (may_lease, &self.inner.coherence) {
             (MayLease::Always, _) => true,
@@ -184,12 +183,12 @@ impl Service {
         }
     }
 
-    /// Keeps up with the other servers on the database: reads what they changed, stays registered
-    /// while there are verifiers, and takes servers off the list that are gone. To be called every
-    /// [`PEER_SYNC_INTERVAL`]. Nothing to do on SQLite.
+    /// Synchronises with the other servers on the database: reads their changes, keeps this server
+    /// registered while it has verifiers, and deregisters servers that have stopped. Must be called
+    /// every [`PEER_SYNC_INTERVAL`]. Does nothing on SQLite.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`StoreError`] if the database fails.
     pub async fn sync_with_peers(&self) -> Result<(), StoreError> {
         match &self.inner.coherence {
             Coherence::Alone => Ok(()),

@@ -1,5 +1,5 @@
-//! Making keys. Nothing mints above itself: every path here goes through
-//! [`keyward_domain::key::within_caller`].
+//! Creates keys. Every path calls [`keyward_domain::key::within_caller`], so that no key creates a key
+//! with more rights than its own.
 
 use keyward_domain::access::Act;
 use keyward_domain::allow_list::InvalidAllowList;
@@ -13,51 +13,50 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::right::CreateKey;
 
-/// The shortest lifetime that can be asked for.
+/// Minimum lifetime that can be requested.
 const SHORTEST: Lifetime = Lifetime::seconds(1);
 
-/// How often a random name is drawn before giving up; there are 230 400 of them.
+/// Maximum number of draws for a random name; there are 230 400 names.
 const DRAWS: usize = 50;
 
-/// Parameters of a new token. What could not be parsed is refused in its turn: see
-/// [`OwnerKeys::create_token`].
+/// Parameters of a new token. Parse errors are passed in, because [`OwnerKeys::create_token`] reports
+/// errors in a fixed order.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// What it may do.
+    /// Scopes of the token.
     pub scopes: Scopes,
-    /// On what it may be used.
+    /// Resources the token may act on.
     pub allow_list: Result<AllowList, InvalidAllowList>,
-    /// Its name; none draws a random one.
+    /// The token's name; none draws a random one.
     pub name: Result<Option<TokenName>, InvalidTokenName>,
-    /// How long it lives; none takes the default.
+    /// Lifetime of the token; none takes the default.
     pub lifetime: Result<Option<Lifetime>, NotPositive>,
 }
 
-/// A lifetime below zero.
+/// The requested lifetime is negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotPositive;
 
 impl Default for NewToken {
-    /// A token that can do everything its owner can, on everything, with a random name and the
-    /// default lifetime.
+    /// A token with all scopes, for all resources, with a random name and the default lifetime.
     fn default() -> Self {
         Self { scopes: Scopes::all(), allow_list: Ok(AllowList::all()), name: Ok(None), lifetime: Ok(None) }
     }
 }
 
 impl OwnerKeys<'_, CreateKey> {
-    /// Makes a token.
+    /// Creates a token.
     ///
     /// # Errors
-    /// The first thing that is wrong, in this order: what goes beyond the calling key, the name, the
-    /// allow list, the lifetime, a live token of that name.
+    /// The first error, in this order: the request exceeds the calling key; the name, the allow list or
+    /// the lifetime is invalid; a live token has the name.
     pub async fn create_token(&self, new: NewToken) -> Result<(PlainKey, ApiKey), Error> {
         let (service, caller) = (self.service, self.caller);
-        // What could not be parsed asks for nothing yet.
-        let asked_allow_list = new.allow_list.as_ref().unwrap_or(&caller.key().allow_list);
-        let asked_end = new.lifetime.ok().flatten();
-        let asked_end = asked_end.map(|lifetime| caller.now.checked_add(lifetime).unwrap_or(Timestamp::MAX));
-        let request = MintRequest { scopes: &new.scopes, allow_list: asked_allow_list, expires_at: asked_end };
+        // Values that could not be parsed do not exceed the calling key; they are refused below.
+        let requested_allow_list = new.allow_list.as_ref().unwrap_or(&caller.key().allow_list);
+        let requested_end = new.lifetime.ok().flatten();
+        let requested_end = requested_end.map(|lifetime| caller.now.checked_add(lifetime).unwrap_or(Timestamp::MAX));
+        let request = MintRequest { scopes: &new.scopes, allow_list: requested_allow_list, expires_at: requested_end };
         let latest_end = within_caller(caller.key(), request, &service.inner.catalogue)?;
 
         let (name, allow_list) = (new.name?, new.allow_list?);
@@ -94,11 +93,11 @@ impl OwnerKeys<'_, CreateKey> {
         Ok((plain, key))
     }
 
-    /// Makes a session key. It may do everything, so a token that makes one must be able to do
-    /// everything too; it ends no later than that token.
+    /// Creates a session key. A session has all scopes and resources, so a token that creates one must
+    /// have them too; the session ends no later than that token.
     ///
     /// # Errors
-    /// [`Error::ExceedsCaller`] when the calling key may do less.
+    /// [`Error::ExceedsCaller`] if the calling key has fewer rights.
     pub async fn create_session(&self) -> Result<PlainKey, Error> {
         let caller = self.caller;
         let (scopes, allow_list) = (Scopes::all(), AllowList::all());
@@ -132,11 +131,11 @@ impl OwnerKeys<'_, CreateKey> {
         Ok(plain)
     }
 
-    /// The lifetime asked for, if the user may have it; else the default, lowered to the maximum.
-    fn lifetime(&self, asked: Option<Lifetime>) -> Result<Lifetime, Error> {
+    /// The requested lifetime if it is allowed; without one, the default, limited to the maximum.
+    fn lifetime(&self, requested: Option<Lifetime>) -> Result<Lifetime, Error> {
         let settings = &self.service.inner.settings;
         let max = settings.max_lifetime_for(&self.owner);
-        match asked {
+        match requested {
             None => Ok(settings.tokens.default_token_lifetime.min(max)),
             Some(lifetime) if lifetime > max => Err(self.too_long()),
             Some(lifetime) if lifetime < SHORTEST => Err(Error::LifetimeTooShort(lifetime)),
@@ -150,30 +149,31 @@ impl OwnerKeys<'_, CreateKey> {
     }
 }
 
-/// Checks the right to make a key for `owner` again, on the rows as they are.
+/// Checks the right to create a key for `owner` again on the current rows.
 fn confirm(tx: &mut Tx<'_>, caller: &Caller, owner: UserId) -> Result<Caller, Error> {
     let owner = users::find_for_share(tx, owner)?.ok_or(Error::NotFound)?;
-    // After the user: their row is what those lock first who end all their keys.
+    // The owner is locked first, as in the use cases that expire all keys of a user.
     let caller = caller.confirm(tx)?;
     caller.require(Act::CreateKey, &owner)?;
     Ok(caller)
 }
 
-/// The name asked for, if no live token of the owner has it, or a random one that none has.
-fn free_name(tx: &mut Tx<'_>, key: &ApiKey, asked: Option<TokenName>) -> Result<TokenName, Error> {
-    if let Some(name) = asked {
-        return if take(tx, key, &name)? { Ok(name) } else { Err(Error::TokenNameTaken(name.to_string())) };
+/// The requested name, or a random one, if no live token of the owner has it.
+fn free_name(tx: &mut Tx<'_>, key: &ApiKey, requested: Option<TokenName>) -> Result<TokenName, Error> {
+    if let Some(name) = requested {
+        return if lock_if_free(tx, key, &name)? { Ok(name) } else { Err(Error::TokenNameTaken(name.to_string())) };
     }
     for _ in 0..DRAWS {
         let name = random_name()?;
-        if take(tx, key, &name)? {
+        if lock_if_free(tx, key, &name)? {
             return Ok(name);
         }
     }
     Err(Error::NoRandomName)
 }
 
-fn take(tx: &mut Tx<'_>, key: &ApiKey, name: &TokenName) -> Result<bool, Error> {
+/// Locks the name. Returns whether no live token of the owner has it.
+fn lock_if_free(tx: &mut Tx<'_>, key: &ApiKey, name: &TokenName) -> Result<bool, Error> {
     keys::lock_name(tx, key.user_id, name)?;
     Ok(!keys::live_name_exists(tx, key.user_id, name, key.created_at)?)
 }

@@ -1,4 +1,4 @@
-//! Deleting a key and its record. The audit log keeps what it was.
+//! Deletes a key and its record. The audit log keeps the key's last state.
 
 use keyward_storage::{Lane, Tx, keys};
 
@@ -10,8 +10,8 @@ impl OneKey<'_, DeleteKey> {
     /// Deletes the key and its record.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for what is absent or hidden, [`Error::Forbidden`] for what the caller may
-    /// see and not delete.
+    /// [`Error::NotFound`] if the key is missing or hidden; [`Error::Forbidden`] if the caller may see
+    /// the key but not delete it.
     pub async fn delete(self) -> Result<(), Error> {
         let (caller, id) = (self.caller.clone(), self.id);
         let work = move |tx: &mut Tx<'_>| {

@@ -1,4 +1,4 @@
-//! Ending a key: decides, writes, and then it is true everywhere.
+//! Expires a key, and returns once no server and no verifier accepts it.
 
 use keyward_domain::event::Cause;
 use keyward_storage::{Lane, Tx, keys};
@@ -9,14 +9,15 @@ use crate::right::ExpireKey;
 use crate::verifiers::Barrier;
 
 impl OneKey<'_, ExpireKey> {
-    /// Ends the key now and keeps its record. Ending a dead key changes nothing and leaves no entry.
+    /// Expires the key now and keeps its record. Expiring a dead key changes nothing and leaves no audit
+    /// entry.
     ///
-    /// Once this has answered, the key is dead for every server on the database, and for every
-    /// embedded verifier: each has confirmed that it applied the change, or its lease has run out.
+    /// When this returns, every server on the database and every embedded verifier rejects the key: each
+    /// verifier has acknowledged the change, or its lease has expired.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for what is absent or hidden, [`Error::Forbidden`] for what the caller may
-    /// see and not end.
+    /// [`Error::NotFound`] if the key is missing or hidden; [`Error::Forbidden`] if the caller may see
+    /// the key but not expire it.
     pub async fn expire(self) -> Result<Barrier, Error> {
         let (caller, id) = (self.caller.clone(), self.id);
         let work = move |tx: &mut Tx<'_>| {

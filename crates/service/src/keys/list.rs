@@ -1,4 +1,4 @@
-//! Lists of keys. Who may see what is decided once, and then pages are read as they are wanted.
+//! Lists keys. The caller's rights are checked once; then the pages are read on demand.
 
 use keyward_domain::access::{self, Act, Decision, Relation};
 use keyward_domain::{ApiKey, KeyKind};
@@ -10,7 +10,7 @@ use crate::Service;
 use crate::error::Error;
 use crate::right::ReadKeys;
 
-/// A list of keys that the caller may read, judged at one instant however many pages it takes.
+/// A list of keys that the caller may read. All its pages use the same `now`.
 #[derive(Clone, Debug)]
 pub struct KeyList {
     service: Service,
@@ -18,8 +18,8 @@ pub struct KeyList {
 }
 
 impl OwnerKeys<'_, ReadKeys> {
-    /// The user's tokens; with `include_all` everyone's that the caller may read, which for most is
-    /// their own.
+    /// Lists the user's tokens; with `include_all`, all tokens that the caller may read. For most callers
+    /// these are only their own.
     #[must_use]
     pub fn tokens(&self, include_all: bool, include_expired: bool) -> KeyList {
         let kind = KeyKind::Token;
@@ -36,7 +36,7 @@ impl OwnerKeys<'_, ReadKeys> {
         self.list(owners, include_expired)
     }
 
-    /// The user's keys of both kinds.
+    /// Lists the user's keys of both kinds.
     #[must_use]
     pub fn all(&self, include_expired: bool) -> KeyList {
         self.list(Owners::One(self.owner.id, None), include_expired)
@@ -49,10 +49,10 @@ impl OwnerKeys<'_, ReadKeys> {
 }
 
 impl KeyList {
-    /// The keys after `cursor`, at most `limit`, each with its owner's username.
+    /// At most `limit` keys after `cursor`, each with its owner's username.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::Store`] if the database fails.
     pub async fn page(&self, cursor: KeyCursor, limit: i64) -> Result<Vec<(ApiKey, String)>, Error> {
         let filter = self.filter;
         let work = move |conn: &mut Conn<'_>| list(conn, filter, &cursor, limit);

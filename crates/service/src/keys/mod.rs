@@ -1,5 +1,5 @@
-//! The life of keys. [`OwnerKeys`] are the keys of a user, for those who may list or make them;
-//! [`OneKey`] is a key named by its id, for those who may view or end it.
+//! Use cases on keys. [`OwnerKeys`] lists or creates the keys of a user; [`OneKey`] views, expires or
+//! deletes one key.
 
 mod create;
 mod delete;
@@ -23,7 +23,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::right::Right;
 
-/// The keys of one user, for a caller who has the right `R` to them.
+/// The keys of one user, on which the caller has the right `R`.
 #[derive(Debug)]
 pub struct OwnerKeys<'a, R> {
     service: &'a Service,
@@ -32,8 +32,8 @@ pub struct OwnerKeys<'a, R> {
     right: PhantomData<R>,
 }
 
-/// A key named by its id, for a caller who may know the user in the path, and whose allow list covers
-/// the key. Whether they have the right `R` to it is decided on its row.
+/// A key by id. The caller may see the user in the path, and the calling key's allow list covers the
+/// key. The right `R` is checked later, on the key's row.
 #[derive(Debug)]
 pub struct OneKey<'a, R> {
     service: &'a Service,
@@ -43,11 +43,11 @@ pub struct OneKey<'a, R> {
 }
 
 impl Service {
-    /// The keys of a user. The calling key needs all keys in its allow list.
+    /// The keys of a user. The calling key's allow list must cover all keys.
     ///
     /// # Errors
-    /// [`Error::ResourceNotAllowed`], then [`Error::NotFound`] for a user who is absent or hidden,
-    /// then [`Error::Forbidden`].
+    /// In this order: [`Error::ResourceNotAllowed`], [`Error::NotFound`] if the user is missing or
+    /// hidden, [`Error::Forbidden`].
     pub async fn keys_of<'a, R: Right>(
         &'a self,
         caller: &'a Caller,
@@ -60,10 +60,10 @@ impl Service {
         Ok(OwnerKeys { service: self, caller, owner, right: PhantomData })
     }
 
-    /// A key, found by its id alone; the user in the path need only be visible.
+    /// A key, found by its id alone. The caller must be able to see the user in the path.
     ///
     /// # Errors
-    /// [`Error::ResourceNotAllowed`], then [`Error::NotFound`] for a user who is absent or hidden.
+    /// [`Error::ResourceNotAllowed`], then [`Error::NotFound`] if the user is missing or hidden.
     pub async fn key<'a, R: Right>(
         &'a self,
         caller: &'a Caller,
@@ -72,7 +72,7 @@ impl Service {
         id: KeyId,
     ) -> Result<OneKey<'a, R>, Error> {
         caller.require_one(R::ACT.resource(), id.as_str())?;
-        // Ending keys stands in a queue of its own, from the first look-up on.
+        // Expiring and deleting keys use their own queue, from the first lookup on.
         let lane = match R::ACT {
             Act::ExpireKey | Act::DeleteKey => Lane::Urgent,
             _ => Lane::Normal,
@@ -81,7 +81,7 @@ impl Service {
         Ok(OneKey { service: self, caller, id, right: PhantomData })
     }
 
-    /// The user that stands in a path, if the caller may know of them: their record or their keys.
+    /// Finds the user in a path, if the caller may see the user or the user's keys.
     pub(crate) async fn user_in_path(&self, caller: &Caller, user: &UserRef, lane: Lane) -> Result<User, Error> {
         if caller.is_self(user) {
             return Ok(caller.user().clone());
@@ -95,8 +95,8 @@ impl Service {
 }
 
 impl<R: Right> OneKey<'_, R> {
-    /// Checks the right to change the key again, on the rows as they are; absent and hidden are one
-    /// answer. The key's row is locked.
+    /// Checks the right to change the key again on the current rows, and locks the key's row. A missing
+    /// and a hidden key give the same error.
     fn confirm(tx: &mut Tx<'_>, caller: &Caller, id: &KeyId) -> Result<(Caller, OwnedKey), Error> {
         let caller = caller.confirm(tx)?;
         caller.require_one(R::ACT.resource(), id.as_str())?;

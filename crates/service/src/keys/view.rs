@@ -1,4 +1,4 @@
-//! Viewing one key, and the limits of a user's tokens.
+//! Views one key, and the limits of a user's tokens.
 
 use keyward_domain::access::Act;
 use keyward_domain::user::UserRef;
@@ -12,10 +12,10 @@ use crate::error::Error;
 use crate::right::ReadKeys;
 
 impl OneKey<'_, ReadKeys> {
-    /// The key, of either kind, expired or not.
+    /// Views the key, of either kind, expired or not.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for what is absent or hidden.
+    /// [`Error::NotFound`] if the key is missing or hidden.
     pub async fn view(self) -> Result<ApiKey, Error> {
         let id = self.id;
         let owned = self.service.inner.store.read(Lane::Normal, move |conn| keys::find(conn, &id)).await?;
@@ -34,11 +34,11 @@ impl OwnerKeys<'_, ReadKeys> {
 }
 
 impl Service {
-    /// The user's live token of that name, or else the one that expired last.
+    /// Views the user's live token of this name, or else the one that expired last.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for what is absent or hidden; then [`Error::ResourceNotAllowed`], when the
-    /// calling key's allow list does not cover it.
+    /// [`Error::NotFound`] if the user or the token is missing or hidden; then
+    /// [`Error::ResourceNotAllowed`] if the calling key's allow list does not cover the token.
     pub async fn view_token(&self, caller: &Caller, user: &UserRef, name: TokenName) -> Result<ApiKey, Error> {
         let owner = self.user_in_path(caller, user, Lane::Normal).await?;
         caller.require(Act::ReadKeys, &owner)?;

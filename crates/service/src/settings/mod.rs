@@ -1,7 +1,7 @@
-//! What an operator can set about the life of keys: one struct for each section.
+//! The settings of the use cases, one struct for each section.
 //!
-//! A setting stands in one place: a field of its section, which is its doc comment, its flag, its
-//! variable and its default. The server's command line and configuration file are made of it.
+//! Each setting is defined in one place: a field of its section, with its help text, flag, variable
+//! and default. The server's command line and configuration file are generated from these fields.
 
 mod retention;
 mod sessions;
@@ -17,33 +17,33 @@ use clap::builder::Resettable;
 use clap::{Args, Command};
 use keyward_domain::{Lifetime, User};
 
-/// How far the wall clock may stand behind the newest audit entry when a server starts.
+/// How far the wall clock may be behind the newest audit entry when a server starts.
 pub(crate) const CLOCK_TOLERANCE: Lifetime = Lifetime::minutes(1);
 
 /// All settings of the use cases.
 #[derive(Clone, Debug, Args)]
 pub struct Settings {
-    /// Of tokens.
+    /// Settings of tokens.
     #[command(flatten)]
     pub tokens: TokenSettings,
-    /// Of sessions.
+    /// Settings of sessions.
     #[command(flatten)]
     pub sessions: SessionSettings,
-    /// Of embedded verifiers.
+    /// Settings of embedded verifiers.
     #[command(flatten)]
     pub verifiers: VerifierSettings,
-    /// Of retention.
+    /// Settings of retention.
     #[command(flatten)]
     pub retention: RetentionSettings,
 }
 
 impl Default for Settings {
-    /// The defaults of the flags, whatever the environment says.
-    #[expect(clippy::expect_used, reason = "a test reads the defaults; they are part of the program")]
+    /// The defaults of the flags, without the environment.
+    #[expect(clippy::expect_used, reason = "the defaults are constants, and a test parses them")]
     fn default() -> Self {
         use clap::FromArgMatches as _;
         let command = Self::augment_args(Command::new("defaults")).mut_args(|arg| arg.env(Resettable::Reset));
-        let matches = command.try_get_matches_from(["defaults"]).expect("the defaults can be read");
+        let matches = command.try_get_matches_from(["defaults"]).expect("the defaults are valid");
         Self::from_arg_matches(&matches).expect("every setting has a default")
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_those_of_the_documentation() {
+    fn the_defaults_match_the_documentation() {
         let Settings { tokens, sessions, verifiers, retention } = Settings::default();
         let texts = [
             tokens.default_token_lifetime,

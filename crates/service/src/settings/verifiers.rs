@@ -24,6 +24,6 @@ pub struct VerifierSettings {
 
 fn lease(text: &str) -> Result<Duration, InvalidLifetime> {
     let lifetime: Lifetime = text.parse()?;
-    // Never negative.
+    // A lifetime is never negative.
     Ok(Duration::from_nanos(lifetime.as_nanos().unsigned_abs()))
 }

@@ -1,4 +1,4 @@
-//! Changing users: roles, status, password, and deleting them.
+//! Changes users' roles, status and password, and deletes users.
 
 use keyward_domain::access;
 use keyward_domain::event::Cause;
@@ -17,9 +17,10 @@ impl OneUser<'_, EditRoles> {
     /// Replaces the user's roles.
     ///
     /// # Errors
-    /// When it is the caller, the roles are not theirs to give, or no active owner would be left.
+    /// If the user is the caller, the caller may not assign these roles, or no active owner would be
+    /// left.
     pub async fn edit_roles(&self, roles: Roles) -> Result<User, Error> {
-        self.not_oneself(Error::OwnRoles)?;
+        self.require_another_user(Error::OwnRoles)?;
         if !access::may_give(&self.caller.user().roles, &roles) {
             return Err(Error::OwnersOnly);
         }
@@ -31,7 +32,7 @@ impl OneUser<'_, EditRoles> {
                 return Err(Error::OwnersOnly);
             }
             if old.is_owner() && !roles.contains(keyward_domain::Role::Owner) {
-                keep_an_owner(tx, old.id)?;
+                require_another_owner(tx, old.id)?;
             }
             Ok(users::update(tx, old, Change::Roles(roles), caller.now, &caller.origin())?)
         })
@@ -44,17 +45,17 @@ impl OneUser<'_, SetStatus> {
     /// activation if they have not expired.
     ///
     /// # Errors
-    /// When it is the caller, or no active owner would be left.
+    /// If the user is the caller, or no active owner would be left.
     pub async fn set_status(&self, status: UserStatus) -> Result<User, Error> {
-        self.not_oneself(Error::OwnStatus)?;
+        self.require_another_user(Error::OwnStatus)?;
         self.change(move |tx, caller, old| {
             if old.status == status {
-                // Whoever changed it may still be waiting until everybody knows.
+                // The request that changed the status may still be waiting for its barrier.
                 tx.promise_end();
                 return Ok(old);
             }
             if status == UserStatus::Suspended && old.is_owner() {
-                keep_an_owner(tx, old.id)?;
+                require_another_owner(tx, old.id)?;
             }
             Ok(users::update(tx, old, Change::Status(status), caller.now, &caller.origin())?)
         })
@@ -63,15 +64,15 @@ impl OneUser<'_, SetStatus> {
 }
 
 impl OneUser<'_, DeleteUser> {
-    /// Deletes the user, and expires all their keys.
+    /// Deletes the user and expires all their keys.
     ///
     /// # Errors
-    /// When it is the caller, or no active owner would be left.
+    /// If the user is the caller, or no active owner would be left.
     pub async fn delete(&self) -> Result<(), Error> {
-        self.not_oneself(Error::OwnDeletion)?;
+        self.require_another_user(Error::OwnDeletion)?;
         self.change(move |tx, caller, old| {
             if old.is_owner() {
-                keep_an_owner(tx, old.id)?;
+                require_another_owner(tx, old.id)?;
             }
             let (id, origin) = (old.id, caller.origin());
             users::delete(tx, old, caller.now, &origin)?;
@@ -82,10 +83,11 @@ impl OneUser<'_, DeleteUser> {
 }
 
 impl OneUser<'_, SetPassword> {
-    /// Sets the user's password, and expires all their keys.
+    /// Sets the user's password and expires all their keys.
     ///
     /// # Errors
-    /// When the user has no password to set, or the old one, needed for one's own, is wrong.
+    /// If the user is a service account, the new password is invalid, or the caller changes their own
+    /// password and the old one is missing or wrong.
     pub async fn set_password(
         &self,
         old_password: Option<Zeroizing<String>>,
@@ -120,14 +122,13 @@ impl OneUser<'_, SetPassword> {
 }
 
 impl<R: Right> OneUser<'_, R> {
-    /// Refuses what nobody does to themselves.
-    fn not_oneself(&self, refusal: Error) -> Result<(), Error> {
+    /// Refuses an act on the caller's own account.
+    fn require_another_user(&self, refusal: Error) -> Result<(), Error> {
         if self.user.id == self.caller.user().id { Err(refusal) } else { Ok(()) }
     }
 
-    /// One transaction around a change of a user. The right is checked again on the rows as they are:
-    /// the target may have become an owner since they were looked up, or the caller may be one no
-    /// more.
+    /// Runs a change of the user in one transaction. It checks the right again on the current rows:
+    /// since the lookup, the user may have become an owner, or the caller may have lost a role.
     async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>, &Caller, User) -> Result<T, Error> + Send + 'static,
@@ -145,6 +146,6 @@ impl<R: Right> OneUser<'_, R> {
     }
 }
 
-fn keep_an_owner(conn: &mut Conn<'_>, id: UserId) -> Result<(), Error> {
+fn require_another_owner(conn: &mut Conn<'_>, id: UserId) -> Result<(), Error> {
     if users::another_owner_is_active(conn, id)? { Ok(()) } else { Err(Error::LastOwner) }
 }

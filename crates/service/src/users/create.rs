@@ -1,4 +1,4 @@
-//! Making users.
+//! Creates users.
 
 use keyward_domain::access::{self, Act};
 use keyward_domain::user::{Email, Password, UserLogin, UserStatus, Username};
@@ -10,24 +10,24 @@ use crate::Service;
 use crate::caller::Caller;
 use crate::error::Error;
 
-/// A user to be made.
+/// Parameters of a new user.
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// Their e-mail address.
+    /// E-mail address.
     pub email: Email,
-    /// Their username.
+    /// Username.
     pub username: Username,
-    /// What people call them; may be empty.
+    /// Display name; may be empty.
     pub name: String,
-    /// With a password, or a service account.
+    /// Password login or service account.
     pub login: UserLogin,
-    /// The password, unless it is a service account.
+    /// The password; none for a service account.
     pub password: Option<Password>,
-    /// Their roles.
+    /// Roles.
     pub roles: Roles,
 }
 
-/// Makes users, for a caller who may.
+/// Creates users for a caller who may do so.
 #[derive(Debug)]
 pub struct UserMaker<'a> {
     service: &'a Service,
@@ -35,10 +35,10 @@ pub struct UserMaker<'a> {
 }
 
 impl Service {
-    /// Lets the caller make users. The calling key needs all users in its allow list.
+    /// Checks that the caller may create users. The calling key's allow list must cover all users.
     ///
     /// # Errors
-    /// [`Error::ResourceNotAllowed`] or [`Error::Forbidden`] if they may not.
+    /// [`Error::ResourceNotAllowed`] or [`Error::Forbidden`] if the caller may not.
     pub fn user_maker<'a>(&'a self, caller: &'a Caller) -> Result<UserMaker<'a>, Error> {
         caller.require_all_of(Act::CreateUser.resource())?;
         caller.require(Act::CreateUser, caller.user())?;
@@ -47,10 +47,10 @@ impl Service {
 }
 
 impl UserMaker<'_> {
-    /// Makes a user, active.
+    /// Creates an active user.
     ///
     /// # Errors
-    /// When the caller may not give such roles, or the username or address is taken.
+    /// If the caller may not assign these roles, or the username or address is taken.
     pub async fn create(&self, new: NewUser) -> Result<User, Error> {
         let (service, caller) = (self.service, self.caller);
         if !access::may_give(&caller.user().roles, &new.roles) {
@@ -86,7 +86,7 @@ impl UserMaker<'_> {
                     return Err(taken);
                 }
                 users::create(tx, &made, hash.as_deref(), &caller.origin()).map_err(|error| match error {
-                    // Another server was faster.
+                    // Another server created a user with this name or address first.
                     StoreError::Taken => Error::UsernameTaken,
                     other => Error::Store(other),
                 })

@@ -1,5 +1,5 @@
-//! Users: made, changed, deleted. What takes a user's power away takes it from their keys in the
-//! same transaction. [`OneUser`] is a user for those who may change them.
+//! Creates, changes and deletes users. A change that ends a user's access also affects their keys in
+//! the same transaction. [`OneUser`] is a user on whom the caller has a right.
 
 mod change;
 mod create;
@@ -21,7 +21,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::right::Right;
 
-/// A user, for a caller who has the right `R` to them.
+/// A user on whom the caller has the right `R`.
 #[derive(Debug)]
 pub struct OneUser<'a, R> {
     service: &'a Service,
@@ -31,10 +31,10 @@ pub struct OneUser<'a, R> {
 }
 
 impl Service {
-    /// A user to be changed.
+    /// Finds a user and checks the right `R`.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for one who is absent or hidden, [`Error::Forbidden`], then
+    /// In this order: [`Error::NotFound`] if the user is missing or hidden, [`Error::Forbidden`],
     /// [`Error::ResourceNotAllowed`].
     pub async fn user<'a, R: Right>(
         &'a self,
@@ -46,8 +46,8 @@ impl Service {
         Ok(OneUser { service: self, caller, user, right: PhantomData })
     }
 
-    /// The user that an act is about: visible, allowed by the caller's roles, and covered by the
-    /// calling key's allow list.
+    /// Finds the user of an act, if the caller's roles permit the act and the calling key's allow list
+    /// covers the user.
     async fn visible_user(&self, caller: &Caller, act: Act, user: &UserRef) -> Result<User, Error> {
         let found = if caller.is_self(user) {
             caller.user().clone()

@@ -1,4 +1,4 @@
-//! Viewing users.
+//! Views and lists users.
 
 use keyward_domain::User;
 use keyward_domain::access::{self, Act};
@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::right::ReadUsers;
 
-/// A list of the users that the caller may read, which for most is themselves.
+/// A list of the users that the caller may read. For most callers it has only themselves.
 #[derive(Clone, Debug)]
 pub struct UserList {
     service: Service,
@@ -20,10 +20,10 @@ pub struct UserList {
 }
 
 impl Service {
-    /// A user. Seeing oneself needs no allow-list entry.
+    /// Views a user. Viewing oneself needs no allow-list entry.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for one who is absent or hidden, then [`Error::ResourceNotAllowed`].
+    /// [`Error::NotFound`] if the user is missing or hidden, then [`Error::ResourceNotAllowed`].
     pub async fn view_user(&self, caller: &Caller, user: &UserRef) -> Result<User, Error> {
         if caller.is_self(user) {
             Ok(caller.user().clone())
@@ -32,10 +32,10 @@ impl Service {
         }
     }
 
-    /// The users that the caller may read. The calling key needs all users in its allow list.
+    /// Lists the users that the caller may read. The calling key's allow list must cover all users.
     ///
     /// # Errors
-    /// [`Error::ResourceNotAllowed`] if it has not.
+    /// [`Error::ResourceNotAllowed`] if it does not.
     pub fn users(&self, caller: &Caller) -> Result<UserList, Error> {
         caller.require_all_of(Act::ReadUsers.resource())?;
         let all = access::everywhere(&caller.user().roles, Act::ReadUsers);
@@ -53,27 +53,27 @@ impl OneUser<'_, ReadUsers> {
 }
 
 impl UserList {
-    /// Those of them that match: a part of the username, the name or the e-mail address, in any case.
+    /// Keeps the users with this text in the username, name or e-mail address, in any case.
     #[must_use]
     pub fn matching(self, search: Option<String>) -> Self {
         let filter = UserFilter { search: search.filter(|text| !text.is_empty()), ..self.filter };
         Self { filter, ..self }
     }
 
-    /// The users after the username `after`, at most `limit`.
+    /// At most `limit` users after the username `after`.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::Store`] if the database fails.
     pub async fn page(&self, after: String, limit: i64) -> Result<Vec<User>, Error> {
         let filter = self.filter.clone();
         let work = move |conn: &mut Conn<'_>| users::list(conn, &filter, &after, limit);
         Ok(self.service.inner.store.read(Lane::Normal, work).await?)
     }
 
-    /// How many users there are, counted up to `cap`.
+    /// The number of users, counted up to `cap`.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::Store`] if the database fails.
     pub async fn count(&self, cap: u32) -> Result<u32, Error> {
         let filter = self.filter.clone();
         Ok(self.service.inner.store.read(Lane::Normal, move |conn| users::count(conn, &filter, cap)).await?)

@@ -1,13 +1,14 @@
-//! Embedded verifiers, and the barrier that a change stands behind until none of them can still
-//! accept what it ended.
+//! The connected embedded verifiers, and the barrier: a change waits there until no verifier can still
+//! accept the keys that it ended.
 //!
-//! A verifier may use what it remembers only while the last answered poll was *sent* less than a
-//! lease ago. The server counts the lease from when it *gave* the answer, which is later. So a
-//! change can be acknowledged as soon as every verifier has either said that it applied it, or has
-//! let its lease run out: frozen, cut off or gone, it accepts nothing any more.
+//! A verifier may use its cache only for one lease after it *sent* its last answered poll. The server
+//! counts the lease from when it *answered* the poll, which is later. So a change succeeds as soon as
+//! every verifier has either acknowledged the change or let its lease expire: a verifier that hangs,
+//! is cut off or has stopped accepts nothing after that.
 //!
-//! **Invariant:** a change is numbered, and an answer is made up and its lease begun, under one
-//! lock. An answer given after a change was numbered tells it; one given before is waited for.
+//! **Invariant:** one lock protects both the numbering of a change and the making of an answer, with
+//! the start of its lease. An answer made after a change was numbered contains the change; the barrier
+//! waits for the leases of answers made before.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,55 +19,56 @@ use keyward_storage::Changes;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-/// How many changes are kept to be told one by one; a verifier further behind forgets everything.
+/// Maximum number of stored changes. A verifier that is further behind must clear its cache.
 const MOST_CHANGES: usize = 4_096;
 
-/// How many verifiers may be connected; more are told to remember nothing.
+/// Maximum number of connected verifiers. Further verifiers get no lease and may not cache.
 const MOST_VERIFIERS: usize = 10_000;
 
-/// How a change was taken up by the verifiers.
+/// The result of waiting for the verifiers after a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Barrier {
-    /// How many said that they applied it.
+    /// The number of verifiers that acknowledged the change.
     pub confirmed: usize,
-    /// How many did not, and have let their lease run out.
+    /// The number of verifiers that did not, and whose lease expired.
     pub lapsed: usize,
-    /// How long it took.
+    /// The duration of the wait.
     pub waited: Duration,
 }
 
-/// What a verifier is told.
+/// The answer to a verifier's poll.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollReply {
-    /// The server's start.
+    /// The id of this server's start.
     pub start: Uuid,
-    /// For how long it may use what it remembers, from when it sent its request.
+    /// How long the verifier may use its cache, counted from when it sent the poll.
     pub lease: Duration,
-    /// The number of the last change told.
+    /// The number of the last change in this answer.
     pub change: u64,
-    /// Forget everything.
+    /// Whether the verifier must clear its cache.
     pub reset: bool,
-    /// Forget these.
+    /// Keys to evict.
     pub keys: Vec<KeyId>,
-    /// Forget all keys of these users.
+    /// Users whose keys must all be evicted.
     pub users: Vec<UserId>,
 }
 
-/// A verifier that is connected.
+/// A connected verifier.
 #[derive(Clone, Debug)]
 pub struct Connected {
-    /// Its id.
+    /// The verifier's id.
     pub id: Uuid,
-    /// What it calls itself.
+    /// The name that the verifier gave.
     pub name: String,
-    /// Since when.
+    /// When it connected.
     pub since: Timestamp,
-    /// How many changes it has not acknowledged.
+    /// The number of changes that it has not acknowledged.
     pub lag: u64,
-    /// How long ago it was answered.
+    /// The time since the last answer to it.
     pub answered: Duration,
 }
 
+/// The registry of connected verifiers.
 #[derive(Debug)]
 pub(crate) struct Verifiers {
     start: Uuid,
@@ -74,12 +76,12 @@ pub(crate) struct Verifiers {
     /// Latest expiry of leases granted by a previous server.
     unknown_until: Option<Instant>,
     state: Mutex<State>,
-    /// The number of the last change; the end of the server closes it.
+    /// The number of the last change; `u64::MAX` after shutdown, which wakes all waiting polls.
     latest: watch::Sender<u64>,
     acknowledged: Notify,
 }
 
-/// A change, as verifiers are told of it.
+/// A change as stored for the verifiers.
 #[derive(Clone, Debug)]
 enum Change {
     Key(KeyId),
@@ -90,30 +92,30 @@ enum Change {
 #[derive(Debug, Default)]
 struct State {
     latest: u64,
-    /// The last changes, oldest first; the last has the number `latest`.
+    /// The last changes, oldest first; the last one has the number `latest`.
     changes: VecDeque<Change>,
-    known: HashMap<Uuid, Known>,
+    verifiers: HashMap<Uuid, VerifierState>,
     closing: bool,
 }
 
 impl State {
-    /// Who has let its lease run out long ago is gone; who comes back begins anew.
-    fn forget_gone(&mut self, lease: Duration) {
-        self.known.retain(|_, known| known.answered.elapsed() < lease * 10);
+    /// Removes verifiers whose lease expired long ago. If one returns, it must clear its cache.
+    fn remove_lapsed(&mut self, lease: Duration) {
+        self.verifiers.retain(|_, verifier| verifier.answered.elapsed() < lease * 10);
     }
 }
 
 #[derive(Debug)]
-struct Known {
+struct VerifierState {
     name: String,
     since: Timestamp,
     acknowledged: u64,
-    /// When the last answer was given: its lease runs from here on our side.
+    /// When the last poll was answered. The server counts the lease from here.
     answered: Instant,
 }
 
 impl Verifiers {
-    /// `stored` is the longest lease that a server before this one gave.
+    /// `stored` is the longest lease that a previous server may have granted.
     pub(crate) fn new(lease: Duration, stored: Option<Duration>) -> Self {
         Self {
             start: Uuid::now_v7(),
@@ -133,32 +135,33 @@ impl Verifiers {
         self.lease
     }
 
-    /// In whole milliseconds, as it is stored.
+    /// The lease in whole milliseconds, as stored.
     pub(crate) fn lease_millis(&self) -> i64 {
         i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Does something while no lease of this server's runs, and none is given; none if one may run.
+    /// Runs `work` if no verifier of this server can hold a lease, and blocks new leases meanwhile; none
+    /// if a verifier can.
     pub(crate) fn if_no_lease_active<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let mut state = self.state();
-        state.forget_gone(self.lease);
-        state.known.is_empty().then(work)
+        state.remove_lapsed(self.lease);
+        state.verifiers.is_empty().then(work)
     }
 
-    /// The number of the last change, taken before facts are read.
+    /// The number of the last change. Read it before reading facts.
     pub(crate) fn latest(&self) -> u64 {
         self.state().latest
     }
 
-    /// Numbers what a transaction changed; nothing if that is nothing. Answers the last number. Called
-    /// when the transaction has ended, on the thread that ran it.
+    /// Numbers the changes of a transaction, if there are any. Returns the last number. Called right
+    /// after the transaction, on its thread.
     pub(crate) fn record(&self, changes: &Changes) -> u64 {
         let keys = changes.keys.iter().cloned().map(Change::Key);
         let users = changes.users.iter().copied().map(Change::User);
         self.number(keys.chain(users))
     }
 
-    /// Numbers a change that may be of anything. Answers its number.
+    /// Numbers a change that may affect anything. Returns its number.
     pub(crate) fn record_everything(&self) -> u64 {
         self.number(std::iter::once(Change::Anything))
     }
@@ -181,9 +184,9 @@ impl Verifiers {
         latest
     }
 
-    /// Answers a verifier: at once if there is something to tell, else when there is, or when it is
-    /// time to renew the lease. `may_lease` is asked when the answer is given: without it, the
-    /// verifier must not remember anything.
+    /// Answers a poll: at once if there are changes, or else when there is one or the lease must be
+    /// renewed. `may_lease` is called when the answer is made; if it returns false, the verifier may not
+    /// cache.
     pub(crate) async fn poll(
         &self,
         id: Uuid,
@@ -198,9 +201,9 @@ impl Verifiers {
             let mut state = self.state();
             let current = start == Some(self.start);
             let behind = acknowledged < state.latest || state.closing;
-            match state.known.get_mut(&id).filter(|_| current) {
-                Some(known) => {
-                    known.acknowledged = known.acknowledged.max(acknowledged);
+            match state.verifiers.get_mut(&id).filter(|_| current) {
+                Some(verifier) => {
+                    verifier.acknowledged = verifier.acknowledged.max(acknowledged);
                     !behind
                 }
                 None => false,
@@ -208,9 +211,9 @@ impl Verifiers {
         };
         if up_to_date {
             self.acknowledged.notify_waiters();
-            let hold = self.lease / 3;
-            // Time to renew, or the end of the server: both are answered with what there is.
-            let _news = tokio::time::timeout(hold, latest.wait_for(|&number| number > acknowledged)).await;
+            let renewal = self.lease / 3;
+            // The answer is the same after a change, the timeout and shutdown.
+            let _woken = tokio::time::timeout(renewal, latest.wait_for(|&number| number > acknowledged)).await;
         } else {
             self.acknowledged.notify_waiters();
         }
@@ -227,16 +230,16 @@ impl Verifiers {
         may_lease: impl FnOnce() -> bool,
     ) -> PollReply {
         let mut state = self.state();
-        let given = Instant::now();
+        let answered = Instant::now();
         let lease = self.lease;
-        state.forget_gone(lease);
+        state.remove_lapsed(lease);
         let latest = state.latest;
         let missed = usize::try_from(latest.saturating_sub(acknowledged)).unwrap_or(usize::MAX);
         let continues = start == Some(self.start) && acknowledged <= latest && missed <= state.changes.len();
-        let full = state.known.len() >= MOST_VERIFIERS;
-        let new = !state.known.contains_key(&id);
+        let full = state.verifiers.len() >= MOST_VERIFIERS;
+        let new = !state.verifiers.contains_key(&id);
         if lease.is_zero() || (new && full) || !may_lease() {
-            // A lease that it was given before runs on, and is waited for.
+            // An earlier lease of this verifier still counts in the barrier.
             return PollReply {
                 start: self.start,
                 lease: Duration::ZERO,
@@ -246,18 +249,18 @@ impl Verifiers {
                 users: Vec::new(),
             };
         }
-        let known = match state.known.get_mut(&id) {
-            Some(known) => known,
-            None => state.known.entry(id).or_insert_with(|| Known {
+        let verifier = match state.verifiers.get_mut(&id) {
+            Some(verifier) => verifier,
+            None => state.verifiers.entry(id).or_insert_with(|| VerifierState {
                 name: name.to_owned(),
                 since: now,
-                // It remembers nothing, or is about to be told to forget it before its lease begins.
+                // Its cache is empty, or this answer tells it to clear the cache before its lease begins.
                 acknowledged: latest,
-                answered: given,
+                answered,
             }),
         };
-        known.answered = given;
-        let mut news = PollReply {
+        verifier.answered = answered;
+        let mut reply = PollReply {
             start: self.start,
             lease,
             change: latest,
@@ -265,45 +268,46 @@ impl Verifiers {
             keys: Vec::new(),
             users: Vec::new(),
         };
-        if !news.reset {
+        if !reply.reset {
             let skip = state.changes.len().saturating_sub(missed);
             for change in state.changes.iter().skip(skip) {
                 match change {
-                    Change::Key(id) => news.keys.push(id.clone()),
-                    Change::User(id) => news.users.push(*id),
-                    Change::Anything => news.reset = true,
+                    Change::Key(id) => reply.keys.push(id.clone()),
+                    Change::User(id) => reply.users.push(*id),
+                    Change::Anything => reply.reset = true,
                 }
             }
         }
-        news
+        reply
     }
 
-    /// Waits until no verifier can still act on what was before the change of this number: none of
-    /// this server, and until `others` none of another.
+    /// Waits until no verifier can use the state before the change `number`: until each verifier of this
+    /// server has acknowledged the change or its lease has expired, and until the time `others`, when
+    /// the leases of other servers have expired.
     pub(crate) async fn barrier(&self, number: u64, others: Option<Instant>) -> Barrier {
         let began = Instant::now();
         loop {
-            // Before the state is looked at, so that nothing said meanwhile is missed.
+            // Created before reading the state, so that no acknowledgement in between is missed.
             let acknowledged = self.acknowledged.notified();
             let (next, confirmed, lapsed) = self.pending(number, others);
             let Some(deadline) = next else {
                 return Barrier { confirmed, lapsed, waited: began.elapsed() };
             };
-            // Either way the state is looked at again.
+            // The state is read again after an acknowledgement as after the timeout.
             let _woken = tokio::time::timeout_at(deadline.into(), acknowledged).await;
         }
     }
 
-    /// When next to look, if somebody may still act on what was before; how many have confirmed, and
-    /// how many have let their lease run out.
+    /// Returns when to check again, or none if no verifier can use the state before the change; then the
+    /// numbers of verifiers that have acknowledged it and of those whose lease has expired.
     fn pending(&self, number: u64, others: Option<Instant>) -> (Option<Instant>, usize, usize) {
         let state = self.state();
         let now = Instant::now();
         let mut next = self.unknown_until.max(others).filter(|until| *until > now);
         let (mut confirmed, mut lapsed) = (0, 0);
-        for known in state.known.values() {
-            let ends = known.answered + self.lease;
-            if known.acknowledged >= number {
+        for verifier in state.verifiers.values() {
+            let ends = verifier.answered + self.lease;
+            if verifier.acknowledged >= number {
                 confirmed += 1;
             } else if ends <= now {
                 lapsed += 1;
@@ -314,25 +318,25 @@ impl Verifiers {
         (next, confirmed, lapsed)
     }
 
-    /// Who is connected, by name.
+    /// The connected verifiers, sorted by name.
     pub(crate) fn connected(&self) -> Vec<Connected> {
         let state = self.state();
         let mut connected: Vec<Connected> = state
-            .known
+            .verifiers
             .iter()
-            .map(|(id, known)| Connected {
+            .map(|(id, verifier)| Connected {
                 id: *id,
-                name: known.name.clone(),
-                since: known.since,
-                lag: state.latest.saturating_sub(known.acknowledged),
-                answered: known.answered.elapsed(),
+                name: verifier.name.clone(),
+                since: verifier.since,
+                lag: state.latest.saturating_sub(verifier.acknowledged),
+                answered: verifier.answered.elapsed(),
             })
             .collect();
         connected.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         connected
     }
 
-    /// Answers everyone who waits, and holds nobody from now on.
+    /// Answers all waiting polls, and from now on answers every poll at once.
     pub(crate) fn close(&self) {
         self.state().closing = true;
         self.latest.send_replace(u64::MAX);

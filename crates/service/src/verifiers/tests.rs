@@ -1,4 +1,4 @@
-//! The registry: who is told, who is waited for, and for how long.
+//! Tests of the registry: answers to polls, and the barrier.
 
 use super::*;
 
@@ -17,7 +17,7 @@ async fn join(verifiers: &Verifiers, id: Uuid) -> PollReply {
 }
 
 #[tokio::test]
-async fn without_verifiers_nothing_is_waited_for() {
+async fn without_verifiers_the_barrier_does_not_wait() {
     let verifiers = Verifiers::new(LEASE, None);
     let number = verifiers.record(&one_key());
     let barrier = verifiers.barrier(number, None).await;
@@ -25,7 +25,7 @@ async fn without_verifiers_nothing_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_change_is_told_at_once_and_waited_for_until_it_is_acknowledged() {
+async fn a_change_is_sent_at_once_and_the_barrier_waits_for_its_acknowledgement() {
     let verifiers = Verifiers::new(Duration::from_secs(60), None);
     let id = Uuid::new_v4();
     let first = join(&verifiers, id).await;
@@ -36,10 +36,10 @@ async fn a_change_is_told_at_once_and_waited_for_until_it_is_acknowledged() {
         verifiers.barrier(number, None).await
     };
     let acknowledging = async {
-        let news = polling.await;
-        assert_eq!((news.reset, news.keys.as_slice()), (false, &[key()][..]));
-        let next = verifiers.poll(id, "v", Some(news.start), news.change, Timestamp::EPOCH, || true);
-        // It is held; the acknowledgement counts as soon as it has come in.
+        let reply = polling.await;
+        assert_eq!((reply.reset, reply.keys.as_slice()), (false, &[key()][..]));
+        let next = verifiers.poll(id, "v", Some(reply.start), reply.change, Timestamp::EPOCH, || true);
+        // The poll is held, but its acknowledgement counts as soon as it arrives.
         let _held = tokio::time::timeout(Duration::from_millis(20), next).await;
     };
     let (barrier, ()) = tokio::join!(change, acknowledging);
@@ -47,20 +47,20 @@ async fn a_change_is_told_at_once_and_waited_for_until_it_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_frozen_verifier_is_waited_for_until_its_lease_has_run_out_and_no_longer() {
+async fn the_barrier_waits_for_a_frozen_verifier_until_its_lease_expires() {
     let verifiers = Verifiers::new(LEASE, None);
-    let given = Instant::now();
+    let joined = Instant::now();
     join(&verifiers, Uuid::new_v4()).await;
     let number = verifiers.record(&one_key());
     let barrier = verifiers.barrier(number, None).await;
     assert_eq!((barrier.confirmed, barrier.lapsed), (0, 1));
-    assert!(given.elapsed() >= LEASE, "the lease, counted from the answer");
+    assert!(joined.elapsed() >= LEASE, "the lease counts from the answer");
     let barrier = verifiers.barrier(number, None).await;
-    assert!(barrier.waited < LEASE / 2, "it has lapsed already");
+    assert!(barrier.waited < LEASE / 2, "the lease has already expired");
 }
 
 #[tokio::test]
-async fn after_a_start_the_leases_of_the_server_before_are_waited_out() {
+async fn after_a_start_the_barrier_waits_for_the_leases_of_the_previous_server() {
     let began = Instant::now();
     let verifiers = Verifiers::new(LEASE, Some(LEASE));
     let number = verifiers.record_everything();
@@ -69,21 +69,21 @@ async fn after_a_start_the_leases_of_the_server_before_are_waited_out() {
 }
 
 #[tokio::test]
-async fn who_is_too_far_behind_forgets_everything_and_still_holds_the_barrier() {
+async fn a_verifier_too_far_behind_must_clear_its_cache_and_still_holds_the_barrier() {
     let verifiers = Verifiers::new(Duration::from_secs(60), None);
     let id = Uuid::new_v4();
     let first = join(&verifiers, id).await;
     for _ in 0..=MOST_CHANGES {
         verifiers.record(&one_key());
     }
-    let news = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH, || true).await;
-    assert!(news.reset);
-    assert!(verifiers.pending(news.change, None).0.is_some(), "told is not applied");
-    assert_eq!(verifiers.connected().first().unwrap().lag, news.change);
+    let reply = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH, || true).await;
+    assert!(reply.reset);
+    assert!(verifiers.pending(reply.change, None).0.is_some(), "an answer is not an acknowledgement");
+    assert_eq!(verifiers.connected().first().unwrap().lag, reply.change);
 }
 
 #[tokio::test]
-async fn another_start_or_a_number_from_the_future_begins_anew() {
+async fn an_unknown_start_or_a_future_number_resets_the_verifier() {
     let verifiers = Verifiers::new(LEASE, None);
     let id = Uuid::new_v4();
     let first = join(&verifiers, id).await;
@@ -92,11 +92,11 @@ async fn another_start_or_a_number_from_the_future_begins_anew() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_server_answers_who_waits() {
+async fn shutdown_answers_waiting_polls() {
     let verifiers = Verifiers::new(Duration::from_secs(600), None);
     let id = Uuid::new_v4();
     let first = join(&verifiers, id).await;
     let polling = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH, || true);
-    let ((), news) = tokio::join!(async { verifiers.close() }, polling);
-    assert!(!news.reset);
+    let ((), reply) = tokio::join!(async { verifiers.close() }, polling);
+    assert!(!reply.reset);
 }

@@ -1,7 +1,7 @@
-//! Changes of keys, each with its event.
+//! Changes of keys. Each records an event.
 //!
-//! Every statement names its columns and its condition; none can move the end of a dead key. The
-//! triggers of both databases say the same once more.
+//! No statement can move the expiry of a dead key: each names its columns and its condition. Triggers
+//! in both databases enforce the same rule.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -19,23 +19,24 @@ use crate::schema::api_keys;
 use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
 
-/// How many keys one statement of a larger change handles.
+/// Keys per statement in a change of many keys.
 const BATCH: i64 = 500;
 
-/// A key to be made.
+/// A key to create.
 #[derive(Clone, Debug)]
 pub struct NewKey {
     /// The key.
     pub key: ApiKey,
-    /// What stands for its secret.
+    /// The digest of its secret.
     pub digest: Digest,
 }
 
-/// Holds a name of a user until the transaction ends, so that of two who make a token of that name
-/// one waits and sees the other's. On SQLite the transaction itself does that.
+/// Locks a token name of a user until the transaction ends: of two concurrent creates with one name,
+/// the second waits and then sees the token of the first. On SQLite the transaction itself is the
+/// lock.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn lock_name(tx: &mut Tx<'_>, user: UserId, name: &TokenName) -> Result<(), StoreError> {
     if let Conn::Postgres(db) = tx.conn() {
         let subject = format!("{user}/{name}");
@@ -51,10 +52,10 @@ pub fn lock_name(tx: &mut Tx<'_>, user: UserId, name: &TokenName) -> Result<(), 
     Ok(())
 }
 
-/// Has the user a token of that name that is live at `now`?
+/// Whether the user has a token of this name that is live at `now`.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn live_name_exists(
     conn: &mut Conn<'_>,
     user: UserId,
@@ -73,24 +74,24 @@ pub fn live_name_exists(
     Ok(exists)
 }
 
-/// Makes a key. `login` says whether a login made it, and not a request for a key.
+/// Creates a key. `login` says whether a login created it instead of a request for a key.
 ///
 /// # Errors
-/// When the database fails, or there is a key with that id already.
+/// [`StoreError`] if the database fails, or a key with this id exists.
 pub fn create(tx: &mut Tx<'_>, new: NewKey, login: bool, origin: &Origin) -> Result<(), StoreError> {
     let NewKey { key, digest } = new;
     let row = KeyRow::new(&key, &digest)?;
     on_backend!(tx.conn(), |db| diesel::insert_into(api_keys::table).values(&row).execute(db))?;
-    // Nobody remembers a key that is new.
+    // No cache can hold a new key, so it is not in the changes.
     tx.record(origin, if login { Event::LoggedIn { key } } else { Event::KeyCreated { key } });
     Ok(())
 }
 
-/// Ends a key at `now`, if it is live then, and promises that nobody accepts it any more. A dead key
-/// stays as it is, and leaves no event.
+/// Ends a key at `now` if it is live, and sets [`Changes::promises_end`](crate::Changes::promises_end).
+/// A dead key does not change and records no event.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn expire(tx: &mut Tx<'_>, key: ApiKey, now: Timestamp, cause: Cause, origin: &Origin) -> Result<(), StoreError> {
     tx.promise_end();
     let Some(after) = key.expired_at(now) else { return Ok(()) };
@@ -111,7 +112,7 @@ pub fn expire(tx: &mut Tx<'_>, key: ApiKey, now: Timestamp, cause: Cause, origin
 /// Ends every key of the user that is live at `now`.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn expire_all_of(
     tx: &mut Tx<'_>,
     user: UserId,
@@ -144,16 +145,16 @@ fn live_of(conn: &mut Conn<'_>, user: UserId, now: Timestamp) -> Result<Vec<ApiK
     }
     let rows: Vec<KeyRow> = match conn {
         Conn::Sqlite(db) => live!().load(*db)?,
-        // A slide under way is waited for, so that the state before is the true one.
+        // The lock waits for a concurrent slide, so that the event records the actual state before.
         Conn::Postgres(db) => live!().for_update().load(*db)?,
     };
     rows.into_iter().map(ApiKey::try_from).collect()
 }
 
-/// Deletes a key and its record. Answers whether it was there.
+/// Deletes a key and its record. Returns whether it existed.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn delete(tx: &mut Tx<'_>, key: ApiKey, origin: &Origin) -> Result<bool, StoreError> {
     let removed = on_backend!(tx.conn(), |db| diesel::delete(api_keys::table)
         .filter(api_keys::id.eq(key.id.as_str()))
@@ -166,11 +167,11 @@ pub fn delete(tx: &mut Tx<'_>, key: ApiKey, origin: &Origin) -> Result<bool, Sto
     Ok(removed > 0)
 }
 
-/// Removes one batch of keys that expired before `cutoff`, and records one event for all of them.
-/// Answers how many there were; 0 means that none is left.
+/// Removes one batch of keys that expired before `cutoff` and records one event for all of them.
+/// Returns the number removed; 0 means that none is left.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -> Result<usize, StoreError> {
     let mut ids: Vec<String> = Vec::new();
     for &kind in KeyKind::VARIANTS {
@@ -187,7 +188,7 @@ pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -
     if ids.is_empty() {
         return Ok(0);
     }
-    // The end is asked for again: on PostgreSQL a session may have slid meanwhile.
+    // The condition on the expiry is repeated: on PostgreSQL a session may have slid meanwhile.
     let removed: Vec<String> = on_backend!(tx.conn(), |db| diesel::delete(api_keys::table)
         .filter(api_keys::id.eq_any(&ids))
         .filter(api_keys::expires_at.lt(DbInstant(cutoff)))
@@ -195,7 +196,7 @@ pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -
         .get_results(db))?;
     let count = removed.len();
     if count > 0 {
-        // They were dead before, so nobody has to be waited for.
+        // The keys were already dead, so no barrier is needed.
         removed.into_iter().for_each(|id| tx.touch_key(KeyId::from_stored(id)));
         tx.record(origin, Event::KeysRetired { count, cutoff });
     }

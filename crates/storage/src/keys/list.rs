@@ -1,10 +1,10 @@
-//! Lists of keys, a page at a time.
+//! Lists of keys, in pages.
 //!
-//! The database hides the expired: `(:include_expired OR expires_at > :now)` says what is meant.
-//! Beside it stands `expires_at > :since`, which adds nothing to the meaning (`since` is `now`, or
-//! the earliest instant when the expired are wanted) and is what the index can use: without it
-//! SQLite, and PostgreSQL once it caches a generic plan, read every expired row to hide it.
-//! The order, the cursor and the filter all come from one index, `(…, expires_at, id)`.
+//! The database filters expired keys by `(:include_expired OR expires_at > :now)`. The query also has
+//! `expires_at > :since`, where `since` is `now`, or [`Timestamp::MIN`] to include expired keys. It is
+//! redundant, but only it can use the index: without it SQLite, and PostgreSQL with a cached generic
+//! plan, would read every expired row. The order, the cursor and the filter all use one index,
+//! `(…, expires_at, id)`.
 
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
@@ -19,49 +19,49 @@ use crate::explain::Explain as _;
 use crate::schema::{api_keys, users};
 use crate::sql_types::{DbId, DbInstant, Instant};
 
-/// Whose keys.
+/// The owners whose keys are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owners {
-    /// One user's, of one kind or of all.
+    /// One user's keys, of one kind or of all kinds.
     One(UserId, Option<KeyKind>),
-    /// Everyone's of one kind; without those of owners, other than this user's own, if set.
+    /// Every user's keys of one kind.
     All {
-        /// Of which kind.
+        /// The kind.
         kind: KeyKind,
-        /// Hide the keys of owners, but not this one's.
+        /// If set, hides the keys of users with the role owner, except for this user's.
         hide_owners_except: Option<UserId>,
     },
 }
 
-/// Which keys, judged at one instant however many pages it takes.
+/// Conditions on keys. All pages of a list use the same `now`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListFilter {
-    /// Whose.
+    /// The owners of the keys.
     pub owners: Owners,
-    /// The expired ones too.
+    /// Whether to include expired keys.
     pub include_expired: bool,
-    /// The instant by which a key is expired or not.
+    /// The time at which keys count as expired or live.
     pub now: Timestamp,
 }
 
-/// Where a page begins: behind this end and id, in the list's order.
+/// A position in a list: the next page begins after this expiry and id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCursor {
-    /// The end of the last key of the page before.
+    /// The expiry of the last key of the previous page.
     pub expires_at: Timestamp,
-    /// The id of the last key of the page before.
+    /// The id of the last key of the previous page.
     pub id: String,
 }
 
 impl KeyCursor {
-    /// Before the first key: no end is later, and no id sorts behind `~`.
+    /// The position before the first key: no expiry is later, and no id sorts after `~`.
     #[must_use]
     pub fn first() -> Self {
         Self { expires_at: Timestamp::MAX, id: "~".to_owned() }
     }
 }
 
-/// The part that all lists share: the filter, the cursor, the order.
+/// The query parts that all lists share: filter, cursor and order.
 macro_rules! wanted {
     ($filter:expr, $page:expr, $limit:expr) => {{
         let ListFilter { include_expired, now, .. } = $filter;
@@ -85,8 +85,8 @@ macro_rules! wanted {
     }};
 }
 
-/// The kind is written out and not bound: a statement can use a kind's partial index only if it names
-/// the kind itself.
+/// A condition on the kind. The kind is a literal, because a statement with a bound value cannot use
+/// a kind's partial index.
 pub(super) fn of_kind(kind: KeyKind) -> SqlLiteral<Bool> {
     sql(match kind {
         KeyKind::Token => "api_keys.kind = 'token'",
@@ -94,7 +94,7 @@ pub(super) fn of_kind(kind: KeyKind) -> SqlLiteral<Bool> {
     })
 }
 
-/// Runs an expression on the query that the filter asks for: each kind is a type of its own.
+/// Runs an expression on the query for the filter. A macro, because each case has its own query type.
 macro_rules! with_query {
     ($filter:expr, $page:expr, $limit:expr, |$query:ident| $run:expr) => {
         match $filter.owners {
@@ -122,10 +122,10 @@ macro_rules! with_query {
     };
 }
 
-/// At most `limit` keys behind `page` with their owners' usernames, latest end first, then latest id.
+/// At most `limit` keys after `page` with their owners' usernames: latest expiry first, then highest id.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn list(
     conn: &mut Conn<'_>,
     filter: ListFilter,
@@ -136,11 +136,11 @@ pub fn list(
     rows.into_iter().map(|(row, username)| Ok((row.try_into()?, username))).collect()
 }
 
-/// How the database would answer [`list`]: its plan, a line for each step. PostgreSQL's is the
-/// generic one, which it comes to after some executions of the prepared statement.
+/// The query plan of [`list`], one line a step. On PostgreSQL it is the generic plan, which the
+/// server uses after some executions of the prepared statement.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 #[doc(hidden)]
 pub fn explain_list(
     conn: &mut Conn<'_>,

@@ -19,31 +19,31 @@ use crate::tx::Tx;
 use crate::users::UserRow;
 use row::{KeyRow, digest_of};
 
-/// A key with its owner.
+/// A key and its owner.
 #[derive(Clone, Debug)]
 pub struct OwnedKey {
     /// The key.
     pub key: ApiKey,
-    /// Whose it is; may be deleted by now.
+    /// The owner, who may be deleted.
     pub owner: User,
 }
 
-/// What is needed to judge a key that somebody presents.
+/// The stored state that is needed to verify a presented key.
 #[derive(Clone, Debug)]
 pub struct KeyFacts {
     /// The key and its owner.
     pub owned: OwnedKey,
-    /// What was stored in the secret's place.
+    /// The stored digest of the secret.
     pub digest: Digest,
 }
 
-/// The key of that id and its digest, with its owner.
+/// Fetches the key with this id, its digest and its owner.
 ///
 /// # Errors
-/// When the database fails.
-// No `first`, here and wherever there is one row at most: it adds a LIMIT whose number is bound, and
-// SQLite prepares a statement anew each time such a number is bound. That takes five times as long as
-// the look-up itself.
+/// [`StoreError`] if the database fails.
+// Queries for at most one row do not use `first`: it adds a LIMIT with a bound value, and SQLite
+// prepares the statement again each time such a value is bound. That takes five times as long as the
+// lookup itself.
 pub fn facts(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<KeyFacts>, StoreError> {
     let found: Option<(KeyRow, UserRow)> = on_backend!(conn, |db| api_keys::table
         .inner_join(users::table)
@@ -56,10 +56,10 @@ pub fn facts(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<KeyFacts>, StoreE
     Ok(Some(KeyFacts { owned: OwnedKey { key: key.try_into()?, owner: owner.try_into()? }, digest }))
 }
 
-/// The key of that id, with its owner.
+/// Finds the key with this id and its owner.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn find(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreError> {
     Ok(facts(conn, id)?.map(|facts| facts.owned))
 }
@@ -68,10 +68,10 @@ pub fn find(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreEr
 /// is the lock.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn find_for_update(tx: &mut Tx<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreError> {
     if let Conn::Postgres(db) = tx.conn() {
-        let _held: Option<String> = api_keys::table
+        let _locked: Option<String> = api_keys::table
             .filter(api_keys::id.eq(id.as_str()))
             .select(api_keys::id)
             .for_update()
@@ -81,11 +81,11 @@ pub fn find_for_update(tx: &mut Tx<'_>, id: &KeyId) -> Result<Option<OwnedKey>, 
     find(tx, id)
 }
 
-/// The user's token of that name: the live one, else the one that expired last. There is at most
-/// one live one, and its end is later than any other's.
+/// Finds the user's token of this name: the live one, or else the one that expired last. At most one
+/// is live, and its expiry is later than that of all others.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn find_by_name(conn: &mut Conn<'_>, user: UserId, name: &TokenName) -> Result<Option<ApiKey>, StoreError> {
     let found: Option<KeyRow> = on_backend!(conn, |db| api_keys::table
         .filter(api_keys::kind.eq(KeyKind::Token.as_str()))

@@ -1,4 +1,4 @@
-//! A row of `api_keys`, and the key it stands for.
+//! Converts between rows of `api_keys` and [`ApiKey`].
 
 use diesel::prelude::*;
 use keyward_domain::key::{DIGEST_VERSION, Digest};
@@ -55,11 +55,11 @@ impl KeyRow {
     }
 }
 
-/// The stored digest, if it is of the one scheme there is.
+/// The stored digest. Only version [`DIGEST_VERSION`] is supported.
 pub(super) fn digest_of(row: &KeyRow) -> Result<Digest, StoreError> {
     if row.digest_version != DIGEST_VERSION {
-        let words = format!("digest version {} is not known to this program", row.digest_version);
-        return Err(StoreError::damaged("api_keys", &row.id, words));
+        let problem = format!("digest version {} is not supported by this program", row.digest_version);
+        return Err(StoreError::damaged("api_keys", &row.id, problem));
     }
     let bytes: [u8; 32] = row
         .digest
@@ -84,18 +84,18 @@ fn read(row: KeyRow) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>>
     let allow_list: Vec<String> = serde_json::from_str(&row.allow_list)?;
     let login_type: LoginType = row.login_type.parse()?;
     if row.kind.parse::<KeyKind>()? != login_type.kind() {
-        return Err(format!("kind \"{}\" with login type \"{login_type}\"", row.kind).into());
+        return Err(format!("kind \"{}\" does not match login type \"{login_type}\"", row.kind).into());
     }
     let instant = |stored: DbInstant| stored.0;
     Ok(ApiKey {
-        // A row copied by hand has whatever id its maker chose; it is shown, and never accepted.
+        // A row that was copied by hand may have an invalid id. It is listed, but never accepted.
         id: keyward_domain::KeyId::from_stored(row.id),
         user_id: UserId::from_uuid(row.user_id.0),
         name: (!row.token_name.is_empty()).then(|| keyward_domain::TokenName::from_stored(row.token_name)),
         login_type,
-        scopes: Scopes::new(scopes).ok_or("no scopes")?,
+        scopes: Scopes::new(scopes).ok_or("the list of scopes is empty")?,
         allow_list: AllowList::from_stored(allow_list.iter().map(String::as_str))?,
-        lifetime: Lifetime::from_secs(row.lifetime_seconds).ok_or("a negative lifetime")?,
+        lifetime: Lifetime::from_secs(row.lifetime_seconds).ok_or("the lifetime is negative or too long")?,
         created_at: instant(row.created_at),
         updated_at: instant(row.updated_at),
         last_used: row.last_used.map(instant),

@@ -1,4 +1,4 @@
-//! The queues before the connection pools.
+//! Queues in front of the connection pools.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,15 +10,14 @@ use crate::error::StoreError;
 use crate::pool::{self, Manager, PgPool, SqlitePool};
 use crate::watch::Watch;
 
-/// Which queue a use case stands in.
+/// The queue that a use case waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// With all others.
+    /// The queue of all other use cases.
     Normal,
-    /// Past all others, for ending keys.
+    /// A queue that bypasses the others, for ending keys.
     Urgent,
-    /// What embedded verifiers must be told. On SQLite there is no such thing to read, and this is
-    /// the same as [`Lane::Normal`].
+    /// For the change log. SQLite has no change log, so there this is the same as [`Lane::Normal`].
     ChangeLog,
 }
 
@@ -32,8 +31,8 @@ pub(super) struct SqliteGates {
     pub(super) urgent_reader: Gate<SqlitePool>,
     pub(super) writer: Gate<SqlitePool>,
     pub(super) watch: Watch,
-    /// For [`Store::fetch_facts`].
-    pub(super) at_hand: Mutex<SqliteConnection>,
+    /// For [`Store::fetch_facts`](super::Store::fetch_facts).
+    pub(super) inline_reader: Mutex<SqliteConnection>,
 }
 
 pub(super) struct PgGates {
@@ -52,17 +51,17 @@ impl PgGates {
     }
 }
 
-/// A pool, and a queue before it, so that no thread is taken up by waiting.
+/// A pool with a queue, so that waiting does not block a thread.
 pub(super) struct Gate<P> {
     pool: P,
-    places: Arc<Semaphore>,
-    /// Held by the one normal use case that is next; urgent ones do not stand in this queue.
+    permits: Arc<Semaphore>,
+    /// Held by the first normal use case in the queue. Urgent use cases skip this queue.
     next: Arc<Semaphore>,
 }
 
 impl<P: Clone> Gate<P> {
-    pub(super) fn new(pool: P, places: u32) -> Self {
-        Self { pool, places: Arc::new(Semaphore::new(places as usize)), next: Arc::new(Semaphore::new(1)) }
+    pub(super) fn new(pool: P, permits: u32) -> Self {
+        Self { pool, permits: Arc::new(Semaphore::new(permits as usize)), next: Arc::new(Semaphore::new(1)) }
     }
 
     async fn enter(&self, lane: Lane) -> Result<(P, OwnedSemaphorePermit), StoreError> {
@@ -71,17 +70,17 @@ impl<P: Clone> Gate<P> {
                 Lane::Normal | Lane::ChangeLog => Some(self.next.acquire().await?),
                 Lane::Urgent => None,
             };
-            Arc::clone(&self.places).acquire_owned().await
+            Arc::clone(&self.permits).acquire_owned().await
         };
         match tokio::time::timeout(pool::WAIT, enter).await {
-            Ok(Ok(place)) => Ok((self.pool.clone(), place)),
-            // The semaphores are never closed; a closed one would mean the same.
+            Ok(Ok(permit)) => Ok((self.pool.clone(), permit)),
+            // The semaphores are never closed, so this is always the timeout.
             Ok(Err(_)) | Err(_) => Err(StoreError::Busy(pool::WAIT.as_secs())),
         }
     }
 }
 
-/// Runs a use case on a blocking thread, with a connection of the gate's pool.
+/// Runs a use case on a blocking thread with a connection from the gate's pool.
 pub(super) async fn run<C, T, E, F>(gate: &Gate<Pool<Manager<C>>>, lane: Lane, work: F) -> Result<T, E>
 where
     C: R2D2Connection + 'static,
@@ -89,14 +88,14 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let (pool, place) = gate.enter(lane).await?;
+    let (pool, permit) = gate.enter(lane).await?;
     let job = tokio::task::spawn_blocking(move || {
-        let _place = place;
+        let _permit = permit;
         let mut conn = checkout(&pool)?;
         let done = work(&mut **conn);
         if done.is_err() {
-            // Most errors are not the connection's fault, but some are.
-            conn.suspect();
+            // The error may come from a broken connection.
+            conn.mark_suspect();
         }
         done
     });

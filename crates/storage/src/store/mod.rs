@@ -1,4 +1,4 @@
-//! The store: opens the database, and runs use cases on it.
+//! The store opens the database and runs use cases on it.
 
 mod gate;
 mod write;
@@ -17,18 +17,18 @@ use crate::url::DatabaseUrl;
 use crate::watch::{self, Watch};
 use gate::{Gate, PgGates, Pools, SqliteGates, checkout, run};
 
-/// Readers at once on SQLite. Its writers take turns anyway, so they have one connection.
+/// Read connections on SQLite. Writers have one connection, because SQLite allows one at a time.
 const SQLITE_READERS: u32 = 4;
 
-/// Connections to PostgreSQL for everything but ending keys.
+/// Connections to PostgreSQL for normal use cases.
 const POSTGRES_CONNECTIONS: u32 = 16;
 
-/// Connections that only ending a key may use: when one needs to revoke, all others are busy. On
-/// SQLite, where there is one writer anyway, it reads on its own and goes to the head of the queue.
+/// Connections reserved for ending keys, so that a revocation works while all others are busy. On
+/// SQLite it has its own read connection, and for writing it goes to the head of the writer's queue.
 const URGENT_CONNECTIONS: u32 = 1;
 
-/// Connections to PostgreSQL that only the log of changes is read on: leases are renewed however
-/// busy the server is.
+/// Connections to PostgreSQL reserved for the change log, so that leases are renewed however busy the
+/// server is.
 const CHANGE_LOG_CONNECTIONS: u32 = 1;
 
 /// The database of a running server. Cheap to clone.
@@ -52,10 +52,10 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database and brings its schema up to date. Blocks; call it before serving.
+    /// Opens the database and migrates its schema. Blocks; call it before serving.
     ///
     /// # Errors
-    /// When the database cannot be reached or migrated, or another server has the SQLite file.
+    /// If the database cannot be reached or migrated, or another server uses the SQLite file.
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         match url {
             DatabaseUrl::Sqlite(path) => {
@@ -66,7 +66,7 @@ impl Store {
                 let watch = Watch::new(path)?;
                 let pools = Pools::Sqlite(Box::new(SqliteGates {
                     watch,
-                    at_hand: Mutex::new(pool::sqlite_at_hand(path)?),
+                    inline_reader: Mutex::new(pool::sqlite_without_wait(path)?),
                     readers: Gate::new(pool::sqlite(path, SQLITE_READERS)?, SQLITE_READERS),
                     writer: Gate::new(writer, 1),
                     urgent_reader: Gate::new(pool::sqlite(path, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
@@ -74,9 +74,9 @@ impl Store {
                 Ok(Self { inner: Arc::new(Inner { pools, _lock: Some(lock) }) })
             }
             DatabaseUrl::Postgres(uri) => {
-                // The lock of the migrations may be waited for longer than a statement may take,
-                // so they run on a connection without the pool's limits.
-                let mut conn = diesel::PgConnection::establish(&pool::bounded(uri))
+                // Waiting for the migration lock may exceed the pool's statement timeout, so the
+                // migrations run on a connection without it.
+                let mut conn = diesel::PgConnection::establish(&pool::with_timeouts(uri))
                     .map_err(|error| StoreError::Connect(Box::new(error)))?;
                 migrate::postgres(&mut conn)?;
                 let gate = |size| Ok::<_, StoreError>(Gate::new(pool::postgres(uri, size)?, size));
@@ -90,10 +90,11 @@ impl Store {
         }
     }
 
-    /// Runs a use case that changes nothing. Each statement sees the state of its own moment.
+    /// Runs a use case that changes nothing. It is not a transaction: each statement sees the latest
+    /// committed state.
     ///
     /// # Errors
-    /// What the use case says, or why it could not be run.
+    /// The use case's error, or why it could not run.
     pub async fn read<T, E, F>(&self, lane: Lane, work: F) -> Result<T, E>
     where
         F: FnOnce(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
@@ -109,12 +110,12 @@ impl Store {
         }
     }
 
-    /// Finds a row by its key. On SQLite this is done on the thread that asks, if the connection for
-    /// it is free: it takes some microseconds, fewer than handing it to another thread, and in WAL
-    /// mode it waits for no writer. In all other cases it is a [`Store::read`].
+    /// Runs a lookup by primary key. On SQLite it runs on the calling thread if the connection for it is
+    /// free: that takes a few microseconds, less than a switch to another thread, and in WAL mode a
+    /// reader waits for no writer. Otherwise it is a [`Store::read`].
     ///
     /// # Errors
-    /// What the use case says, or why it could not be run.
+    /// The use case's error, or why it could not run.
     pub async fn fetch_facts<T, E, F>(&self, lane: Lane, mut work: F) -> Result<T, E>
     where
         F: FnMut(&mut Conn<'_>) -> Result<T, E> + Send + 'static,
@@ -122,8 +123,8 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         if let Pools::Sqlite(gates) = &self.inner.pools
-            && let Ok(mut conn) = gates.at_hand.try_lock()
-            // An error, such as a lock that is held, is not the last word: the other way can wait.
+            && let Ok(mut conn) = gates.inline_reader.try_lock()
+            // After an error, such as a held lock, the read below tries again and may wait.
             && let Ok(found) = work(&mut Conn::Sqlite(&mut conn))
         {
             return Ok(found);
@@ -138,35 +139,35 @@ impl Store {
         matches!(self.inner.pools, Pools::Sqlite(_))
     }
 
-    /// Whether [`Store::has_external_writes`] was answered less than a millisecond ago, so that it need
-    /// not be asked again. Always on PostgreSQL.
+    /// Whether the last result of [`Store::has_external_writes`] is less than 1 ms old, so that no new
+    /// check is needed. Always true on PostgreSQL.
     #[must_use]
     pub fn external_check_is_fresh(&self) -> bool {
         match &self.inner.pools {
-            Pools::Sqlite(gates) => gates.watch.holds(),
+            Pools::Sqlite(gates) => gates.watch.is_fresh(),
             Pools::Postgres(_) => true,
         }
     }
 
-    /// Whether another program has written to the SQLite file since the last call. Never on
-    /// PostgreSQL. It is cheap enough to be asked before each use of the cache: it looks at most once
-    /// a millisecond, and then for some microseconds.
+    /// Whether another program has written to the SQLite file since the last call. Always false on
+    /// PostgreSQL. Cheap enough to call before each use of the cache: it checks at most once a
+    /// millisecond, which takes a few microseconds.
     ///
     /// # Errors
-    /// When it cannot be told; then it may have.
+    /// If the check fails; then assume that another program has written.
     pub async fn has_external_writes(&self) -> Result<bool, StoreError> {
         let Pools::Sqlite(gates) = &self.inner.pools else { return Ok(false) };
-        let Some(mut look) = gates.watch.look().await? else { return Ok(false) };
-        // Something was committed. All that this process writes it writes on one connection, which
-        // SQLite tells of everyone else's commits only.
+        let Some(mut check) = gates.watch.check().await? else { return Ok(false) };
+        // Something was committed. This process writes on one connection only, and the data version of
+        // that connection changes only when other programs commit.
         let version = run(&gates.writer, Lane::Urgent, watch::data_version).await?;
-        Ok(look.settle(version))
+        Ok(check.finish(version))
     }
 
-    /// Does the database answer, with the schema this program needs?
+    /// Whether the database answers and has the schema of this program.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// [`StoreError`] if the database does not answer.
     pub async fn is_ready(&self) -> Result<bool, StoreError> {
         self.read(Lane::Normal, |conn| match conn {
             Conn::Sqlite(db) => migrate::sqlite_is_current(db),
@@ -175,10 +176,10 @@ impl Store {
         .await
     }
 
-    /// Runs SQL as it is, for tests and benches that stand for an operator at the database.
+    /// Runs raw SQL, for tests and benchmarks that act as an operator with direct database access.
     ///
     /// # Errors
-    /// What the database says.
+    /// The database's error.
     #[doc(hidden)]
     pub async fn execute_raw(&self, sql: String) -> Result<(), StoreError> {
         match &self.inner.pools {

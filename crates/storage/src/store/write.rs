@@ -1,4 +1,4 @@
-//! Transactions: how they are committed, rehearsed, and told of.
+//! Runs transactions: commits or rehearses them, and reports how they ended.
 
 use diesel::connection::Connection as _;
 use diesel::result::Error as DieselError;
@@ -10,15 +10,15 @@ use crate::error::StoreError;
 use crate::tx::{Changes, Outcome, Rehearsed, Tx};
 
 impl Store {
-    /// Runs a use case as one transaction: all of it happens, on disk and with its audit entries, or
-    /// none.
+    /// Runs a use case as one transaction: either all changes are on disk with their audit entries, or
+    /// nothing changed.
     ///
-    /// `ended` runs on the same thread as soon as the transaction has ended, however it ended: a
-    /// request that is given up cannot come between the COMMIT and it.
+    /// `ended` always runs, on the same thread as the transaction and right after its end, so that a
+    /// dropped request cannot skip it after the COMMIT.
     ///
     /// # Errors
-    /// What the use case says, or why it could not be run; then nothing has changed, unless `ended`
-    /// was told [`Outcome::Unknown`].
+    /// The use case's error, or why it could not run. Then nothing changed, unless `ended` got
+    /// [`Outcome::Unknown`].
     pub async fn write<T, E, F, A>(&self, lane: Lane, work: F, ended: A) -> Result<T, E>
     where
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -28,7 +28,8 @@ impl Store {
     {
         match &self.inner.pools {
             Pools::Sqlite(gates) => {
-                // Immediate: a deferred one that reads first fails at once when it comes to write.
+                // Immediate: a deferred transaction that reads first fails with SQLITE_BUSY, without
+                // waiting, when it starts to write.
                 run(&gates.writer, lane, move |conn| {
                     commit(ended, |attempt| {
                         conn.immediate_transaction(|conn| attempt.run(Tx::new(Conn::Sqlite(conn)), work))
@@ -45,11 +46,11 @@ impl Store {
         }
     }
 
-    /// Runs a use case as [`Store::write`] does, audit entries included, rolls it back, and answers
-    /// what it would have done. It holds the same locks meanwhile.
+    /// Runs a use case like [`Store::write`], including the audit entries, rolls it back, and returns
+    /// what it would have done. It takes the same locks.
     ///
     /// # Errors
-    /// What the use case says, or why it could not be run.
+    /// The use case's error, or why it could not run.
     pub async fn rehearse<T, E, F>(&self, lane: Lane, work: F) -> Result<Rehearsed<T>, E>
     where
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -77,24 +78,24 @@ impl Store {
     }
 }
 
-/// Tells how a transaction ended, also if it panicked.
+/// Reports how a transaction ended, also after a panic.
 struct Ended<A: FnOnce(&Outcome)> {
     outcome: Outcome,
-    tell: Option<A>,
+    report: Option<A>,
 }
 
 impl<A: FnOnce(&Outcome)> Drop for Ended<A> {
     fn drop(&mut self) {
-        if let Some(tell) = self.tell.take() {
-            tell(&self.outcome);
+        if let Some(report) = self.report.take() {
+            report(&self.outcome);
         }
     }
 }
 
-/// A transaction that is meant to be committed.
+/// A transaction to be committed.
 #[derive(Default)]
 struct Attempt {
-    /// What it changes; set when there is nothing left to do but the COMMIT.
+    /// The transaction's changes; set just before the COMMIT.
     changes: Option<Changes>,
 }
 
@@ -111,17 +112,17 @@ impl Attempt {
     }
 }
 
-/// Runs a transaction, and tells how it ended.
+/// Runs a transaction and reports how it ended.
 fn commit<T, E: From<StoreError>>(
     ended: impl FnOnce(&Outcome),
     transaction: impl FnOnce(&mut Attempt) -> Result<T, Abort<E>>,
 ) -> Result<T, E> {
-    let mut ended = Ended { outcome: Outcome::RolledBack, tell: Some(ended) };
+    let mut ended = Ended { outcome: Outcome::RolledBack, report: Some(ended) };
     let mut attempt = Attempt::default();
     let done = transaction(&mut attempt);
     ended.outcome = match (&done, attempt.changes) {
         (Ok(_), Some(changes)) => Outcome::Committed(changes),
-        // It came to the COMMIT, whose answer is an error, or was lost.
+        // The COMMIT was sent, and failed or its result was lost.
         (Err(_), Some(_)) => Outcome::Unknown,
         (_, None) => Outcome::RolledBack,
     };
@@ -137,8 +138,8 @@ fn rehearse<T, E: From<StoreError>>(
     Ok(Rehearsed { done, changes, events: events.into_iter().map(|(_, event)| event).collect() })
 }
 
-/// Runs a transaction that ends as an error, which is how it is rolled back, and answers what it
-/// came to before.
+/// Runs a transaction that returns an error to roll back, and returns the result from before the
+/// rollback.
 fn roll_back<T, E: From<StoreError>>(
     transaction: impl FnOnce(&mut dyn FnMut(Result<T, E>) -> DieselError) -> Result<(), DieselError>,
 ) -> Result<T, E> {
@@ -149,13 +150,13 @@ fn roll_back<T, E: From<StoreError>>(
     });
     match (rehearsed, ended) {
         (Some(result), Err(DieselError::RollbackTransaction) | Ok(())) => result,
-        // It was not begun, or the connection was lost: which undoes it as well.
+        // The transaction did not begin, or the connection was lost, which rolls it back too.
         (_, Err(error)) => Err(StoreError::from(error).into()),
         (None, Ok(())) => Err(StoreError::from(DieselError::NotInTransaction).into()),
     }
 }
 
-/// Why a transaction is undone: the use case said so, or the database.
+/// Why a transaction was rolled back: an error of the use case or of the database.
 enum Abort<E> {
     UseCase(E),
     Database(DieselError),

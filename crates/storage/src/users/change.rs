@@ -1,4 +1,4 @@
-//! Changes of users, each with its event.
+//! Changes of users. Each records an event.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -14,14 +14,15 @@ use crate::schema::users;
 use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
 
-/// Any number will do, as long as every server asks for the same.
+/// The id of the advisory lock. The number is arbitrary, but every server must use the same one.
 const LOCK: i64 = 0x6b65_7977_6172_6402;
 
-/// Lets only one transaction at a time, of all servers', decide something about users as a whole:
-/// whether there is any yet, whether an owner is left. On SQLite the transaction itself does that.
+/// Locks the set of all users until the transaction ends, across all servers. Decisions such as
+/// "there is no user yet" or "another owner is left" need it. On SQLite the transaction itself is the
+/// lock.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn hold_all(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     if let Conn::Postgres(db) = tx.conn() {
         let lock = sql::<Text>("pg_advisory_xact_lock(").bind::<BigInt, _>(LOCK).sql(")::text");
@@ -30,10 +31,11 @@ pub fn hold_all(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Makes a user.
+/// Creates a user.
 ///
 /// # Errors
-/// [`StoreError::Taken`] when the username or the address is; else when the database fails.
+/// [`StoreError::Taken`] if the username or the address is taken, or another error if the database
+/// fails.
 pub fn create(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>, origin: &Origin) -> Result<(), StoreError> {
     let row = UserRow::new(user)?;
     on_backend!(tx.conn(), |db| diesel::insert_into(users::table)
@@ -43,22 +45,22 @@ pub fn create(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>, origin:
     Ok(())
 }
 
-/// One change of a user; nothing else of them changes.
+/// A change of one property of a user.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// The roles.
+    /// Replaces the roles.
     Roles(Roles),
-    /// Active or suspended.
+    /// Suspends or activates the user.
     Status(UserStatus),
-    /// The password's hash, a PHC string.
+    /// Replaces the password hash, a PHC string.
     Password(String),
 }
 
-/// Changes a user at `now`, whom `before` shows as they are, and promises that nobody judges their
-/// keys by what was before. Answers the user as they are then.
+/// Changes the user `before` at `now` and sets [`Changes::promises_end`](crate::Changes::promises_end),
+/// because the user's keys must be judged by the new state. Returns the changed user.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn update(
     tx: &mut Tx<'_>,
     before: User,
@@ -97,10 +99,10 @@ pub fn update(
     Ok(after)
 }
 
-/// Marks a user deleted: the row stays, the name and the address become free.
+/// Marks a user as deleted. The row stays, but the name and the address become free.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn delete(tx: &mut Tx<'_>, user: User, now: Timestamp, origin: &Origin) -> Result<(), StoreError> {
     on_backend!(tx.conn(), |db| diesel::update(users::table.find(DbId(user.id.as_uuid())))
         .set((users::deleted_at.eq(DbInstant(now)), users::password_hash.eq(None::<String>)))

@@ -1,4 +1,4 @@
-//! Lists of users, a page at a time, in the order of their usernames.
+//! Lists of users, in pages, ordered by username.
 
 use diesel::prelude::*;
 use keyward_domain::{User, UserId};
@@ -9,16 +9,16 @@ use crate::error::StoreError;
 use crate::schema::users;
 use crate::sql_types::DbId;
 
-/// Which users.
+/// Conditions on users.
 #[derive(Clone, Debug, Default)]
 pub struct UserFilter {
-    /// Only this one.
+    /// Only this user.
     pub only: Option<UserId>,
-    /// A part of the username, the name or the address, in any case.
+    /// A part of the username, name or e-mail address, in any case.
     pub search: Option<String>,
 }
 
-/// The users that match, not yet ordered.
+/// The query for the matching users, without an order.
 macro_rules! matching {
     ($filter:expr) => {{
         let mut query = users::table.filter(users::deleted_at.is_null()).into_boxed();
@@ -40,11 +40,11 @@ macro_rules! matching {
 }
 
 diesel::define_sql_function! {
-    /// The text in lower case; on SQLite only ASCII letters change.
+    /// Lower case. On SQLite only ASCII letters change.
     fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
-/// A pattern for LIKE that matches whatever contains the text as it stands.
+/// A LIKE pattern for texts that contain `text` literally.
 fn contains(text: &str) -> String {
     let mut pattern = String::from("%");
     for symbol in text.chars() {
@@ -57,10 +57,10 @@ fn contains(text: &str) -> String {
     pattern
 }
 
-/// At most `limit` users behind the username `after` (in lower case; empty for the first page).
+/// At most `limit` users after the username `after` (in lower case; empty for the first page).
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn list(conn: &mut Conn<'_>, filter: &UserFilter, after: &str, limit: i64) -> Result<Vec<User>, StoreError> {
     let rows: Vec<UserRow> = on_backend!(conn, |db| matching!(filter)
         .filter(users::username_key.gt(after))
@@ -71,10 +71,10 @@ pub fn list(conn: &mut Conn<'_>, filter: &UserFilter, after: &str, limit: i64) -
     rows.into_iter().map(User::try_from).collect()
 }
 
-/// How many match, counted up to `cap`.
+/// The number of matching users, counted up to `cap`.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn count(conn: &mut Conn<'_>, filter: &UserFilter, cap: u32) -> Result<u32, StoreError> {
     let ids: Vec<DbId> = on_backend!(conn, |db| matching!(filter).select(users::id).limit(i64::from(cap)).load(db))?;
     Ok(u32::try_from(ids.len()).unwrap_or(cap))

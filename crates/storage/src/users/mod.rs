@@ -18,19 +18,19 @@ use crate::schema::users;
 use crate::sql_types::DbId;
 use crate::tx::Tx;
 
-/// The users that are not deleted, as rows.
+/// The query for users that are not deleted.
 macro_rules! live {
     () => {
         users::table.filter(users::deleted_at.is_null()).select(UserRow::as_select())
     };
 }
 
-/// A user and the hash of their password, if they have one.
+/// A user and their password hash, if they have a password.
 #[derive(Clone)]
 pub struct Credentials {
     /// The user.
     pub user: User,
-    /// A PHC string.
+    /// The password hash, a PHC string.
     pub password_hash: Option<String>,
 }
 
@@ -40,10 +40,10 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// The user that a reference other than `me` names, unless deleted.
+/// Finds the user of a reference other than `me`; none if there is none or it is deleted.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn find(conn: &mut Conn<'_>, user: &UserRef) -> Result<Option<User>, StoreError> {
     let found: Option<UserRow> = match user {
         UserRef::Me => None,
@@ -57,17 +57,17 @@ pub fn find(conn: &mut Conn<'_>, user: &UserRef) -> Result<Option<User>, StoreEr
     found.map(User::try_from).transpose()
 }
 
-/// The user of that id, unless deleted; on PostgreSQL held until the transaction ends, shared with
-/// others who only rely on it: nobody suspends, deletes or demotes them meanwhile. On SQLite the
-/// transaction itself does that.
+/// Finds the user with this id, unless deleted, and locks the row `FOR SHARE` on PostgreSQL: until
+/// the transaction ends, no other transaction can suspend, delete or demote the user. On SQLite the
+/// transaction itself is the lock.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn find_for_share(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, StoreError> {
     let user = users::id.eq(DbId(id.as_uuid()));
     let found: Option<UserRow> = match tx.conn() {
         Conn::Sqlite(db) => live!().filter(user).first(*db).optional()?,
-        // After a wait the row is read, and judged, as the other transaction left it.
+        // If it waits for another transaction, it returns the row as that transaction left it.
         Conn::Postgres(db) => live!().filter(user).for_share().first(*db).optional()?,
     };
     found.map(User::try_from).transpose()
@@ -76,22 +76,22 @@ pub fn find_for_share(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, Store
 /// Like [`find_for_share`], but locks the row `FOR UPDATE`.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn find_for_update(tx: &mut Tx<'_>, id: UserId) -> Result<Option<User>, StoreError> {
     if let Conn::Postgres(db) = tx.conn() {
-        let held = users::table.filter(users::id.eq(DbId(id.as_uuid()))).select(users::id);
-        let _held: Option<DbId> = held.for_update().first(*db).optional()?;
+        let user = users::table.filter(users::id.eq(DbId(id.as_uuid()))).select(users::id);
+        let _locked: Option<DbId> = user.for_update().first(*db).optional()?;
     }
     find(tx, &UserRef::Id(id))
 }
 
-/// The user who logs in under this text: an e-mail address, or else a username.
+/// Finds the user to log in by e-mail address or username.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn find_login(conn: &mut Conn<'_>, login: &str) -> Result<Option<Credentials>, StoreError> {
-    // No username has an @, so the two cannot be confused. What is neither is nobody's, and may hold
-    // what PostgreSQL takes in no text.
+    // No username contains an @, so a text is at most one of the two. A text that is neither is not
+    // looked up: it may contain characters that PostgreSQL rejects in text, such as NUL.
     let found: Option<UserRow> = match (login.parse::<Email>(), login.parse::<Username>()) {
         (Ok(email), _) => {
             on_backend!(conn, |db| live!().filter(users::email_key.eq(email.key())).get_result(db).optional())?
@@ -106,10 +106,10 @@ pub fn find_login(conn: &mut Conn<'_>, login: &str) -> Result<Option<Credentials
     Ok(Some(Credentials { user, password_hash }))
 }
 
-/// The hash of a user's password, if they have one.
+/// The user's password hash, if they have a password.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn password_hash(conn: &mut Conn<'_>, id: UserId) -> Result<Option<String>, StoreError> {
     let found: Option<Option<String>> = on_backend!(conn, |db| users::table
         .filter(users::id.eq(DbId(id.as_uuid())))
@@ -119,18 +119,18 @@ pub fn password_hash(conn: &mut Conn<'_>, id: UserId) -> Result<Option<String>, 
     Ok(found.flatten())
 }
 
-/// Has anyone been created yet?
+/// Whether any user was ever created.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn any(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
     Ok(on_backend!(conn, |db| diesel::select(diesel::dsl::exists(users::table.select(users::id))).get_result(db))?)
 }
 
-/// Is there an active owner other than this user?
+/// Whether there is an active owner other than this user.
 ///
 /// # Errors
-/// When the database fails.
+/// [`StoreError`] if the database fails.
 pub fn another_owner_is_active(conn: &mut Conn<'_>, id: UserId) -> Result<bool, StoreError> {
     Ok(on_backend!(conn, |db| diesel::select(diesel::dsl::exists(
         users::table

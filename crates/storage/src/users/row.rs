@@ -1,4 +1,4 @@
-//! A row of `users`, and the user it stands for.
+//! Converts between rows of `users` and [`User`].
 
 use diesel::prelude::*;
 use keyward_domain::{Role, Roles, User, UserId};

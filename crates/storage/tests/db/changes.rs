@@ -1,4 +1,4 @@
-//! The log of changes on PostgreSQL: what has been committed since one looked last, exactly.
+//! The change log on PostgreSQL returns exactly the changes committed since the last read.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
@@ -13,18 +13,18 @@ fn on_postgres<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
     keyward_test_support::run(Backend::Postgres, body);
 }
 
-async fn hear(app: &TestApp, last: Option<&Snapshot>) -> ChangeLogRead {
+async fn read_log(app: &TestApp, last: Option<&Snapshot>) -> ChangeLogRead {
     let last = last.cloned();
     let work = move |conn: &mut Conn<'_>| verifiers::read_change_log(conn, last.as_ref());
     app.service.store().read::<_, StoreError, _>(Lane::ChangeLog, work).await.unwrap().unwrap()
 }
 
-/// The ids that changed since, in order; and the moment of the look.
+/// The ids of the keys that changed since `last`, sorted, and the snapshot of this read.
 async fn since(app: &TestApp, last: &Snapshot) -> (Vec<String>, Snapshot) {
-    let heard = hear(app, Some(last)).await;
-    let mut ids: Vec<String> = heard.changes.unwrap().keys.iter().map(ToString::to_string).collect();
+    let read = read_log(app, Some(last)).await;
+    let mut ids: Vec<String> = read.changes.unwrap().keys.iter().map(ToString::to_string).collect();
     ids.sort();
-    (ids, heard.snapshot)
+    (ids, read.snapshot)
 }
 
 async fn token(app: &TestApp) -> String {
@@ -32,13 +32,13 @@ async fn token(app: &TestApp) -> String {
 }
 
 #[test]
-fn what_takes_something_away_is_logged_whoever_does_it_and_use_is_not() {
+fn expiries_and_deletions_by_any_writer_are_logged_but_uses_are_not() {
     on_postgres(async |app| {
-        let start = hear(&app, None).await;
-        assert_eq!(start.changes, None, "what was before is not known");
+        let start = read_log(&app, None).await;
+        assert_eq!(start.changes, None, "changes before the first read are unknown");
         let (one, two) = (token(&app).await, token(&app).await);
         let (ids, last) = since(&app, &start.snapshot).await;
-        assert!(ids.is_empty(), "a new key takes nothing away: {ids:?}");
+        assert!(ids.is_empty(), "a new key needs no eviction: {ids:?}");
 
         app.owner.http.send("PUT", &format!("/api/v2/users/me/keys/{one}/expire")).await.expect(204);
         let (ids, last) = since(&app, &last).await;
@@ -50,7 +50,7 @@ fn what_takes_something_away_is_logged_whoever_does_it_and_use_is_not() {
         both.sort();
         assert_eq!(ids, both);
 
-        // The session slides, and its use is written.
+        // The session slides, and its use is recorded.
         app.advance(Lifetime::hours(2));
         app.owner.http.get("/api/v2/users/me").await.expect(200);
         app.service.flush_usage().await.unwrap();
@@ -62,22 +62,22 @@ fn what_takes_something_away_is_logged_whoever_does_it_and_use_is_not() {
         app.owner.http.send("PUT", "/api/v2/users/alice/status/suspend").await.expect(200);
         let alice = UserId::from_uuid(alice.id.parse().unwrap());
         assert_eq!(
-            hear(&app, Some(&last)).await.changes,
+            read_log(&app, Some(&last)).await.changes,
             Some(Changes { users: vec![alice], ..Changes::default() }),
             "all keys of a user"
         );
-        let last = hear(&app, None).await.snapshot;
+        let last = read_log(&app, None).await.snapshot;
         app.database.execute("TRUNCATE api_keys").unwrap();
-        assert_eq!(hear(&app, Some(&last)).await.changes, None);
+        assert_eq!(read_log(&app, Some(&last)).await.changes, None);
     });
 }
 
 #[test]
-fn who_may_do_no_more_than_change_keys_by_hand_is_logged_too() {
+fn a_change_by_a_database_role_with_few_rights_is_logged() {
     on_postgres(async |app| {
         let id = token(&app).await;
-        let last = hear(&app, None).await.snapshot;
-        // Roles are the whole server's, so that the name must be this test's own.
+        let last = read_log(&app, None).await.snapshot;
+        // Roles belong to the whole PostgreSQL server, so the name must be unique to this test.
         let role = format!("operator_{}", Uuid::new_v4().simple());
         app.database
             .execute(&format!(
@@ -91,16 +91,16 @@ fn who_may_do_no_more_than_change_keys_by_hand_is_logged_too() {
 }
 
 #[test]
-fn a_change_that_commits_out_of_its_turn_is_not_lost() {
+fn a_change_that_commits_out_of_order_is_not_lost() {
     on_postgres(async |app| {
         let (early, late) = (token(&app).await, token(&app).await);
-        let last = hear(&app, None).await.snapshot;
+        let last = read_log(&app, None).await.snapshot;
         let end = |id: &str| format!("UPDATE api_keys SET expires_at = created_at WHERE id = '{id}'");
         let mut slow = PgConnection::establish(app.database.url()).unwrap();
         slow.batch_execute(&format!("BEGIN; {}", end(&early))).unwrap();
         app.database.execute(&end(&late)).unwrap();
         let (ids, last) = since(&app, &last).await;
-        assert_eq!(ids, [late.as_str()], "the other is not committed");
+        assert_eq!(ids, [late.as_str()], "the other change is not committed");
         slow.batch_execute("COMMIT").unwrap();
         let (ids, last) = since(&app, &last).await;
         assert_eq!(ids, [early.as_str()]);
@@ -109,34 +109,34 @@ fn a_change_that_commits_out_of_its_turn_is_not_lost() {
 }
 
 #[test]
-fn who_looks_after_a_trim_knows_that_something_was_missed() {
+fn a_reader_from_before_a_trim_learns_that_it_missed_changes() {
     on_postgres(async |app| {
-        let (before, id) = (hear(&app, None).await.snapshot, token(&app).await);
+        let (before, id) = (read_log(&app, None).await.snapshot, token(&app).await);
         app.owner.http.send("PUT", &format!("/api/v2/users/me/keys/{id}/expire")).await.expect(204);
-        let after = hear(&app, Some(&before)).await.snapshot;
+        let after = read_log(&app, Some(&before)).await.snapshot;
         let upto = after.clone();
         let trim = move |tx: &mut Tx<'_>| verifiers::trim(tx, &upto);
         app.service.store().write::<_, StoreError, _, _>(Lane::ChangeLog, trim, |_| ()).await.unwrap();
         assert_eq!(app.database.count("SELECT count(*) AS count FROM verifier_changes"), 0);
-        assert_eq!(hear(&app, Some(&before)).await.changes, None);
-        assert_eq!(hear(&app, Some(&after)).await.changes, Some(Changes::default()), "nothing that it had not seen");
+        assert_eq!(read_log(&app, Some(&before)).await.changes, None);
+        assert_eq!(read_log(&app, Some(&after)).await.changes, Some(Changes::default()), "it had read all changes");
     });
 }
 
 #[test]
-fn more_changes_than_are_worth_naming_are_everything() {
+fn too_many_changes_are_reported_as_unknown() {
     on_postgres(async |app| {
         let id = token(&app).await;
         app.owner.http.send("PUT", &format!("/api/v2/users/me/keys/{id}/expire")).await.expect(204);
         app.database.copy_expired_key(&id, 1..=4_096).unwrap();
-        let last = hear(&app, None).await.snapshot;
+        let last = read_log(&app, None).await.snapshot;
         app.database.execute("DELETE FROM api_keys WHERE kind = 'token'").unwrap();
-        assert_eq!(hear(&app, Some(&last)).await.changes, None);
+        assert_eq!(read_log(&app, Some(&last)).await.changes, None);
     });
 }
 
 #[test]
-fn a_server_is_listed_with_its_latest_beat_until_it_is_forgotten_by_that_beat() {
+fn a_server_is_listed_until_it_deregisters_with_its_latest_beat() {
     on_postgres(async |app| {
         let id = Uuid::from_u128(7);
         let write = async |work: fn(&mut Tx<'_>) -> Result<(), StoreError>| {
@@ -144,10 +144,10 @@ fn a_server_is_listed_with_its_latest_beat_until_it_is_forgotten_by_that_beat() 
         };
         write(|tx| verifiers::record_heartbeat(tx, Uuid::from_u128(7), 1)).await;
         write(|tx| verifiers::record_heartbeat(tx, Uuid::from_u128(7), 2)).await;
-        assert_eq!(hear(&app, None).await.servers, [(id, 2)]);
+        assert_eq!(read_log(&app, None).await.servers, [(id, 2)]);
         write(|tx| verifiers::deregister(tx, Uuid::from_u128(7), 1)).await;
-        assert_eq!(hear(&app, None).await.servers, [(id, 2)], "its beat has moved");
+        assert_eq!(read_log(&app, None).await.servers, [(id, 2)], "its latest beat is 2");
         write(|tx| verifiers::deregister(tx, Uuid::from_u128(7), 2)).await;
-        assert_eq!(hear(&app, None).await.servers, []);
+        assert_eq!(read_log(&app, None).await.servers, []);
     });
 }

@@ -1,6 +1,6 @@
-//! What the databases themselves hold to, on both.
+//! Tests of both databases: transactions, triggers, query plans and the change log.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing test panics")]
 
 mod changes;
 mod look_up;

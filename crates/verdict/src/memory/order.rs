@@ -1,16 +1,16 @@
-//! The memory, and its rule of order.
+//! The cache of facts, and the order of changes and inserts.
 //!
-//! Facts lie in shards, by the key's id, each behind a lock of its own, so that many threads read
-//! without all of them writing to one lock's cache line. What changes them is ordered by one more
-//! lock, `applied`, which a look-up never touches: changes are applied while it is held for writing,
-//! over all shards, and facts are kept while it is held for reading.
+//! Facts are stored in shards by key id. Each shard has its own lock, so that concurrent readers do
+//! not all write to the cache line of one lock. One more lock, `applied`, orders changes and inserts:
+//! a change holds it for writing while it evicts from all shards, and an insert holds it for reading.
+//! Lookups never take it.
 //!
-//! **Invariant:** facts are kept only if no change was applied that they may not know of. A keeper
-//! either sees the new [`Mark`] and keeps nothing, or has finished before the change is applied,
-//! which then finds what it kept.
+//! **Invariant:** facts are inserted only if no change was applied that they may not include. An
+//! insert either sees the new [`Mark`] and does nothing, or finishes before the change is applied, so
+//! that the change evicts what it inserted.
 //!
-//! **Invariant:** an entry is found only by whoever holds the secret, and only keys that exist have
-//! one: guesses push nothing out.
+//! **Invariant:** a lookup finds an entry only with the right secret, and only existing keys have
+//! entries: guessed keys evict nothing.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -24,63 +24,63 @@ use uuid::Uuid;
 use super::shard::{Entry, Shard, Table};
 use super::sync::{PoisonError, RwLock};
 
-/// Enough that threads seldom meet.
+/// Maximum number of shards: enough that threads rarely contend for a lock.
 pub(super) const MOST_SHARDS: usize = 96;
 
-/// A key's id, in place: comparing two needs no look elsewhere.
+/// A key's id, stored inline so that a comparison follows no pointer.
 pub type Id = [u8; KeyId::LENGTH];
 
-/// The id that a text is; none if it has another length, as no key's has.
+/// Converts a text to an id; none if its length is not that of an id.
 #[must_use]
 pub fn id(text: &str) -> Option<Id> {
     text.as_bytes().try_into().ok()
 }
 
-/// Facts that can be remembered. A clone is handed out at each look-up, so it should be cheap.
+/// Facts that can be cached. Each lookup returns a clone, so cloning should be cheap.
 pub trait Remembered: Clone {
     /// The key's id.
     fn id(&self) -> &Id;
 
-    /// The key's user.
+    /// The key's owner.
     fn user(&self) -> UserId;
 }
 
-/// A place in the order of changes. Facts bear the mark of the last change before they were read.
+/// A position in the order of changes. Facts carry the mark of the last change before they were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Who numbers the changes, since when: marks of two sources cannot be compared.
+    /// The start of the server that numbers the changes. Marks of different sources are not comparable.
     pub source: Uuid,
     /// The number of the last change.
     pub change: u64,
 }
 
-/// What a change concerns.
+/// The keys that a change affects.
 #[derive(Clone, Debug)]
 pub enum Changed {
-    /// Perhaps everything.
+    /// Possibly all keys.
     Everything,
-    /// These keys, and all keys of these users.
+    /// The given keys, and all keys of the given users.
     Named {
-        /// Keys.
+        /// The ids of the keys.
         keys: Vec<Id>,
-        /// Users.
+        /// The ids of the users.
         users: HashSet<UserId>,
     },
 }
 
-/// What a look-up finds.
+/// The result of a lookup.
 #[derive(Clone, Debug)]
 pub enum Found<F> {
-    /// Nothing.
+    /// The key is not cached.
     Nothing,
-    /// That the key of this id has another secret. A key's secret never changes, so one that is wrong
-    /// stays wrong.
+    /// The cached key with this id has another secret. A key's secret never changes, so the presented
+    /// secret stays wrong.
     WrongSecret,
-    /// The facts.
+    /// The key's facts.
     Facts(F),
 }
 
-/// Facts that were forgotten. To free a million of them takes a while: drop it where nobody waits.
+/// Evicted facts. Freeing a million of them takes time, so drop this where no request waits.
 #[derive(Debug)]
 pub struct Forgotten<F>(Vec<Table<F>>);
 
@@ -92,20 +92,20 @@ impl<F> Forgotten<F> {
     }
 }
 
-/// Facts of keys, by their ids. Shared between threads.
+/// A cache of facts by key id, shared between threads.
 #[derive(Debug)]
 pub struct Memory<F> {
     most_keys: usize,
     hasher: DefaultHashBuilder,
     pub(super) shards: Box<[Shard<F>]>,
-    /// How many keys all shards hold.
+    /// The number of keys in all shards.
     kept: AtomicUsize,
-    /// The last change that was applied; none until it is known who numbers them.
+    /// The last applied change; none until the source of the changes is known.
     applied: RwLock<Option<Mark>>,
 }
 
 impl<F: Remembered> Memory<F> {
-    /// A memory for at most so many keys, which keeps nothing until a change was applied to it.
+    /// A cache for at most `most_keys` keys. It stores nothing until a change is applied.
     #[must_use]
     pub fn new(most_keys: usize) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl<F: Remembered> Memory<F> {
         }
     }
 
-    /// A memory for at most so many keys, whose changes this process numbers itself, from 0: see
+    /// A cache for at most `most_keys` keys, for a process that numbers the changes itself, from 0; see
     /// [`Memory::apply_next`].
     #[must_use]
     pub fn numbered_here(most_keys: usize) -> Self {
@@ -126,11 +126,10 @@ impl<F: Remembered> Memory<F> {
         memory
     }
 
-    /// The facts of the key of this id, if `digest` is that of its secret.
+    /// Looks up the facts of a key by id, if `digest` returns the digest of its secret.
     ///
-    /// The digest is asked for after the look-up has begun, and before anything of it is awaited:
-    /// with many keys the facts come from main memory, and meanwhile the processor has something to
-    /// do.
+    /// `digest` is called after the lookup has started to load the entry. With many keys the entry comes
+    /// from main memory, and the processor computes the digest meanwhile.
     #[inline]
     pub fn get(&self, id: &Id, digest: impl FnOnce() -> Digest) -> Found<F> {
         let hash = self.hash(id);
@@ -138,7 +137,7 @@ impl<F: Remembered> Memory<F> {
         let table = shard.read();
         match table.get(hash, id) {
             None => Found::Nothing,
-            // In constant time: how long it takes says nothing of the digest that is remembered.
+            // In constant time, so that the duration reveals nothing about the stored digest.
             Some(entry) if entry.digest.matches(&digest()) => {
                 entry.mark_used();
                 Found::Facts(entry.facts.clone())
@@ -147,63 +146,63 @@ impl<F: Remembered> Memory<F> {
         }
     }
 
-    /// The last change that was applied. Facts that are read after this was asked bear this mark.
+    /// The last applied change. Facts that are read after this call carry this mark.
     pub fn mark(&self) -> Option<Mark> {
         *self.applied.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many keys are remembered.
+    /// The number of cached keys.
     pub fn len(&self) -> usize {
         self.kept.load(Ordering::Relaxed)
     }
 
-    /// Whether no key is remembered.
+    /// Whether no key is cached.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Forgets what a change concerns, of which somebody else told: after it, `mark` is the last that
-    /// was applied. If the changes in between are not known, because another source numbers them or
-    /// has begun anew, everything is forgotten.
+    /// Applies a change that another process numbered, so that `mark` becomes the last applied change.
+    /// Evicts the affected keys; or all keys if `mark` does not continue the last one, because another
+    /// source numbers the changes or the numbers start again.
     pub fn apply(&self, mark: Mark, changed: &Changed) -> Forgotten<F> {
         let mut applied = self.applied.write().unwrap_or_else(PoisonError::into_inner);
         let continues = applied.is_some_and(|last| last.source == mark.source && last.change <= mark.change);
-        let forgotten = self.forget(if continues { changed } else { &Changed::Everything });
+        let evicted = self.evict(if continues { changed } else { &Changed::Everything });
         *applied = Some(mark);
-        forgotten
+        evicted
     }
 
-    /// Forgets what a change concerns that this process made, and numbers it. Once this has returned,
-    /// facts that were read before the change are not kept.
+    /// Numbers and applies a change that this process made, and evicts the affected keys. After it
+    /// returns, facts that were read before the change are not inserted.
     pub fn apply_next(&self, changed: &Changed) -> Forgotten<F> {
         let mut applied = self.applied.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = applied.as_mut() {
             last.change += 1;
         }
-        self.forget(changed)
+        self.evict(changed)
     }
 
-    /// Keeps facts, unless a change was applied since they were read, after `read`.
+    /// Inserts facts that were read after the mark `read`, unless a change was applied since that mark.
     pub fn keep(&self, read: Mark, digest: Digest, facts: F) {
         let applied = self.applied.read().unwrap_or_else(PoisonError::into_inner);
         let current = applied.is_some_and(|last| last.source == read.source && last.change <= read.change);
         let hash = self.hash(facts.id());
         let Some(shard) = self.shard(hash).filter(|_| current && self.most_keys > 0) else { return };
         let mut table = shard.write();
-        // Facts of the same key may just have been kept by another thread: these are as good.
+        // Another thread may just have inserted facts of the same key. Both are current.
         let known = table.remove(hash, facts.id()).is_some();
-        // When there is no room, one key of this shard goes for it; if the shard has none, one more
-        // than wanted is kept.
+        // If the cache is full, one key of this shard is evicted. If the shard is empty, the cache
+        // exceeds its maximum by one key.
         let full = !known && self.kept.load(Ordering::Relaxed) >= self.most_keys;
-        let victim = full.then(|| table.forget_one()).flatten();
+        let victim = full.then(|| table.evict_one()).flatten();
         table.insert(hash, Entry::new(facts, digest), |id| self.hash(id));
         if !known && victim.is_none() {
             self.kept.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// The caller holds `applied` for writing.
-    fn forget(&self, changed: &Changed) -> Forgotten<F> {
+    /// Evicts the affected keys. The caller holds `applied` for writing.
+    fn evict(&self, changed: &Changed) -> Forgotten<F> {
         match changed {
             Changed::Everything => {
                 let tables = self.shards.iter().map(|shard| std::mem::take(&mut *shard.write()));
@@ -214,14 +213,14 @@ impl<F: Remembered> Memory<F> {
             Changed::Named { keys, users } => {
                 for id in keys {
                     let hash = self.hash(id);
-                    let forgotten = self.shard(hash).and_then(|shard| shard.write().remove(hash, id));
-                    self.kept.fetch_sub(usize::from(forgotten.is_some()), Ordering::Relaxed);
+                    let evicted = self.shard(hash).and_then(|shard| shard.write().remove(hash, id));
+                    self.kept.fetch_sub(usize::from(evicted.is_some()), Ordering::Relaxed);
                 }
-                // A user changes seldom, so it may look at every key.
+                // Changes of users are rare, so scanning every key is acceptable.
                 if !users.is_empty() {
                     for shard in &self.shards {
-                        let forgotten = shard.write().forget_where(|facts| users.contains(&facts.user()));
-                        self.kept.fetch_sub(forgotten, Ordering::Relaxed);
+                        let evicted = shard.write().evict_where(|facts| users.contains(&facts.user()));
+                        self.kept.fetch_sub(evicted, Ordering::Relaxed);
                     }
                 }
                 Forgotten(Vec::new())
@@ -229,7 +228,7 @@ impl<F: Remembered> Memory<F> {
         }
     }
 
-    /// Seeded by this process, so that nobody can make ids that collide.
+    /// The hash of an id. The seed is random for each process, so that nobody can create colliding ids.
     #[inline]
     fn hash(&self, id: &Id) -> u64 {
         let mut hasher = self.hasher.build_hasher();
@@ -237,18 +236,18 @@ impl<F: Remembered> Memory<F> {
         hasher.finish()
     }
 
-    /// By bits of the hash that the tables make no use of: they take the lowest and the highest.
+    /// The shard of a hash, from bits that the tables do not use: they use the lowest and highest bits.
     #[inline]
     fn shard(&self, hash: u64) -> Option<&Shard<F>> {
-        let drawn = (hash >> 16) & u64::from(u32::MAX);
-        // Scaled, not divided: a number below 2^32 becomes one below the number of shards.
-        self.shards.get(((drawn * self.shards.len() as u64) >> 32) as usize)
+        let bits = (hash >> 16) & u64::from(u32::MAX);
+        // Multiply and shift, without a division: maps a number below 2^32 to an index of a shard.
+        self.shards.get(((bits * self.shards.len() as u64) >> 32) as usize)
     }
 }
 
-/// Into how many shards so many keys go: half of [`MOST_SHARDS`] or more, and so many that their
-/// tables are four fifths full when all keys are there. Tables double; one that has just done so is
-/// half empty, and its entries lie far apart, so they are slow to find.
+/// The number of shards for `most_keys` keys. A large cache has at least half of [`MOST_SHARDS`], and
+/// the number is chosen so that the tables are four fifths full when the cache is full. A table
+/// doubles when it grows and is then half empty; its entries are further apart and slower to find.
 pub(super) fn shards_for(most_keys: usize) -> usize {
     let mut buckets: usize = 16;
     while most_keys / (buckets / 5 * 4) >= MOST_SHARDS {

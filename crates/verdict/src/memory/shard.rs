@@ -1,4 +1,4 @@
-//! A part of a memory, behind a lock of its own.
+//! A shard of the cache, with its own lock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,12 +8,12 @@ use keyward_domain::key::Digest;
 use super::order::{Id, Remembered};
 use super::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// How many keys in use are passed over in search of one to forget. A bound, so that no search for
-/// room is long.
+/// Maximum number of recently used keys that a search for a key to evict skips. It bounds the time of
+/// the search.
 const CHANCES: usize = 32;
 
-/// A table behind a lock. Alone on its two lines of memory, which processors fetch together: else
-/// readers of one shard would wait for those of the next.
+/// A table behind a lock. It is aligned to two cache lines, which processors fetch together, so that
+/// readers of one shard do not slow down readers of the next (false sharing).
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Shard<F>(RwLock<Table<F>>);
@@ -35,12 +35,12 @@ impl<F> Shard<F> {
     }
 }
 
-/// What is remembered of a key.
+/// A cached key.
 #[derive(Debug)]
 pub(super) struct Entry<F> {
     pub(super) facts: F,
     pub(super) digest: Digest,
-    /// Whether it was used since the hand last came by.
+    /// Whether the key was used since the clock hand last passed it.
     used: AtomicBool,
 }
 
@@ -49,7 +49,7 @@ impl<F> Entry<F> {
         Self { facts, digest, used: AtomicBool::new(false) }
     }
 
-    /// Marks it used. Mostly it is marked already, and the cache line is not written to.
+    /// Marks the entry used. It is usually already marked; then the cache line is not written to.
     #[inline]
     pub(super) fn mark_used(&self) {
         if !self.used.load(Ordering::Relaxed) {
@@ -58,12 +58,12 @@ impl<F> Entry<F> {
     }
 }
 
-/// Entries by the key's id. They lie in the table itself, so that a look-up finds in one place what
-/// it compares and what is judged.
+/// Entries by key id. They are stored inline, so that a lookup finds the id, the digest and the facts
+/// in one place.
 #[derive(Debug)]
 pub(super) struct Table<F> {
     entries: HashTable<Entry<F>>,
-    /// Where the last search for a key to forget stopped.
+    /// The clock hand: the bucket where the last search for a key to evict stopped.
     hand: usize,
 }
 
@@ -90,7 +90,7 @@ impl<F: Remembered> Table<F> {
         self.entries.find(hash, |entry| entry.facts.id() == id)
     }
 
-    /// Puts in an entry whose key is not there.
+    /// Inserts an entry for a key that is not in the table.
     pub(super) fn insert(&mut self, hash: u64, entry: Entry<F>, hasher: impl Fn(&Id) -> u64) {
         self.entries.insert_unique(hash, entry, |entry| hasher(entry.facts.id()));
     }
@@ -99,19 +99,19 @@ impl<F: Remembered> Table<F> {
         self.entries.find_entry(hash, |entry| entry.facts.id() == id).ok().map(|entry| entry.remove().0)
     }
 
-    /// Forgets the keys for which `forget` is true. Answers how many there were.
-    pub(super) fn forget_where(&mut self, forget: impl Fn(&F) -> bool) -> usize {
+    /// Evicts the keys for which `evict` returns true. Returns their number.
+    pub(super) fn evict_where(&mut self, evict: impl Fn(&F) -> bool) -> usize {
         let before = self.entries.len();
-        self.entries.retain(|entry| !forget(&entry.facts));
+        self.entries.retain(|entry| !evict(&entry.facts));
         before - self.entries.len()
     }
 
-    /// Forgets a key that was not used since the hand last came by (the "clock" of page
-    /// replacement); after some that were, the next at hand.
-    pub(super) fn forget_one(&mut self) -> Option<Entry<F>> {
+    /// Evicts one key by the clock algorithm of page replacement: the first key that was not used since
+    /// the hand last passed it, or the next key after [`CHANCES`] used ones.
+    pub(super) fn evict_one(&mut self) -> Option<Entry<F>> {
         let buckets = self.entries.num_buckets();
         let mut chances = CHANCES;
-        // Twice around: the first time may find every key used.
+        // Twice around, because the first pass may find every key used.
         for _ in 0..buckets.saturating_mul(2) {
             self.hand = (self.hand + 1) % buckets;
             let Ok(entry) = self.entries.get_bucket_entry(self.hand) else { continue };

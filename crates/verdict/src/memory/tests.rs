@@ -1,4 +1,4 @@
-//! What the memory keeps, and what it forgets.
+//! Tests of the cache: what it stores and what it evicts.
 
 use std::collections::HashSet;
 
@@ -46,7 +46,7 @@ fn named(keys: &[&PlainKey]) -> Changed {
     Changed::Named { keys: keys.iter().map(|plain| id_of(plain)).collect(), users: HashSet::new() }
 }
 
-/// A memory to which the change of this number was applied.
+/// A cache whose last applied change has this number.
 fn memory(most_keys: usize, change: u64) -> Memory<Known> {
     let memory = Memory::new(most_keys);
     memory.apply(mark(change), &Changed::Everything);
@@ -66,10 +66,10 @@ fn facts_are_kept_only_if_no_change_was_applied_since_they_were_read() {
     let memory = Memory::new(10);
     let plain = key();
     keep(&memory, &plain, 1, 0);
-    assert!(!knows(&memory, &plain), "nothing was applied yet");
+    assert!(!knows(&memory, &plain), "no change was applied yet");
     memory.apply(mark(3), &Changed::Everything);
     keep(&memory, &plain, 1, 2);
-    assert!(!knows(&memory, &plain), "a change is not in them");
+    assert!(!knows(&memory, &plain), "the facts do not include the last change");
     keep(&memory, &plain, 1, 3);
     assert!(knows(&memory, &plain));
     keep(&memory, &key(), 1, 4);
@@ -77,25 +77,25 @@ fn facts_are_kept_only_if_no_change_was_applied_since_they_were_read() {
 }
 
 #[test]
-fn where_changes_are_numbered_here_a_reader_that_began_before_one_keeps_nothing() {
+fn facts_read_before_a_change_of_this_process_are_not_inserted() {
     let memory = Memory::numbered_here(10);
     let (plain, other) = (key(), key());
     let facts = Known { id: id_of(&plain), user: user(1) };
     let before = memory.mark().unwrap();
-    // The change is of this very key, which is not remembered yet.
+    // The change affects this key, which is not cached yet.
     memory.apply_next(&named(&[&plain]));
     memory.keep(before, plain.digest(), facts.clone());
     assert!(!knows(&memory, &plain));
     memory.keep(memory.mark().unwrap(), plain.digest(), facts);
     assert!(knows(&memory, &plain));
     memory.apply_next(&named(&[&other]));
-    assert!(knows(&memory, &plain), "a change of another key");
+    assert!(knows(&memory, &plain), "a change of another key evicts nothing");
     memory.apply_next(&named(&[&plain]));
     assert!(!knows(&memory, &plain));
 }
 
 #[test]
-fn what_a_change_names_goes_and_a_gap_empties_every_shard() {
+fn a_change_evicts_its_keys_and_another_source_evicts_all() {
     let memory = memory(1_000, 0);
     let keys: Vec<PlainKey> = (0..500).map(|_| key()).collect();
     for plain in &keys {
@@ -108,7 +108,7 @@ fn what_a_change_names_goes_and_a_gap_empties_every_shard() {
     assert!(!keys.iter().any(|plain| knows(&memory, plain)));
     keep(&memory, &keys[0], 1, 2);
     memory.apply(Mark { source: Uuid::from_u128(2), change: 3 }, &named(&[]));
-    assert!(memory.is_empty(), "another source");
+    assert!(memory.is_empty(), "a change from another source evicts everything");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn another_secret_of_a_known_id_is_wrong() {
 }
 
 #[test]
-fn at_most_so_many_keys_are_kept_and_those_in_use_stay() {
+fn the_cache_stays_within_its_maximum_and_keeps_keys_in_use() {
     let memory = memory(2_000, 0);
     let used: Vec<PlainKey> = (0..200).map(|_| key()).collect();
     for plain in &used {
@@ -154,7 +154,7 @@ fn at_most_so_many_keys_are_kept_and_those_in_use_stay() {
     let held = memory.shards.iter().map(|shard| shard.read().len()).sum::<usize>();
     assert_eq!(held, 2_000);
     let left = used.iter().filter(|plain| knows(&memory, plain)).count();
-    assert!(left > 190, "{left} of 200 in use are left");
+    assert!(left > 190, "{left} of 200 keys in use are left");
     let none = Memory::numbered_here(0);
     none.keep(none.mark().unwrap(), used[0].digest(), Known { id: id_of(&used[0]), user: user(1) });
     assert!(none.is_empty());

@@ -1,5 +1,5 @@
-//! The memory's rule of order, shown on models that are searched.
+//! Checks the cache's order of changes and inserts by searching models.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failing test panics")]
 
 mod memory;

@@ -1,6 +1,6 @@
-//! The rule on the memory's own source under schedules that `shuttle` controls:
-//! all of them where readers and writers are few, and many drawn at random where they are more. Its
-//! locks are taken to order what is done under them, as they do.
+//! Runs the cache's own source under thread schedules that `shuttle` controls: all schedules with few
+//! readers and writers, and many random ones with more. The model assumes that the locks order the
+//! operations under them, as real locks do.
 
 #[expect(dead_code, reason = "the models need a part of it")]
 #[path = "../../src/memory/order.rs"]
@@ -9,7 +9,7 @@ mod order;
 #[path = "../../src/memory/shard.rs"]
 mod shard;
 
-/// In the place of the library's own.
+/// Replaces the crate's own `sync`.
 mod sync {
     pub(super) use shuttle::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
     pub(super) use std::sync::PoisonError;
@@ -30,33 +30,33 @@ use uuid::Uuid;
 
 use order::{Changed, Found, Id, Memory, Remembered};
 
-/// Where a writer or a reader does otherwise than the program.
+/// An intentional deviation of a writer or reader from the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     None,
-    /// The success is told, and then the key is forgotten.
-    AnswerBeforeForgetting,
-    /// The key is forgotten, and then the change is made.
-    ForgetBeforeCommit,
-    /// What was read is kept whatever has changed since.
+    /// The success is reported before the key is evicted.
+    AnswerBeforeEviction,
+    /// The key is evicted before the change is committed.
+    EvictBeforeCommit,
+    /// Facts are inserted without regard to changes since they were read.
     KeepWithoutMark,
 }
 
 const ACCEPTED: &str = "accepted after the success";
-const OLD: &str = "old facts are left";
+const STALE: &str = "the cached row is stale";
 
-/// What writers do, each on a thread of its own.
+/// The writers. Each runs on its own thread.
 #[derive(Clone, Copy, Debug)]
 enum Writer {
     /// Ends the key.
     Expire,
     /// Suspends its user.
     Suspend,
-    /// Moves the end of the key later, if it is live, as the use of a session does.
+    /// Moves the key's expiry later if it is live, as a use of a session does.
     Slide,
 }
 
-/// The row of a key and its user, and what is remembered of them.
+/// The row of a key and its user; also their cached facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
     live: bool,
@@ -80,16 +80,16 @@ impl Remembered for Row {
     }
 }
 
-/// A server: its database of one row, its memory, and the one who waits for the success.
+/// A server: its database of one row, its cache, and the client that waits for the success.
 struct World {
     fault: Fault,
     row: Mutex<Row>,
     memory: Memory<Row>,
-    /// Whether the success of what ends the key, or suspends its user, has been read.
+    /// Whether the client has read the success of an expire or a suspension.
     answered: AtomicBool,
 }
 
-/// How often what a reader found in memory was accepted, over all schedules.
+/// How often a cached row was accepted, over all schedules.
 static HITS: AtomicUsize = AtomicUsize::new(0);
 
 fn digest() -> Digest {
@@ -98,7 +98,7 @@ fn digest() -> Digest {
 
 impl World {
     fn new(fault: Fault) -> Self {
-        // One key, so one shard: with more, locks that nobody else takes would be drawn out.
+        // One key, so one shard: with more shards, the schedules would include locks without contention.
         let memory = Memory::numbered_here(1);
         let row = Mutex::new(Row { live: true, active: true, ends: 1 });
         Self { fault, row, memory, answered: AtomicBool::new(false) }
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    /// As the server does.
+    /// Does what the server does, except for the fault.
     fn read(&self) {
         let began_after = self.answered.load(Ordering::SeqCst);
         let (row, hit) = match self.recall() {
@@ -128,7 +128,7 @@ impl World {
         HITS.fetch_add(usize::from(row.is_good() && hit), Counted::Relaxed);
     }
 
-    /// As the server does.
+    /// Does what the server does, except for the fault.
     fn write(&self, writer: Writer) {
         let changed = match writer {
             Writer::Expire | Writer::Slide => Changed::Named { keys: vec![*b"kws_0000000001"], users: HashSet::new() },
@@ -136,7 +136,7 @@ impl World {
                 Changed::Named { keys: Vec::new(), users: HashSet::from([UserId::from_uuid(Uuid::from_u128(7))]) }
             }
         };
-        let forget = || drop(self.memory.apply_next(&changed));
+        let evict = || drop(self.memory.apply_next(&changed));
         let answer = || match writer {
             Writer::Expire | Writer::Suspend => self.answered.store(true, Ordering::SeqCst),
             Writer::Slide => {}
@@ -144,16 +144,16 @@ impl World {
         match self.fault {
             Fault::None | Fault::KeepWithoutMark => {
                 self.commit(writer);
-                forget();
+                evict();
                 answer();
             }
-            Fault::AnswerBeforeForgetting => {
+            Fault::AnswerBeforeEviction => {
                 self.commit(writer);
                 answer();
-                forget();
+                evict();
             }
-            Fault::ForgetBeforeCommit => {
-                forget();
+            Fault::EvictBeforeCommit => {
+                evict();
                 self.commit(writer);
                 answer();
             }
@@ -174,16 +174,16 @@ impl World {
         self.row.lock().unwrap().clone()
     }
 
-    /// When nobody is at work any more, what is remembered is what is stored.
-    fn check_what_is_left(&self) {
+    /// Once all threads have ended, the cached row must equal the stored row.
+    fn check_cached_row(&self) {
         if let Some(row) = self.recall() {
-            assert_eq!(row, self.stored(), "{OLD}");
+            assert_eq!(row, self.stored(), "{STALE}");
         }
     }
 }
 
-/// Runs writers, the first on the main thread, beside readers, of which each reads so many times,
-/// under the scheduler's schedules. Answers how many there were.
+/// Runs writers, the first of them on the main thread, and readers with `reads` reads each, under the
+/// schedules of the scheduler. Returns the number of schedules.
 fn run(
     scheduler: impl Scheduler + 'static,
     fault: Fault,
@@ -196,29 +196,29 @@ fn run(
     Runner::new(scheduler, config).run(move || {
         let world = Arc::new(World::new(fault));
         let (first, others) = writers.split_first().unwrap();
-        let mut at_work = Vec::new();
+        let mut threads = Vec::new();
         for _ in 0..readers {
             let world = Arc::clone(&world);
-            at_work.push(thread::spawn(move || (0..reads).for_each(|_| world.read())));
+            threads.push(thread::spawn(move || (0..reads).for_each(|_| world.read())));
         }
         for writer in others {
             let world = Arc::clone(&world);
-            at_work.push(thread::spawn(move || world.write(*writer)));
+            threads.push(thread::spawn(move || world.write(*writer)));
         }
         world.write(*first);
-        for thread in at_work {
+        for thread in threads {
             thread.join().unwrap();
         }
-        world.check_what_is_left();
+        world.check_cached_row();
     })
 }
 
-/// Under all schedules.
+/// Runs all schedules.
 fn every(fault: Fault, writers: &'static [Writer], readers: usize, reads: usize) -> usize {
     run(DfsScheduler::new(None, false), fault, writers, readers, reads)
 }
 
-/// What the search in all schedules finds wrong with a fault.
+/// The failure that the search over all schedules finds for a fault.
 fn counterexample(fault: Fault) -> String {
     let searched = catch_unwind(|| every(fault, &[Writer::Expire], 1, 2));
     let found = searched.expect_err("the fault is not found");
@@ -234,7 +234,7 @@ fn in_every_schedule_of_a_reader_and_an_expire_nobody_accepts_after_the_success(
     let before = HITS.load(Counted::Relaxed);
     let schedules = every(Fault::None, &[Writer::Expire], 1, 2);
     assert!(schedules > 3_000, "{schedules}");
-    assert!(HITS.load(Counted::Relaxed) > before, "the memory was never of use");
+    assert!(HITS.load(Counted::Relaxed) > before, "no schedule had a cache hit");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn in_every_schedule_of_a_reader_and_a_suspension_nobody_accepts_after_the_succe
 }
 
 #[test]
-fn in_every_schedule_of_a_reader_and_a_slide_what_is_left_is_what_is_stored() {
+fn in_every_schedule_of_a_reader_and_a_slide_the_cached_row_equals_the_stored_row() {
     let schedules = every(Fault::None, &[Writer::Slide], 1, 2);
     assert!(schedules > 500, "{schedules}");
 }
@@ -257,13 +257,13 @@ fn many_readers_beside_an_expire_a_slide_and_a_suspension_never_accept_after_the
 }
 
 #[test]
-fn an_answer_before_the_key_is_forgotten_is_found() {
-    assert_eq!(counterexample(Fault::AnswerBeforeForgetting), ACCEPTED);
+fn an_answer_before_the_eviction_is_found() {
+    assert_eq!(counterexample(Fault::AnswerBeforeEviction), ACCEPTED);
 }
 
 #[test]
-fn a_key_forgotten_before_the_commit_is_found() {
-    assert_eq!(counterexample(Fault::ForgetBeforeCommit), ACCEPTED);
+fn an_eviction_before_the_commit_is_found() {
+    assert_eq!(counterexample(Fault::EvictBeforeCommit), ACCEPTED);
 }
 
 #[test]
