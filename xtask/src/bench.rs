@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::outcome::{Failure, Outcome};
 use crate::sh;
 
-const FOLDER: &str = "crates/test-support/benches";
+const FOLDER: &str = "crates/rig/benches";
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let benches = benches(Path::new(FOLDER))?;
@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if !benches.iter().any(|bench| bench.name == *name) {
         return Err(Failure::Usage(format!("unknown benchmark \"{name}\"\n\n{}", listed(&benches))));
     }
-    sh::run(sh::cargo(["bench", "-p", "keyward-test-support", "--bench", name, "--"]).args(rest))
+    sh::run(sh::cargo(["bench", "-p", "keyward-rig", "--bench", name, "--"]).args(rest))
 }
 
 struct Bench {

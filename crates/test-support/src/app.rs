@@ -6,9 +6,9 @@ use keyward_domain::Lifetime;
 use keyward_service::Settings;
 use serde_json::{Value, json};
 
-use crate::database::TestDatabase;
 use crate::http::Http;
 use crate::new_app::NewApp;
+use keyward_test_database::TestDatabase;
 
 /// The password of every user.
 pub const PASSWORD: &str = "correct horse battery staple";

@@ -1,5 +1,5 @@
-//! The basis of Keyward's tests: temporary databases, a manual clock, a real server on a free port, and
-//! users of every role.
+//! The basis of Keyward's tests: a real server on a free port and a temporary database, and users of
+//! every role.
 
 #![expect(
     clippy::panic,
@@ -9,32 +9,21 @@
 )]
 
 mod app;
-pub mod barrier;
-pub mod bench;
-mod clock;
-mod contents;
-mod database;
 mod http;
-mod judge;
 mod new_app;
 mod nginx;
-mod postgres;
 mod process;
 mod proxy;
-mod seed;
 mod wire;
 
 pub use app::{PASSWORD, Person, TestApp};
-pub use clock::ManualClock;
-pub use contents::Contents;
-pub use database::{Backend, TestDatabase};
 pub use http::{Answer, Http};
-pub use judge::{Judge, judge_if_asked};
+pub use keyward_test_database::{Backend, Contents, ManualClock, TestDatabase};
 pub use new_app::NewApp;
 pub use nginx::Nginx;
 pub use process::ServerProcess;
 pub use proxy::TcpProxy;
-pub use wire::{Wire, WireAnswer, request};
+pub use wire::{TIMEOUT, Wire, WireAnswer, request};
 
 /// Runs an async test with a new server on the given kind of database. Without PostgreSQL, its tests
 /// are skipped with a warning; with `CI=true` they fail.

@@ -6,9 +6,8 @@ use keyward_domain::Catalogue;
 use keyward_server::{Running, start};
 use keyward_service::{Service, Settings};
 
-use crate::clock::ManualClock;
-use crate::database::TestDatabase;
 use crate::http::Http;
+use keyward_test_database::{ManualClock, TestDatabase};
 
 /// A real server on a free port, without users.
 #[derive(Debug)]

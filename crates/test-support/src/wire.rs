@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::proxy::reset_on_close;
 
 /// Longer than anything should take, so that a hanging test fails.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A keep-alive connection.
 #[derive(Debug)]

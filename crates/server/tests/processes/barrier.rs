@@ -9,8 +9,9 @@ use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use keyward_test_support::barrier::{Expired, LEASE, Stage};
-use keyward_test_support::{Backend, TestDatabase, judge_if_asked};
+use keyward_rig::barrier::{Expired, LEASE, Stage};
+use keyward_rig::judge_if_asked;
+use keyward_test_support::{Backend, TestDatabase};
 
 use crate::PROGRAM;
 

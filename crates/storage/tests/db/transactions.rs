@@ -1,78 +1,64 @@
-//! What a transaction leaves behind, and how its end is told.
+//! What a transaction leaves behind, and how its end is reported.
 
 use std::sync::mpsc;
 
 use diesel::connection::SimpleConnection as _;
-use keyward_domain::event::{Cause, Event, Origin};
-use keyward_domain::{KeyId, Timestamp};
-use keyward_storage::{Changes, Conn, Lane, Outcome, StoreError, Tx, keys};
-use keyward_test_support::{TestApp, on_both};
-use serde_json::json;
+use keyward_domain::event::{Cause, Event};
+use keyward_storage::{Changes, Conn, Lane, Outcome, StoreError, Tx};
 
-fn expire(tx: &mut Tx<'_>, id: &KeyId, now: Timestamp) -> Result<(), StoreError> {
-    let owned = keys::find_for_update(tx, id)?.unwrap();
-    keys::expire(tx, owned.key, now, Cause::Requested, &Origin::system(now))
-}
+use crate::support::{Db, expire, on_both};
 
-/// Runs a transaction, and answers how it was told to have ended.
+/// Runs a transaction, and returns how it was reported to have ended.
 async fn write(
-    app: &TestApp,
+    db: &Db,
     work: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
 ) -> (Result<(), StoreError>, Outcome) {
     let (tell, told) = mpsc::channel();
-    let done = app.service.store().write(Lane::Normal, work, move |outcome| tell.send(outcome.clone()).unwrap()).await;
+    let done = db.store.write(Lane::Normal, work, move |outcome| tell.send(outcome.clone()).unwrap()).await;
     (done, told.try_recv().unwrap())
 }
 
-async fn token(app: &TestApp) -> KeyId {
-    app.owner.token(&json!({})).await["id"].as_str().unwrap().parse().unwrap()
-}
-
-fn entries(app: &TestApp) -> i64 {
-    app.database.count("SELECT count(*) AS count FROM audit_logs")
-}
-
 on_both! {
-    what_was_committed_is_told_with_what_it_changed,
-    a_transaction_that_is_refused_leaves_nothing,
-    what_happened_is_not_committed_without_its_entry,
-    a_commit_that_fails_has_an_unknown_end,
-    a_rehearsed_expire_answers_what_it_would_do_and_leaves_nothing,
+    a_commit_is_reported_with_its_changes,
+    a_failed_use_case_is_rolled_back,
+    a_change_is_not_committed_without_its_audit_entry,
+    a_failed_commit_has_an_unknown_outcome,
+    a_rehearsal_reports_its_changes_and_leaves_nothing,
 }
 
-async fn what_was_committed_is_told_with_what_it_changed(app: TestApp) {
-    let (one, two) = (token(&app).await, token(&app).await);
-    let (now, before) = (app.service.now(), entries(&app));
+async fn a_commit_is_reported_with_its_changes(db: Db) {
+    let (one, two) = (db.token("one").await, db.token("two").await);
+    let (now, before) = (db.now(), db.entries());
     let ids = [one.clone(), two.clone()];
-    let (done, outcome) = write(&app, move |tx| ids.iter().try_for_each(|id| expire(tx, id, now))).await;
+    let (done, outcome) = write(&db, move |tx| ids.iter().try_for_each(|id| expire(tx, id, now))).await;
     done.unwrap();
     let changes = Changes { keys: vec![one.clone(), two], users: Vec::new(), promises_end: true };
     assert_eq!(outcome, Outcome::Committed(changes));
-    assert_eq!(entries(&app), before + 2, "an entry for each");
+    assert_eq!(db.entries(), before + 2, "one entry for each key");
 
-    let (done, outcome) = write(&app, move |tx| expire(tx, &one, now)).await;
+    let (done, outcome) = write(&db, move |tx| expire(tx, &one, now)).await;
     done.unwrap();
-    assert_eq!(outcome, Outcome::Committed(Changes { promises_end: true, ..Changes::default() }), "dead already");
-    assert_eq!(entries(&app), before + 2);
+    assert_eq!(outcome, Outcome::Committed(Changes { promises_end: true, ..Changes::default() }), "already dead");
+    assert_eq!(db.entries(), before + 2);
 }
 
-async fn a_transaction_that_is_refused_leaves_nothing(app: TestApp) {
-    let (id, now, before) = (token(&app).await, app.service.now(), entries(&app));
-    let (done, outcome) = write(&app, move |tx| {
+async fn a_failed_use_case_is_rolled_back(db: Db) {
+    let (id, now, before) = (db.token("ci").await, db.now(), db.entries());
+    let (done, outcome) = write(&db, move |tx| {
         expire(tx, &id, now)?;
         Err(StoreError::Busy(0))
     })
     .await;
     assert!(matches!(done, Err(StoreError::Busy(0))), "{done:?}");
-    assert_eq!((outcome, entries(&app)), (Outcome::RolledBack, before));
-    assert_eq!(app.owner.token_ids("").await.len(), 1, "still live");
+    assert_eq!((outcome, db.entries()), (Outcome::RolledBack, before));
+    assert_eq!(db.tokens(false).await.len(), 1, "still live");
 }
 
-async fn what_happened_is_not_committed_without_its_entry(app: TestApp) {
-    let (id, now, before) = (token(&app).await, app.service.now(), entries(&app));
-    let (done, outcome) = write(&app, move |tx| {
+async fn a_change_is_not_committed_without_its_audit_entry(db: Db) {
+    let (id, now, before) = (db.token("ci").await, db.now(), db.entries());
+    let (done, outcome) = write(&db, move |tx| {
         expire(tx, &id, now)?;
-        // Within the same transaction, so that it is undone with it.
+        // Within the same transaction, so that it is rolled back too.
         match &mut **tx {
             Conn::Sqlite(db) => db.batch_execute("ALTER TABLE audit_logs RENAME TO elsewhere")?,
             Conn::Postgres(db) => db.batch_execute("ALTER TABLE audit_logs RENAME TO elsewhere")?,
@@ -81,15 +67,15 @@ async fn what_happened_is_not_committed_without_its_entry(app: TestApp) {
     })
     .await;
     assert!(matches!(done, Err(StoreError::Database(_))), "{done:?}");
-    assert_eq!((outcome, entries(&app)), (Outcome::RolledBack, before));
-    assert_eq!(app.owner.token_ids("").await.len(), 1, "still live");
+    assert_eq!((outcome, db.entries()), (Outcome::RolledBack, before));
+    assert_eq!(db.tokens(false).await.len(), 1, "still live");
 }
 
-async fn a_commit_that_fails_has_an_unknown_end(app: TestApp) {
-    let id = token(&app).await;
-    // What is checked at the COMMIT, and not before.
+async fn a_failed_commit_has_an_unknown_outcome(db: Db) {
+    let id = db.token("ci").await;
+    // A constraint that is checked only at the COMMIT.
     let deferred = "UPDATE api_keys SET user_id = '00000000-0000-0000-0000-000000000000'";
-    let (done, outcome) = write(&app, move |tx| {
+    let (done, outcome) = write(&db, move |tx| {
         match &mut **tx {
             Conn::Sqlite(db) => db.batch_execute(&format!("PRAGMA defer_foreign_keys = ON; {deferred}"))?,
             Conn::Postgres(db) => db.batch_execute(&format!(
@@ -102,14 +88,14 @@ async fn a_commit_that_fails_has_an_unknown_end(app: TestApp) {
     .await;
     assert!(matches!(done, Err(StoreError::Database(_))), "{done:?}");
     assert_eq!(outcome, Outcome::Unknown);
-    assert_eq!(app.owner.token_ids("").await, [id.as_str()]);
+    assert_eq!(db.tokens(false).await, [id.as_str()]);
 }
 
-async fn a_rehearsed_expire_answers_what_it_would_do_and_leaves_nothing(app: TestApp) {
-    let (id, now) = (token(&app).await, app.service.now());
-    let before = (app.database.contents(), entries(&app));
+async fn a_rehearsal_reports_its_changes_and_leaves_nothing(db: Db) {
+    let (id, now) = (db.token("ci").await, db.now());
+    let before = (db.database.contents(), db.entries());
     let wanted = id.clone();
-    let rehearsed = app.service.store().rehearse(Lane::Normal, move |tx| expire(tx, &wanted, now)).await;
+    let rehearsed = db.store.rehearse(Lane::Normal, move |tx| expire(tx, &wanted, now)).await;
     let rehearsed = rehearsed.map_err(|error: StoreError| error).unwrap();
     assert_eq!(rehearsed.changes, Changes { keys: vec![id.clone()], users: Vec::new(), promises_end: true });
     match rehearsed.events.as_slice() {
@@ -118,7 +104,7 @@ async fn a_rehearsed_expire_answers_what_it_would_do_and_leaves_nothing(app: Tes
         }
         events => panic!("{events:?}"),
     }
-    assert!((app.database.contents(), entries(&app)) == before, "not a row, not a number, not an entry");
-    let refused = app.service.store().rehearse(Lane::Normal, |_| Err::<(), _>(StoreError::Busy(7))).await;
+    assert!((db.database.contents(), db.entries()) == before, "rows, values and audit entries are unchanged");
+    let refused = db.store.rehearse(Lane::Normal, |_| Err::<(), _>(StoreError::Busy(7))).await;
     assert!(matches!(refused, Err(StoreError::Busy(7))), "{refused:?}");
 }

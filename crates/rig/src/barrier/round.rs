@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::wire::TIMEOUT;
+use keyward_test_support::TIMEOUT;
 
 /// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
-use keyward_service::DatabaseUrl;
+use keyward_storage::DatabaseUrl;
 use tempfile::TempDir;
 
 use crate::postgres;

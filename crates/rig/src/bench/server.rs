@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::ServerProcess;
+use keyward_test_support::ServerProcess;
 
 /// Builds the server in release mode and returns its path.
 #[must_use]

@@ -13,12 +13,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use keyward_domain::{KeyKind, Timestamp, UserId};
+use keyward_rig::bench::{
+    Goal, LIVE, Memory, Report, Seeded, Size, databases, mebibytes, median, release_server, spaced,
+};
 use keyward_service::{Lane, StoreError};
 use keyward_storage::Store;
 use keyward_storage::keys::{KeyCursor, ListFilter, Owners, explain_list, list};
-use keyward_test_support::bench::{
-    Goal, LIVE, Memory, Report, Seeded, Size, databases, mebibytes, median, release_server, spaced,
-};
 use keyward_test_support::{Http, ServerProcess, TestApp, TestDatabase};
 
 /// Maximum ratio of times that should be equal.

@@ -19,13 +19,13 @@ use futures_util::future::join_all;
 use keyward_api::verifiers::LookUpResponse;
 use keyward_domain::event::RequestInfo;
 use keyward_domain::{KeyKind, Moment, PlainKey};
-use keyward_sdk::Client;
-use keyward_sdk::verify::{Need, Verifier};
-use keyward_service::{Checked, Lane};
-use keyward_test_support::bench::{
+use keyward_rig::bench::{
     Answer, Bare, Goal, Load, Report, Size, cpu_time, databases, load, median, pin, release_server,
     serve_bare_if_asked, spaced,
 };
+use keyward_sdk::Client;
+use keyward_sdk::verify::{Need, Verifier};
+use keyward_service::{Checked, Lane};
 use keyward_test_support::{Backend, Http, ServerProcess, TestApp, TestDatabase};
 use keyward_verdict::Verdict;
 use serde_json::json;

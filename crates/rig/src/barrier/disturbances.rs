@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::callers::{CONNECTIONS, read_judgement};
 use super::round::Judged;
 use super::stage::{DISTURBED, Expired, Stage};
-use crate::wire::Wire;
+use keyward_test_support::Wire;
 
 impl Stage {
     /// Expires a key without a disturbance.

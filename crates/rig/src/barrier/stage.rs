@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::callers::{CONNECTIONS, CallKind, Callers, Target};
 use super::round::Round;
-use crate::wire::{TIMEOUT, Wire, WireAnswer, request};
-use crate::{Backend, Judge, ServerProcess, TcpProxy, TestDatabase};
+use crate::Judge;
+use keyward_test_support::{Backend, ServerProcess, TcpProxy, TestDatabase};
+use keyward_test_support::{TIMEOUT, Wire, WireAnswer, request};
 
 /// The default lease duration of servers.
 pub const LEASE: Duration = Duration::from_secs(1);

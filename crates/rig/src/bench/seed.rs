@@ -3,7 +3,7 @@
 use keyward_domain::{Lifetime, Timestamp, UserId};
 use serde_json::json;
 
-use crate::{Backend, Person, TestApp};
+use keyward_test_support::{Backend, Person, TestApp};
 
 /// Number of live tokens of each user.
 pub const LIVE: u32 = 50;

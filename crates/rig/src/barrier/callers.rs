@@ -13,7 +13,7 @@ use rustix::process::nice;
 
 use super::round::{Judged, Round};
 use crate::judge::{ACCEPTED, UNAVAILABLE};
-use crate::wire::{Wire, request};
+use keyward_test_support::{Wire, request};
 
 /// Number of connections to each target.
 pub const CONNECTIONS: usize = 8;

@@ -14,7 +14,7 @@ pub use report::{Goal, Report, median};
 pub use seed::{LIVE, Seeded};
 pub use server::{Memory, cpu_time, mebibytes, pin, release_server};
 
-use crate::{Backend, TestDatabase};
+use keyward_test_support::{Backend, TestDatabase};
 
 /// The size of a benchmark.
 #[derive(Clone, Copy, Debug)]

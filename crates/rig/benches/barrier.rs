@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use keyward_test_support::barrier::{CONNECTIONS, Expired, Stage};
-use keyward_test_support::bench::{Goal, Report, Size, databases, median, release_server};
-use keyward_test_support::{Backend, TestDatabase, judge_if_asked};
+use keyward_rig::barrier::{CONNECTIONS, Expired, Stage};
+use keyward_rig::bench::{Goal, Report, Size, databases, median, release_server};
+use keyward_rig::judge_if_asked;
+use keyward_test_support::{Backend, TestDatabase};
 
 /// Maximum duration of an undisturbed expire, in seconds.
 const UNDISTURBED: f64 = 0.1;

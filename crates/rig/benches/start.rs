@@ -6,9 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use keyward_test_support::bench::{
-    Goal, Memory, Report, Seeded, Size, databases, mebibytes, median, release_server, spaced,
-};
+use keyward_rig::bench::{Goal, Memory, Report, Seeded, Size, databases, mebibytes, median, release_server, spaced};
 use keyward_test_support::{Http, PASSWORD, ServerProcess, TestApp, TestDatabase};
 use serde_json::json;
 
