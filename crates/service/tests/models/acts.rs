@@ -1,4 +1,4 @@
-//! Use cases in one step: the right, and what it is a right to.
+//! Use cases in one call: gets the value with the right, and calls its method.
 
 use keyward_domain::user::{Password, UserRef, UserStatus};
 use keyward_domain::{ApiKey, KeyId, PlainKey, Roles, User};

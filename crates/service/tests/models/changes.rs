@@ -1,5 +1,5 @@
-//! A change touches what it really changed, and nothing else: neither in the cache nor in the memory
-//! of verifiers. The right to it is checked again on the rows as they are.
+//! A change evicts only what it changed, from the server's cache and from the verifiers' caches. The
+//! right to make the change is checked again on the current rows.
 
 use keyward_domain::user::UserStatus;
 use keyward_domain::{ApiKey, PlainKey, Role, Roles, User};
@@ -11,12 +11,12 @@ use uuid::Uuid;
 use crate::acts::Acts as _;
 use crate::world::{World, request};
 
-/// Who watches what is evicted and told.
+/// Observes what is evicted from the cache and sent to a verifier.
 struct Watcher<'w> {
     world: &'w World,
-    /// Its row is dead, and the cache does not know: it is accepted until it is evicted.
+    /// A key whose row is dead but whose cached facts are live: it is accepted until it is evicted.
     canary: PlainKey,
-    /// Whose the canary is.
+    /// The canary's owner.
     user: User,
     verifier: Uuid,
     last: PollReply,
@@ -30,7 +30,7 @@ impl<'w> Watcher<'w> {
         assert!(watcher.accepts_the_canary().await);
         let id = watcher.canary.id();
         let end = format!("UPDATE api_keys SET ended_at = created_at, expires_at = created_at WHERE id = '{id}'");
-        // On the service's own connection, whose writes it does not look for.
+        // On the service's own connection, whose writes do not count as external.
         world.service.store().execute_raw(end).await.unwrap();
         Self { last: poll(world, watcher.verifier, None).await, ..watcher }
     }
@@ -40,17 +40,17 @@ impl<'w> Watcher<'w> {
         judged.is_some_and(|(verdict, ..)| verdict == Verdict::Valid)
     }
 
-    /// What the verifier is told since it was last asked.
-    async fn told(&mut self) -> PollReply {
-        let told = poll(self.world, self.verifier, Some(&self.last)).await;
-        self.last = told.clone();
-        told
+    /// The verifier's next poll, with the changes since the last one.
+    async fn next_reply(&mut self) -> PollReply {
+        let reply = poll(self.world, self.verifier, Some(&self.last)).await;
+        self.last = reply.clone();
+        reply
     }
 
-    async fn nothing_was_touched_by(&mut self, what: &str) {
+    async fn assert_no_change_after(&mut self, what: &str) {
         let before = self.last.change;
-        let told = self.told().await;
-        assert_eq!((told.change, told.reset), (before, false), "{what} wakes a verifier");
+        let reply = self.next_reply().await;
+        assert_eq!((reply.change, reply.reset), (before, false), "{what} wakes a verifier");
         assert!(self.accepts_the_canary().await, "{what} evicts");
     }
 }
@@ -68,7 +68,7 @@ async fn token(world: &World, user: &User) -> (PlainKey, ApiKey) {
     world.service.create_token(&world.owner(), user, NewToken::default()).await.unwrap()
 }
 
-/// The user, logged in.
+/// Logs the user in.
 async fn log_in(world: &World, user: &User) -> Caller {
     let session = world.service.create_session(&world.owner(), user).await.unwrap();
     world.service.authenticate(session.expose(), Lane::Normal, request()).await.unwrap()
@@ -89,55 +89,55 @@ async fn what_changes_nothing_evicts_nothing_and_wakes_no_verifier() {
     let mut watcher = Watcher::new(&world).await;
     let refused = service.expire_key(&stranger, &live.id).await;
     assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
-    watcher.nothing_was_touched_by("a refused expire").await;
+    watcher.assert_no_change_after("a refused expire").await;
     service.expire_key(&owner, &dead.id).await.unwrap();
-    watcher.nothing_was_touched_by("an expire of a dead key").await;
+    watcher.assert_no_change_after("an expire of a dead key").await;
     assert_eq!(service.run_retention().await.unwrap(), (0, 0));
-    watcher.nothing_was_touched_by("retention with nothing to remove").await;
+    watcher.assert_no_change_after("retention with nothing to remove").await;
     service.edit_roles(&owner, &user, user.roles.clone()).await.unwrap();
-    watcher.nothing_was_touched_by("a role change that changes nothing").await;
+    watcher.assert_no_change_after("a role change that changes nothing").await;
     service.set_status(&owner, &suspended, UserStatus::Suspended).await.unwrap();
-    watcher.nothing_was_touched_by("a suspension of a suspended user").await;
+    watcher.assert_no_change_after("a suspension of a suspended user").await;
     token(&world, &user).await;
-    watcher.nothing_was_touched_by("a new key").await;
+    watcher.assert_no_change_after("a new key").await;
 }
 
 #[tokio::test]
-async fn what_changes_something_evicts_and_tells_that_and_nothing_else() {
+async fn a_change_evicts_and_sends_only_what_it_changed() {
     let world = World::new().await;
     let (service, owner) = (&world.service, world.owner());
     let mut watcher = Watcher::new(&world).await;
     let user = world.user().await;
     let (_, key) = token(&world, &user).await;
     service.expire_key(&owner, &key.id).await.unwrap();
-    let told = watcher.told().await;
-    assert_eq!((told.reset, told.keys, told.users), (false, vec![key.id], vec![]));
+    let reply = watcher.next_reply().await;
+    assert_eq!((reply.reset, reply.keys, reply.users), (false, vec![key.id], vec![]));
     assert!(watcher.accepts_the_canary().await);
 
     service.set_status(&owner, &user, UserStatus::Suspended).await.unwrap();
-    let told = watcher.told().await;
-    assert_eq!((told.reset, told.keys, told.users), (false, vec![], vec![user.id]));
-    assert!(watcher.accepts_the_canary().await, "it is another user's");
+    let reply = watcher.next_reply().await;
+    assert_eq!((reply.reset, reply.keys, reply.users), (false, vec![], vec![user.id]));
+    assert!(watcher.accepts_the_canary().await, "the canary belongs to another user");
 
     service.set_status(&owner, &watcher.user, UserStatus::Suspended).await.unwrap();
-    let told = watcher.told().await;
-    assert_eq!((told.reset, told.users), (false, vec![watcher.user.id]));
+    let reply = watcher.next_reply().await;
+    assert_eq!((reply.reset, reply.users), (false, vec![watcher.user.id]));
     assert!(!watcher.accepts_the_canary().await);
 }
 
 #[tokio::test]
-async fn an_expire_of_a_dead_key_waits_for_those_who_have_not_heard_that_it_is_dead() {
+async fn an_expire_of_a_dead_key_waits_for_verifiers_that_have_not_acknowledged_its_end() {
     let world = World::new().await;
     let (service, owner, user) = (&world.service, world.owner(), world.user().await);
     let (_, key) = token(&world, &user).await;
     let verifier = Uuid::new_v4();
-    let told = poll(&world, verifier, None).await;
-    // The first waits for the verifier, which says nothing, and so does the second.
+    let reply = poll(&world, verifier, None).await;
+    // Both wait for the verifier, which does not acknowledge.
     let (first, second) = tokio::join!(service.expire_key(&owner, &key.id), service.expire_key(&owner, &key.id));
     for barrier in [first.unwrap(), second.unwrap()] {
         assert_eq!((barrier.confirmed, barrier.lapsed), (0, 1));
     }
-    assert_eq!(poll(&world, verifier, Some(&told)).await.change, told.change + 1, "and it is one change");
+    assert_eq!(poll(&world, verifier, Some(&reply)).await.change, reply.change + 1, "it is one change");
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_right_that_is_lost_between_the_check_and_the_write_is_refused() {
     let roles: Roles = std::iter::once(Role::UserAdmin).collect();
     let admin = service.edit_roles(&owner, &admin, roles).await.unwrap();
 
-    // Checked with the role, and demoted before the write.
+    // The caller is demoted between the check and the write.
     let caller = log_in(&world, &admin).await;
     service.edit_roles(&owner, &admin, Roles::default()).await.unwrap();
     let expired = service.expire_key(&caller, &key.id).await;
@@ -157,13 +157,13 @@ async fn a_right_that_is_lost_between_the_check_and_the_write_is_refused() {
     let suspended = service.set_status(&caller, &user, UserStatus::Suspended).await;
     assert!(matches!(suspended, Err(Error::NotFound)), "{suspended:?}");
 
-    // Checked while active, and suspended before the write.
+    // The caller is suspended between the check and the write.
     service.set_status(&owner, &admin, UserStatus::Suspended).await.unwrap();
     let made = service.create_token(&caller, &admin, NewToken::default()).await;
     assert!(matches!(made, Err(Error::Suspended)), "{made:?}");
     service.set_status(&owner, &admin, UserStatus::Active).await.unwrap();
 
-    // Checked while the calling key was live, and ended before the write.
+    // The calling key is ended between the check and the write.
     service.expire_key(&owner, &caller.key().id).await.unwrap();
     let made = service.create_token(&caller, &admin, NewToken::default()).await;
     assert!(matches!(made, Err(Error::CallerEnded(Some(_)))), "{made:?}");

@@ -1,6 +1,6 @@
-//! A request that is given up, wherever it stands: actix drops a handler's future when the client
-//! resets the connection. Whatever the change had come to by then, what is dead in the database is
-//! not live in the cache, and verifiers are told.
+//! Requests dropped at every point: actix drops a handler's future when the client resets the
+//! connection. Whenever that happens, a key that is dead in the database is not live in the cache, and
+//! verifiers get the change.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::acts::Acts as _;
 use crate::world::{World, request};
 
-/// What ends a key, or stops it.
+/// An act after which the key is rejected.
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     Expire,
@@ -25,44 +25,44 @@ enum Ending {
     Suspend,
 }
 
-/// More often than any of them has to be looked after.
+/// An upper bound on the polls that an act needs.
 const MOST_POLLS: usize = 64;
 
-/// How often each is tried: the thread that writes is not always as fast.
+/// Trials for each number of polls: the speed of the write thread varies.
 const TRIALS: usize = 25;
 
 #[tokio::test]
-async fn a_change_given_up_at_any_point_leaves_no_live_entry_behind() {
+async fn a_change_dropped_at_any_point_leaves_no_live_cache_entry() {
     for ending in [Ending::Expire, Ending::Delete, Ending::Revoke, Ending::Suspend] {
         let world = World::new().await;
         let (mut undone, mut done) = (0, 0);
         let mut polls = 0;
-        while give_up_after(&world, ending, polls, &mut undone, &mut done).await {
+        while drop_after(&world, ending, polls, &mut undone, &mut done).await {
             polls += 1;
-            assert!(polls < MOST_POLLS, "{ending:?} never comes to its end");
+            assert!(polls < MOST_POLLS, "{ending:?} never completes");
         }
-        assert!(undone > 0 && done > 0, "{ending:?}: given up {undone} times before the change, {done} times after");
+        assert!(undone > 0 && done > 0, "{ending:?}: dropped {undone} times before the change, {done} times after");
     }
 }
 
-/// Answers whether it was given up each time; else it had come to its end.
-async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut usize, done: &mut usize) -> bool {
-    let mut given_up = true;
+/// Drops the act after `polls` polls, several times. Returns false once the act completes before that.
+async fn drop_after(world: &World, ending: Ending, polls: usize, undone: &mut usize, done: &mut usize) -> bool {
+    let mut dropped = true;
     for _ in 0..TRIALS {
         let owner = world.owner();
         let user = world.user().await;
         let (plain, key) = world.service.create_token(&owner, &user, NewToken::default()).await.unwrap();
-        // In the cache, and a verifier holds a lease, which the change waits for.
+        // The key is cached, and a verifier holds a lease, so that the change has to wait.
         assert!(is_good(world.with_cache(plain.expose(), &Need::nothing()).await));
         let verifier = Uuid::new_v4();
         let before = world.service.desk(&owner).unwrap().poll(verifier, "v", None, 0).await.unwrap();
 
         let change = end(world, ending, &user, &key.id, plain.expose());
         let ended = poll_times(change, polls).await;
-        given_up &= ended.is_none();
-        // Whoever asks meanwhile may fill the cache.
+        dropped &= ended.is_none();
+        // A concurrent use may fill the cache.
         let _meanwhile = world.with_cache(plain.expose(), &Need::nothing()).await;
-        // One writes at a time: this has its turn once the change, if it has begun, is over.
+        // There is one writer: this write runs after the change has ended, if it has begun.
         world.service.store().write(Lane::Normal, |_| Ok::<_, StoreError>(()), |_| ()).await.unwrap();
 
         let stored = world.without_cache(plain.expose(), &Need::nothing()).await;
@@ -78,10 +78,10 @@ async fn give_up_after(world: &World, ending: Ending, polls: usize, undone: &mut
                 .poll(verifier, "v", Some(before.start), before.change)
                 .await
                 .unwrap();
-            let told = reset || keys.contains(&key.id) || users.contains(&user.id);
-            assert!(told, "{ending:?} after {polls} polls is not told");
+            let sent = reset || keys.contains(&key.id) || users.contains(&user.id);
+            assert!(sent, "{ending:?} after {polls} polls is not sent to the verifier");
         }
-        if !given_up {
+        if !dropped {
             return false;
         }
     }
@@ -102,8 +102,8 @@ fn is_good(judged: crate::world::Judged) -> bool {
     judged.is_some_and(|(verdict, ..)| verdict == keyward_verdict::Verdict::Valid)
 }
 
-/// Polls so many times, each time when there is something new, and then drops it. None if it had
-/// not come to its end.
+/// Polls the future `times` times, each time after a wake, and then drops it. None if it did not
+/// complete.
 async fn poll_times<T>(future: impl Future<Output = T>, times: usize) -> Option<T> {
     let mut future = pin!(future);
     let mut left = times;

@@ -1,7 +1,7 @@
-//! The promise of a barrier, shown on models that are searched, and on histories drawn at random:
-//! who asks after the success of an expire is never told that the key is good.
+//! Checks the promise of the barrier by searching models and by random histories: after the success
+//! of an expire, no server and no verifier accepts the key.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failing test panics")]
 
 mod acts;
 mod changes;

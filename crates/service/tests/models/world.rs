@@ -1,4 +1,4 @@
-//! A service over a database of its own, with a clock that is moved by hand.
+//! A service with its own database and a clock that the test moves.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// A year of sessions, so that the caller's outlives the histories.
+/// A session lifetime of 100 years, so that the caller's session outlives every history.
 const CENTURY: Lifetime = Lifetime::days(36_500);
 
 pub(crate) struct World {
@@ -42,7 +42,7 @@ impl Clock for HandClock {
     }
 }
 
-/// What a judgement says: the verdict, the key and its user, without the marks that use leaves.
+/// The result of a judgement: the verdict, the key and its owner, without the times of use.
 pub(crate) type Judged = Option<(Verdict, ApiKey, User)>;
 
 impl World {
@@ -57,7 +57,7 @@ impl World {
         let url = DatabaseUrl::Sqlite(file.clone());
         let service =
             Service::open(&url, Arc::<HandClock>::clone(&clock), Catalogue::built_in(), settings).await.unwrap();
-        // On the one connection that writes. What a crash would lose is of no interest here.
+        // Set on the only write connection. These tests do not check crashes.
         service.store().execute_raw("PRAGMA synchronous = OFF".to_owned()).await.unwrap();
         let password = Zeroizing::new("a long password, 1".to_owned());
         let new = NewUser {
@@ -74,14 +74,14 @@ impl World {
         Self { service, clock, file, owner, _dir: dir }
     }
 
-    /// The owner, who may do everything, as of now.
+    /// The owner, who may do everything, with the current time.
     pub(crate) fn owner(&self) -> Caller {
         let mut caller = self.owner.clone();
         caller.now = self.service.now();
         caller
     }
 
-    /// A new user with a password that nobody knows.
+    /// Creates a user whose password hash matches no password.
     pub(crate) async fn user(&self) -> User {
         let now = self.service.now();
         let id = UserId::random();
@@ -106,7 +106,7 @@ impl World {
         user
     }
 
-    /// Judged by the service, from its cache where the key is in it.
+    /// Judges a key through the service, from its cache if the key is cached.
     pub(crate) async fn with_cache(&self, text: &str, need: &Need) -> Judged {
         let asked = vec![(text.to_owned(), need.clone())];
         match self.service.desk(&self.owner()).unwrap().check_keys(asked).await.unwrap().pop().unwrap() {
@@ -115,7 +115,7 @@ impl World {
         }
     }
 
-    /// Judged by the row as it stands.
+    /// Judges a key by its current row.
     pub(crate) async fn without_cache(&self, text: &str, need: &Need) -> Judged {
         let OwnedKey { key, owner } = self.stored(text).await?;
         let (scopes, allow_list) = (self.service.catalogue().expand(&key.scopes), &key.allow_list);
@@ -130,7 +130,7 @@ impl World {
         Some((verdict, without_use(&key), unseen(&owner)))
     }
 
-    /// The row, if the secret is right.
+    /// The key's row, if the secret is right.
     pub(crate) async fn stored(&self, text: &str) -> Option<OwnedKey> {
         let presented = PresentedKey::parse(text).ok()?;
         let id = presented.id;
@@ -144,12 +144,12 @@ pub(crate) fn request() -> RequestInfo {
     RequestInfo { id: Uuid::nil(), ip: None, user_agent: String::new() }
 }
 
-/// The key without its last use, which is written late and judges nothing.
+/// The key without its last use, which is written later and does not affect the judgement.
 pub(crate) fn without_use(key: &ApiKey) -> ApiKey {
     ApiKey { last_used: None, ..key.clone() }
 }
 
-/// The user without when they were last seen.
+/// The user without the time of last use.
 pub(crate) fn unseen(user: &User) -> User {
     User { last_seen_at: None, ..user.clone() }
 }

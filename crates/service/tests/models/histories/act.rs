@@ -1,4 +1,4 @@
-//! What can happen in a history, and how it is carried out.
+//! The acts of a history, and how they run.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ pub(super) enum Act {
         minutes: i64,
     },
     CreateSession,
-    /// Asks whether the key is good, both ways.
+    /// Judges the key with and without the cache.
     Ask {
         key: usize,
         need: usize,
     },
-    /// Uses the key, which makes a session slide.
+    /// Uses the key, which may slide a session.
     Authenticate {
         key: usize,
     },
@@ -36,7 +36,7 @@ pub(super) enum Act {
     Delete {
         key: usize,
     },
-    /// As one does who found the key.
+    /// Revokes the key as its holder.
     Revoke {
         key: usize,
     },
@@ -55,12 +55,12 @@ pub(super) enum Act {
     },
     WriteUses,
     Retain,
-    /// Another program changes the file.
+    /// Another program writes to the file.
     FromOutside {
         key: usize,
         what: Outside,
     },
-    /// A change that the cache is not told of: a fault.
+    /// A change that the cache does not learn of: a fault.
     Unnoticed {
         key: usize,
     },
@@ -92,8 +92,8 @@ const NEEDS: [(&[&str], &[&str]); 6] = [
     (&["workspace:read", "workspace:delete"], &["workspace:*"]),
 ];
 
-/// The longest that a change from outside may go unnoticed, and a little more.
-const NOTICED: Duration = Duration::from_micros(1_200);
+/// Slightly longer than an external write may go undetected.
+const DETECTED_AFTER: Duration = Duration::from_micros(1_200);
 
 /// A user and their keys.
 pub(super) struct History<'w> {
@@ -107,7 +107,7 @@ impl<'w> History<'w> {
         Self { world, user: world.user().await, keys: Vec::new() }
     }
 
-    /// Every key, whatever was asked last.
+    /// Compares the judgements of every key.
     pub(super) async fn ask_all(&self) -> Result<(), String> {
         for key in &self.keys {
             self.ask(key, &Need::nothing()).await?;
@@ -115,7 +115,7 @@ impl<'w> History<'w> {
         Ok(())
     }
 
-    /// Does it; says what is wrong if the answers are not the same.
+    /// Runs an act. Returns an error if the judgements differ.
     pub(super) async fn act(&mut self, act: Act) -> Result<(), String> {
         let (service, owner) = (&self.world.service, self.world.owner());
         match act {
@@ -195,12 +195,12 @@ impl<'w> History<'w> {
                     let mut other = SqliteConnection::establish(&file).unwrap();
                     other.batch_execute("PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON").unwrap();
                     other.batch_execute(&sql).unwrap();
-                    std::thread::sleep(NOTICED);
+                    std::thread::sleep(DETECTED_AFTER);
                 }
             }
             Act::Unnoticed { key } => {
                 if let Some(sql) = self.key(key).map(|key| self.sql(key, Outside::Expire)) {
-                    // On the connection that the service writes on itself.
+                    // On the service's own write connection, so that it does not count as external.
                     service.store().execute_raw(sql).await.unwrap();
                 }
             }
@@ -229,17 +229,17 @@ impl<'w> History<'w> {
         let answer = world.service.authenticate(key.expose(), Lane::Normal, request()).await;
         let same = match (&before, &answer) {
             (None, Err(Rejection::Invalid)) => true,
-            (Some((Verdict::Expired(end), ..)), Err(Rejection::Expired(told))) => end == told,
+            (Some((Verdict::Expired(end), ..)), Err(Rejection::Expired(reported))) => end == reported,
             (Some((Verdict::UserSuspended, ..)), Err(Rejection::Suspended)) => true,
             (Some((Verdict::Valid, stored, user)), Ok(caller)) => {
-                // A session may have slid by this very use.
+                // This use may have slid the session.
                 let end = world.stored(key.expose()).await.map(|owned| owned.key.expires_at);
                 let slid = end.map(|expires_at| ApiKey { expires_at, ..stored.clone() });
                 Some(without_use(caller.key())) == slid && unseen(caller.user()) == *user
             }
             _ => false,
         };
-        if same { Ok(()) } else { Err(format!("authenticated as {answer:?}, stored is {before:?}")) }
+        if same { Ok(()) } else { Err(format!("authenticated as {answer:?}, but the row is {before:?}")) }
     }
 
     fn sql(&self, key: &PlainKey, what: Outside) -> String {
@@ -255,12 +255,12 @@ impl<'w> History<'w> {
     }
 }
 
-/// What was done. That the user or the key is gone is an answer too; anything else is a mistake of
-/// the history's.
+/// The result of an act; none if the user or the key does not exist any more. Any other error is a
+/// fault of the history.
 fn done<T>(result: Result<T, Error>) -> Result<Option<T>, String> {
     match result {
         Ok(done) => Ok(Some(done)),
         Err(Error::NotFound) => Ok(None),
-        Err(error) => Err(format!("not done: {error}")),
+        Err(error) => Err(format!("the act failed: {error}")),
     }
 }

@@ -1,8 +1,8 @@
-//! With the cache and without it, the same answers: over histories drawn at random, each of which
-//! is cut down to the shortest that fails.
+//! Random histories in which judgements with and without the cache must be equal. A failing history
+//! is reduced to the shortest one that fails.
 //!
-//! "Without" is the row as it stands in the database, judged by the rule of the domain. This is on
-//! SQLite, where the cache is.
+//! A judgement without the cache uses the current row and the domain's rule. The tests run on SQLite,
+//! because only a server on SQLite has a cache.
 
 mod act;
 
@@ -15,45 +15,45 @@ use proptest::{collection, prop_oneof};
 use crate::world::World;
 use act::{Act, History, Outside};
 
-/// Which scopes, allow list, key, role or need is meant, of those there are.
-fn which() -> impl Strategy<Value = usize> {
+/// An index into the scopes, allow lists, keys, roles or needs, modulo their number.
+fn index() -> impl Strategy<Value = usize> {
     0..64_usize
 }
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        40 => (which(), which()).prop_map(|(key, need)| Act::Ask { key, need }),
-        15 => which().prop_map(|key| Act::Authenticate { key }),
-        15 => (which(), which(), 1..10_000_i64).prop_map(|(scopes, allow_list, minutes)| Act::CreateToken { scopes, allow_list, minutes }),
+        40 => (index(), index()).prop_map(|(key, need)| Act::Ask { key, need }),
+        15 => index().prop_map(|key| Act::Authenticate { key }),
+        15 => (index(), index(), 1..10_000_i64).prop_map(|(scopes, allow_list, minutes)| Act::CreateToken { scopes, allow_list, minutes }),
         6 => Just(Act::CreateSession),
-        8 => which().prop_map(|key| Act::Expire { key }),
-        4 => which().prop_map(|key| Act::Delete { key }),
-        4 => which().prop_map(|key| Act::Revoke { key }),
-        3 => which().prop_map(|key| Act::LogOut { key }),
+        8 => index().prop_map(|key| Act::Expire { key }),
+        4 => index().prop_map(|key| Act::Delete { key }),
+        4 => index().prop_map(|key| Act::Revoke { key }),
+        3 => index().prop_map(|key| Act::LogOut { key }),
         5 => Just(Act::Suspend),
         5 => Just(Act::Activate),
-        4 => which().prop_map(|roles| Act::EditRoles { roles }),
+        4 => index().prop_map(|roles| Act::EditRoles { roles }),
         2 => Just(Act::DeleteUser),
         12 => (1..3_000_i64).prop_map(|minutes| Act::Wait { minutes }),
         2 => Just(Act::WriteUses),
         1 => Just(Act::Retain),
-        2 => (which(), prop_oneof![Just(Outside::Expire), Just(Outside::Suspend), Just(Outside::Narrow), Just(Outside::Delete)])
+        2 => (index(), prop_oneof![Just(Outside::Expire), Just(Outside::Suspend), Just(Outside::Narrow), Just(Outside::Delete)])
             .prop_map(|(key, what)| Act::FromOutside { key, what }),
     ]
 }
 
-/// The same, and sometimes a password, which takes long to hash.
+/// Several acts, rarely with a new password, because hashing is slow.
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let rare = prop_oneof![1_500 => act(), 1 => Just(Act::SetPassword)];
     (collection::vec(rare, 3..9)).prop_map(|rest| {
-        // A history without a key has nothing to tell.
+        // A history without a key tests nothing.
         let mut acts = vec![Act::CreateToken { scopes: 0, allow_list: 0, minutes: 1_000 }];
         acts.extend(rest);
         acts
     })
 }
 
-/// Tries so many histories; answers the shortest that fails, and why.
+/// Runs `cases` random histories. Returns the shortest one that fails, and the reason.
 fn search(cases: u32, acts: impl Strategy<Value = Vec<Act>>) -> Result<(), TestError<Vec<Act>>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let world = runtime.block_on(World::new());
@@ -73,7 +73,7 @@ fn search(cases: u32, acts: impl Strategy<Value = Vec<Act>>) -> Result<(), TestE
 
 #[test]
 fn with_and_without_the_cache_the_answers_are_the_same_over_10_000_histories() {
-    // On two databases at once, since each has one writer.
+    // Two databases run in parallel, because each has only one writer.
     let halves = [(); 2].map(|()| thread::spawn(|| search(5_000, acts())));
     for half in halves {
         if let Err(failed) = half.join().unwrap() {
@@ -86,7 +86,7 @@ fn with_and_without_the_cache_the_answers_are_the_same_over_10_000_histories() {
 fn a_change_that_drops_nothing_from_the_cache_is_found() {
     let acts = acts().prop_flat_map(|acts| {
         let last = acts.len();
-        (Just(acts), 0..=last, which()).prop_map(|(mut acts, at, key)| {
+        (Just(acts), 0..=last, index()).prop_map(|(mut acts, at, key)| {
             acts.insert(at, Act::Unnoticed { key });
             acts
         })

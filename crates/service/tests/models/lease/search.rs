@@ -1,11 +1,11 @@
-//! The searches: all states that worlds of these sizes can come to.
+//! Searches all states that models of these sizes can reach.
 
 use stateright::{Checker as _, HasDiscoveries, Model as _};
 
 use super::model::{Fault, Lease};
 use super::steps::PROMISE;
 
-/// One verifier, a lease of two ticks, two changes of which one can be told by name.
+/// One verifier, a lease of two ticks, and two changes, of which the server stores one.
 const ONE: Lease = Lease {
     fault: Fault::None,
     lease: 2,
@@ -17,10 +17,10 @@ const ONE: Lease = Lease {
     strays: false,
 };
 
-/// Two verifiers, and nothing that goes wrong but that everything takes as long as it likes.
+/// Two verifiers without failures; every step may take any time.
 const TWO: Lease = Lease { lease: 1, verifiers: 2, changes: 1, mishaps: false, ..ONE };
 
-/// Searches everything, and asserts that the promise is kept, and was put to the test.
+/// Searches all states, and asserts that the promise holds and that the interesting states occur.
 fn holds(model: Lease, at_least: usize) {
     let checker = model.checker().threads(2).spawn_bfs().join();
     let (states, unique) = (checker.state_count(), checker.unique_state_count());
@@ -28,7 +28,7 @@ fn holds(model: Lease, at_least: usize) {
     assert!(unique > at_least, "{unique} states, {states} steps");
 }
 
-/// Is the promise broken with the fault?
+/// Whether the fault breaks the promise.
 fn breaks(model: Lease) -> bool {
     let checker = model.checker().finish_when(HasDiscoveries::AnyFailures).spawn_dfs().join();
     checker.discovery(PROMISE).is_some()
@@ -60,9 +60,9 @@ fn every_fault_of_the_verifier_is_found() {
         Fault::LeaseFromReceipt,
         Fault::LeaseBeforeApplying,
         Fault::AcknowledgedBeforeApplying,
-        Fault::KeptThoughApplied,
+        Fault::KeptDespiteChange,
         Fault::LeaseReadAfterLookUp,
-        Fault::GapPassedOver,
+        Fault::GapIgnored,
     ] {
         assert!(breaks(Lease { fault, ..ONE }), "{fault:?}");
     }
@@ -74,7 +74,7 @@ fn every_fault_of_the_verifier_is_found() {
 fn every_fault_of_the_server_is_found() {
     for fault in [
         Fault::CountedFromFirstAnswer,
-        Fault::ToldIsAcknowledged,
+        Fault::SentIsAcknowledged,
         Fault::AnswerBeforeBarrier,
         Fault::NumberedBeforeEvicted,
         Fault::NumberedBeforeCommit,
@@ -83,15 +83,15 @@ fn every_fault_of_the_server_is_found() {
         assert!(breaks(Lease { fault, ..ONE }), "{fault:?}");
     }
     for model in [
-        Lease { fault: Fault::NotBlindAfterStart, starts: 2, ..ONE },
+        Lease { fault: Fault::NoWaitAfterStart, starts: 2, ..ONE },
         Lease { fault: Fault::CountedFromArrival, strays: true, ..ONE },
-        Lease { fault: Fault::OneIsEnough, ..TWO },
+        Lease { fault: Fault::WaitsForOne, ..TWO },
     ] {
         assert!(breaks(model), "{:?}", model.fault);
     }
 }
 
-/// What the program does beyond what the promise needs, so that nobody takes it for what holds.
+/// Documents two precautions of the program that the promise does not depend on.
 #[test]
 fn the_clock_after_the_look_up_and_counting_from_the_answer_are_more_than_the_promise_needs() {
     assert!(!breaks(Lease { fault: Fault::ClockReadBeforeLookUp, ..ONE }));

@@ -1,98 +1,99 @@
-//! What a server, its database and the verifiers know at one moment.
+//! The state of the server, its database and the verifiers.
 
-/// What has been told last, or is acknowledged: a server's start, and the number of a change.
+/// A position in the changes: a server's start and the number of a change.
 pub(super) type Mark = (u8, u8);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct State {
-    /// The database: is the key live, and was a lease ever noted?
+    /// Whether the key is live in the database.
     pub live: bool,
-    pub noted: bool,
+    /// Whether a lease was ever stored in the database.
+    pub lease_stored: bool,
     pub server: Server,
     pub expire: Expire,
-    /// The success of an expire has been read.
+    /// Set when the client has read the success of an expire.
     pub success: Option<Success>,
     pub slots: Vec<Slot>,
 }
 
-/// The process that serves. It has a memory of its own, and loses it when it is killed.
+/// The server process. It loses its memory when it is killed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Server {
-    /// Which start of the server it is.
+    /// The number of the server's start.
     pub start: u8,
-    /// Its cache may hold the key as live.
+    /// Whether its cache may have the key as live.
     pub caches_live: bool,
     /// The number of the last change.
     pub latest: u8,
-    /// Bit n: the change of number n is one of the key.
+    /// Bit n: whether the change with number n affects the key.
     pub changes: u8,
-    /// For how long leases may run that a server before this one gave.
-    pub blind: u8,
+    /// The time left of leases that a previous server may have granted.
+    pub unknown_leases: u8,
 }
 
-/// How far the request has come that expires the key.
+/// The progress of the expire request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Expire {
-    /// How many of its steps are done.
+    /// The number of completed steps.
     pub done: u8,
     pub number: u8,
 }
 
-/// How the verifiers stood when the success was told.
+/// The state of the verifiers when the expire succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Success {
-    /// One had confirmed the change.
+    /// Whether a verifier had acknowledged the change and held a lease.
     pub confirmed: bool,
-    /// One had not, and still had the key in its memory.
+    /// Whether a verifier had not acknowledged it and still cached the key.
     pub lapsed: bool,
 }
 
-/// A verifier, what the server knows of it, and what is under way between them.
+/// A verifier, the server's record of it, and the messages between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Slot {
-    pub known: Option<Known>,
+    pub registered: Option<Registered>,
     pub applied: Option<Mark>,
-    /// The key is in its memory, as live.
-    pub remembers: bool,
-    /// For how long it may use its memory.
+    /// Whether the key is in its cache as live.
+    pub cached: bool,
+    /// How long it may use its cache.
     pub lease: u8,
     pub poll: Poll,
-    /// A poll that the verifier has given up, and the server has not.
+    /// A poll that the verifier has dropped but the server has not.
     pub stray: Option<Stray>,
     pub look_up: LookUp,
     pub use_after: Use,
 }
 
-/// What the server knows of a verifier.
+/// The server's record of a verifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Known {
+pub(super) struct Registered {
     pub acknowledged: u8,
-    /// What is left of its lease on the server's side.
+    /// The time left of its lease, as the server counts it.
     pub left: u8,
 }
 
-/// The poll that a verifier waits for. `age` is how long ago it was sent; `held`, where a server
-/// counts from there, how long ago it came in.
+/// The poll that a verifier waits for. `age` is the time since it was sent; `held` is the time since
+/// it arrived, if a fault counts from there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Poll {
     #[default]
     None,
     Sent {
-        told: Option<Mark>,
+        applied: Option<Mark>,
         age: u8,
     },
     Held {
-        told: Option<Mark>,
+        applied: Option<Mark>,
         age: u8,
         held: u8,
     },
     Answered {
-        news: PollReply,
+        reply: PollReply,
         age: u8,
     },
-    /// What came is applied to the memory, and the lease is not extended yet; or the other way round.
+    /// The changes are applied but the lease is not extended yet, or the reverse.
     Applying {
-        news: PollReply,
+        reply: PollReply,
         age: u8,
     },
 }
@@ -101,25 +102,25 @@ pub(super) enum Poll {
 pub(super) struct PollReply {
     pub mark: Mark,
     pub reset: bool,
-    /// The key is among those to forget.
-    pub forget: bool,
+    /// Whether the key must be evicted.
+    pub evict: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Stray {
-    pub told: Option<Mark>,
-    /// None until it has come in.
+    pub applied: Option<Mark>,
+    /// The time since it arrived; none until it arrives.
     pub held: Option<u8>,
 }
 
-/// A look-up of the key for a verifier. One that found it dead is of no further interest.
+/// A lookup of the key for a verifier. The model leaves out lookups that find the key dead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum LookUp {
     #[default]
     None,
-    /// The server has taken the number of the last change.
+    /// The server has read the number of the last change.
     Numbered(Mark),
-    /// The answer that the key is live is on its way.
+    /// The answer that the key is live is in transit.
     Live(Mark),
 }
 
@@ -128,11 +129,11 @@ pub(super) enum LookUp {
 pub(super) enum Use {
     #[default]
     None,
-    /// The end of the lease was read. `left` is how far off it is.
+    /// The verifier has read the end of the lease, `left` ticks away.
     Leased { left: u8 },
-    /// The key was in the memory.
+    /// The key was in the cache.
     Found { left: u8 },
-    /// It was accepted: what must not be.
+    /// The key was accepted, which breaks the promise.
     Accepted,
 }
 
@@ -150,18 +151,18 @@ impl Server {
 }
 
 impl State {
-    /// A tick of all clocks, held at what makes no difference any more. Where no server counts from
-    /// there, no time passes for polls that have come in.
+    /// Advances all clocks by a tick. Ages stop at the lease, because greater ages make no difference.
+    /// `held` stays 0 unless a fault uses it.
     pub(super) fn tick(&mut self, lease: u8, counts_arrivals: bool) {
         let older = |age: &mut u8| *age = age.saturating_add(1).min(lease);
-        self.server.blind = self.server.blind.saturating_sub(1);
+        self.server.unknown_leases = self.server.unknown_leases.saturating_sub(1);
         for slot in &mut self.slots {
             slot.lease = slot.lease.saturating_sub(1);
             if let Use::Leased { left } | Use::Found { left } = &mut slot.use_after {
                 *left = left.saturating_sub(1);
             }
-            if let Some(known) = &mut slot.known {
-                known.left = known.left.saturating_sub(1);
+            if let Some(registered) = &mut slot.registered {
+                registered.left = registered.left.saturating_sub(1);
             }
             match &mut slot.poll {
                 Poll::None => {}

@@ -1,4 +1,4 @@
-//! Who can do what next, and what comes of it.
+//! The possible next steps, and their effects.
 
 use stateright::{Model, Property};
 
@@ -6,68 +6,68 @@ use super::model::{Fault, Lease, Part};
 use super::state::{Expire, LookUp, Poll, Server, Slot, State, Stray, Success, Use};
 
 /// What must hold in every state.
-pub(super) const PROMISE: &str = "nobody accepts after the success";
+pub(super) const PROMISE: &str = "no verifier accepts the key after the success";
 
-/// One step of somebody's. The number says which verifier it is about.
+/// A step of the model. The number is the index of the verifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// All clocks go on.
+    /// All clocks advance.
     Tick,
-    /// The expire takes its next step.
+    /// The expire does its next step.
     Expire,
-    /// Its success is told, and read.
+    /// The expire succeeds, and the client reads the success.
     Succeed,
     /// Another key changes.
     ChangeAnother,
-    /// The server is killed, and started again.
+    /// The server is killed and started again.
     KillServer,
-    /// A verifier is killed, and started again under another id.
+    /// A verifier is killed and started again with another id.
     KillVerifier(usize),
-    /// The server strikes a verifier off whose lease has run out.
+    /// The server removes a verifier whose lease has expired.
     Retire(usize),
     Send(usize),
     Receive(usize),
     Answer(usize),
-    /// The answer arrives, and the first half of what it asks for is done.
+    /// The answer arrives, and the verifier does the first half of its work.
     Deliver(usize),
-    /// The second half is done.
+    /// The verifier does the second half.
     Finish(usize),
-    /// What a verifier will say next comes to the server before it is true: a fault.
-    Anticipate(usize),
-    /// A verifier gives its poll up.
-    GiveUp(usize),
+    /// A verifier's acknowledgement reaches the server before the change is applied: a fault.
+    AcknowledgeEarly(usize),
+    /// A verifier drops its poll.
+    DropPoll(usize),
     ReceiveStray(usize),
     AnswerStray(usize),
     LoseStray(usize),
-    /// A look-up takes the number of the last change.
+    /// A lookup reads the number of the last change.
     Number(usize),
-    /// It reads that the key is live.
+    /// The lookup reads that the key is live.
     Read(usize),
     LoseLookUp(usize),
     Keep(usize),
     ReadLease(usize),
-    LookIntoMemory(usize),
+    LookUpInCache(usize),
     Judge(usize),
 }
 
 impl Lease {
-    /// Does the server find the key live, in the database or in its cache?
+    /// Whether the server finds the key live, in the database or in its cache.
     fn reads_live(state: &State) -> bool {
         state.live || state.server.caches_live
     }
 
-    /// The steps of one verifier, and of the server about it.
+    /// The steps of one verifier, and of the server for it.
     fn steps_of(&self, state: &State, v: usize, steps: &mut Vec<Step>) {
         let slot = &state.slots[v];
         match slot.poll {
             Poll::None => steps.push(Step::Send(v)),
-            Poll::Sent { .. } => steps.extend([Step::Receive(v), Step::GiveUp(v)]),
-            Poll::Held { .. } => steps.extend([Step::Answer(v), Step::GiveUp(v)]),
-            Poll::Answered { .. } => steps.extend([Step::Deliver(v), Step::GiveUp(v)]),
+            Poll::Sent { .. } => steps.extend([Step::Receive(v), Step::DropPoll(v)]),
+            Poll::Held { .. } => steps.extend([Step::Answer(v), Step::DropPoll(v)]),
+            Poll::Answered { .. } => steps.extend([Step::Deliver(v), Step::DropPoll(v)]),
             Poll::Applying { .. } => {
                 steps.push(Step::Finish(v));
                 if self.fault == Fault::AcknowledgedBeforeApplying {
-                    steps.push(Step::Anticipate(v));
+                    steps.push(Step::AcknowledgeEarly(v));
                 }
             }
         }
@@ -90,31 +90,31 @@ impl Lease {
             let (late, early) = (self.fault == Fault::LeaseReadAfterLookUp, self.fault == Fault::ClockReadBeforeLookUp);
             match slot.use_after {
                 Use::None if slot.lease > 0 || late => steps.push(Step::ReadLease(v)),
-                Use::Leased { .. } if slot.remembers => steps.push(Step::LookIntoMemory(v)),
+                Use::Leased { .. } if slot.cached => steps.push(Step::LookUpInCache(v)),
                 Use::Found { left } if left > 0 || early || late && slot.lease > 0 => steps.push(Step::Judge(v)),
-                // A use that comes to nothing may as well have begun later.
+                // A use that is not accepted is equivalent to one that begins later.
                 Use::None | Use::Leased { .. } | Use::Found { .. } | Use::Accepted => {}
             }
         }
-        if slot.known.is_some_and(|known| known.left == 0) {
+        if slot.registered.is_some_and(|registered| registered.left == 0) {
             steps.push(Step::Retire(v));
         }
         steps.push(Step::KillVerifier(v));
         if !self.mishaps {
             let mishap = |step: &Step| {
-                matches!(step, Step::Retire(_) | Step::KillVerifier(_) | Step::GiveUp(_) | Step::LoseLookUp(_))
+                matches!(step, Step::Retire(_) | Step::KillVerifier(_) | Step::DropPoll(_) | Step::LoseLookUp(_))
             };
             steps.retain(|step| !mishap(step));
         }
     }
 
     fn kill_server(&self, state: &mut State) {
-        let blind = if state.noted && self.fault != Fault::NotBlindAfterStart { self.lease } else { 0 };
+        let unknown_leases = if state.lease_stored && self.fault != Fault::NoWaitAfterStart { self.lease } else { 0 };
         let (start, caches_live) = (state.server.start + 1, state.live);
-        state.server = Server { start, caches_live, latest: 0, changes: 0, blind };
+        state.server = Server { start, caches_live, latest: 0, changes: 0, unknown_leases };
         state.expire = Expire::default();
         for slot in &mut state.slots {
-            slot.known = None;
+            slot.registered = None;
             if matches!(slot.poll, Poll::Held { .. }) {
                 slot.poll = Poll::None;
             }
@@ -136,11 +136,12 @@ impl Lease {
 
     fn succeed(&self, state: &mut State) {
         let number = state.expire.number;
-        let stands =
-            |slot: &Slot, confirmed: bool| slot.known.is_some_and(|known| (known.acknowledged >= number) == confirmed);
+        let stands = |slot: &Slot, confirmed: bool| {
+            slot.registered.is_some_and(|registered| (registered.acknowledged >= number) == confirmed)
+        };
         state.success = Some(Success {
             confirmed: state.slots.iter().any(|slot| stands(slot, true) && slot.lease > 0),
-            lapsed: state.slots.iter().any(|slot| stands(slot, false) && slot.remembers),
+            lapsed: state.slots.iter().any(|slot| stands(slot, false) && slot.cached),
         });
         state.expire = Expire::default();
     }
@@ -151,9 +152,9 @@ impl Model for Lease {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        let server = Server { start: 0, caches_live: true, latest: 0, changes: 0, blind: 0 };
+        let server = Server { start: 0, caches_live: true, latest: 0, changes: 0, unknown_leases: 0 };
         let slots = vec![Slot::default(); self.verifiers];
-        vec![State { live: true, noted: false, server, expire: Expire::default(), success: None, slots }]
+        vec![State { live: true, lease_stored: false, server, expire: Expire::default(), success: None, slots }]
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
@@ -164,7 +165,7 @@ impl Model for Lease {
             if state.success.is_none() && may_number {
                 steps.push(Step::Expire);
             }
-        } else if self.nobody_is_pending(state) {
+        } else if self.may_succeed(state) {
             steps.push(Step::Succeed);
         }
         if self.mishaps && state.server.latest < self.changes {
@@ -189,13 +190,13 @@ impl Model for Lease {
             Property::always(PROMISE, |_, state: &State| {
                 state.slots.iter().all(|slot| slot.use_after != Use::Accepted)
             }),
-            Property::sometimes("a memory is of use", |_, state: &State| {
-                state.success.is_none() && state.slots.iter().any(|slot| slot.remembers && slot.lease > 0)
+            Property::sometimes("a cache hit under a lease", |_, state: &State| {
+                state.success.is_none() && state.slots.iter().any(|slot| slot.cached && slot.lease > 0)
             }),
-            Property::sometimes("a success after a confirmation", |_, state: &State| {
+            Property::sometimes("a success after an acknowledgement", |_, state: &State| {
                 state.success.is_some_and(|success| success.confirmed)
             }),
-            Property::sometimes("a success after a lease has run out", |_, state: &State| {
+            Property::sometimes("a success after a lease has expired", |_, state: &State| {
                 state.success.is_some_and(|success| success.lapsed)
             }),
         ]
@@ -213,39 +214,39 @@ impl Lease {
             }
             Step::KillServer => self.kill_server(state),
             Step::KillVerifier(v) => state.slots[v] = Slot::default(),
-            Step::Retire(v) => state.slots[v].known = None,
+            Step::Retire(v) => state.slots[v].registered = None,
             Step::Send(v) => {
-                let told = state.slots[v].applied;
-                state.slots[v].poll = Poll::Sent { told, age: 0 };
+                let applied = state.slots[v].applied;
+                state.slots[v].poll = Poll::Sent { applied, age: 0 };
             }
             Step::Receive(v) => {
-                if let Poll::Sent { told, age } = state.slots[v].poll {
-                    self.receive(state, v, told);
-                    state.slots[v].poll = Poll::Held { told, age, held: 0 };
+                if let Poll::Sent { applied, age } = state.slots[v].poll {
+                    self.receive(state, v, applied);
+                    state.slots[v].poll = Poll::Held { applied, age, held: 0 };
                 }
             }
             Step::Answer(v) => {
-                if let Poll::Held { told, age, held } = state.slots[v].poll {
-                    let news = self.answer(state, v, told, held);
-                    state.slots[v].poll = Poll::Answered { news, age };
+                if let Poll::Held { applied, age, held } = state.slots[v].poll {
+                    let reply = self.answer(state, v, applied, held);
+                    state.slots[v].poll = Poll::Answered { reply, age };
                 }
             }
             Step::Deliver(v) => {
                 let slot = &mut state.slots[v];
-                if let Poll::Answered { news, age } = slot.poll {
+                if let Poll::Answered { reply, age } = slot.poll {
                     if self.fault == Fault::LeaseBeforeApplying {
                         self.extend(slot, age);
                     } else if self.fault != Fault::AcknowledgedBeforeApplying {
-                        self.apply(slot, news);
+                        self.apply(slot, reply);
                     }
-                    slot.poll = Poll::Applying { news, age };
+                    slot.poll = Poll::Applying { reply, age };
                 }
             }
             Step::Finish(v) => {
                 let slot = &mut state.slots[v];
-                if let Poll::Applying { news, age } = slot.poll {
+                if let Poll::Applying { reply, age } = slot.poll {
                     if matches!(self.fault, Fault::LeaseBeforeApplying | Fault::AcknowledgedBeforeApplying) {
-                        self.apply(slot, news);
+                        self.apply(slot, reply);
                     }
                     if self.fault != Fault::LeaseBeforeApplying {
                         self.extend(slot, age);
@@ -253,30 +254,30 @@ impl Lease {
                     slot.poll = Poll::None;
                 }
             }
-            Step::Anticipate(v) => {
-                if let Poll::Applying { news, .. } = state.slots[v].poll {
-                    self.receive(state, v, Some(news.mark));
+            Step::AcknowledgeEarly(v) => {
+                if let Poll::Applying { reply, .. } = state.slots[v].poll {
+                    self.receive(state, v, Some(reply.mark));
                 }
             }
-            Step::GiveUp(v) => {
+            Step::DropPoll(v) => {
                 let slot = &mut state.slots[v];
                 let stray = match slot.poll {
-                    Poll::Sent { told, .. } => Some(Stray { told, held: None }),
-                    Poll::Held { told, held, .. } => Some(Stray { told, held: Some(held) }),
+                    Poll::Sent { applied, .. } => Some(Stray { applied, held: None }),
+                    Poll::Held { applied, held, .. } => Some(Stray { applied, held: Some(held) }),
                     Poll::None | Poll::Answered { .. } | Poll::Applying { .. } => None,
                 };
                 slot.stray = slot.stray.or(stray.filter(|_| self.strays));
                 slot.poll = Poll::None;
             }
             Step::ReceiveStray(v) => {
-                if let Some(Stray { told, .. }) = state.slots[v].stray {
-                    self.receive(state, v, told);
-                    state.slots[v].stray = Some(Stray { told, held: Some(0) });
+                if let Some(Stray { applied, .. }) = state.slots[v].stray {
+                    self.receive(state, v, applied);
+                    state.slots[v].stray = Some(Stray { applied, held: Some(0) });
                 }
             }
             Step::AnswerStray(v) => {
-                if let Some(Stray { told, held: Some(held) }) = state.slots[v].stray.take() {
-                    self.answer(state, v, told, held);
+                if let Some(Stray { applied, held: Some(held) }) = state.slots[v].stray.take() {
+                    self.answer(state, v, applied, held);
                 }
             }
             Step::LoseStray(v) => state.slots[v].stray = None,
@@ -292,11 +293,11 @@ impl Lease {
             Step::Keep(v) => {
                 let slot = &mut state.slots[v];
                 if let LookUp::Live(mark) = std::mem::take(&mut slot.look_up) {
-                    slot.remembers |= self.keeps(slot, mark);
+                    slot.cached |= self.keeps(slot, mark);
                 }
             }
             Step::ReadLease(v) => state.slots[v].use_after = Use::Leased { left: state.slots[v].lease },
-            Step::LookIntoMemory(v) => {
+            Step::LookUpInCache(v) => {
                 if let Use::Leased { left } = state.slots[v].use_after {
                     state.slots[v].use_after = Use::Found { left };
                 }

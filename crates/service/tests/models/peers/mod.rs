@@ -1,11 +1,11 @@
-//! Several servers on one PostgreSQL database, as `service::verifiers::peers` has it, searched in
-//! every order of its steps: one server gives leases, another expires the key, and takes the first
-//! off the list when its beat stands still.
+//! A model of several servers on one PostgreSQL database, as `service::coherence::cluster` implements
+//! it. One server grants leases. Another expires the key, and deregisters the first if its heartbeat
+//! stops. The search tries every order of steps.
 //!
-//! Time is as in the model of the lease: all clocks run at the same rate, none is compared with
-//! another, and between any two steps any time may pass. What a server and its own verifiers do
-//! among themselves is the model of the lease; here a change is told as soon as it is in the log
-//! that was read.
+//! Time is as in the model of the lease: all clocks run at the same rate, clocks are never compared,
+//! and any time may pass between two steps. The model of the lease covers a server and its own
+//! verifiers; here a verifier gets a change with the next answer after the server has read it in the
+//! change log.
 
 mod model;
 mod search;

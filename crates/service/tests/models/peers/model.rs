@@ -1,127 +1,130 @@
-//! The rules, each as the program has it, and as it is with a fault.
+//! The rules of the protocol, as the program implements them and with each fault.
 
-use super::state::{Beat, Expire, Giver, Poll, State};
+use super::state::{Expire, Giver, Heartbeat, Poll, State};
 
-/// Where somebody does otherwise than the program.
+/// An intentional deviation from the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
-    /// A lease is given by a server that is not on the list.
-    GivenUnlisted,
-    /// A poll is answered by what was read in the log before it came in.
-    LogNotReadAnew,
-    /// A poll reads the log, and then sees to it that the server is on the list.
-    LogBeforeList,
-    /// Whether the stay on the list was unbroken is not asked when the lease is given.
-    StayNotAskedAgain,
-    /// A server leaves the list although a lease of its may run.
-    LeftWithLeases,
-    /// A beat holds from when it is known to be written.
-    HoldsFromWritten,
-    /// A beat holds without end.
-    HoldsForEver,
-    /// Nobody waits for leases that others gave.
-    OthersNotWaitedFor,
-    /// The list is read before the commit.
+    /// A server grants a lease while it is not registered.
+    GrantedUnregistered,
+    /// A poll is answered without reading the change log after the poll arrived.
+    LogNotRead,
+    /// For a poll, the server reads the change log before it registers.
+    LogBeforeRegistration,
+    /// The server does not check when it grants the lease that its registration was not interrupted.
+    RegistrationNotRechecked,
+    /// A server deregisters although one of its leases may last.
+    DeregisteredWithLeases,
+    /// A heartbeat is valid from when the server knows that it is written, not from when it started.
+    ValidFromWritten,
+    /// A heartbeat never expires.
+    NeverExpires,
+    /// The changer does not wait for leases of other servers.
+    NoWaitForOthers,
+    /// The list of servers is read before the commit.
     ListBeforeCommit,
-    /// Leases of others are waited for one tick too short.
+    /// The changer waits one tick less than a lease.
     WaitTooShort,
-    /// A server is taken off the list as soon as its beat has stood still for as long as it holds.
+    /// A server is removed from the list as soon as its heartbeat has expired, without waiting for leases.
     RemovedWithLeases,
-    /// A server is taken off the list although its beat has moved since.
-    RemovedThoughMoved,
+    /// A server is removed from the list although its heartbeat has changed since.
+    RemovedDespiteHeartbeat,
 }
 
-/// How large a world is searched. Times are in ticks.
+/// The size of the searched model. Times are in ticks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peers {
     pub fault: Fault,
     pub lease: u8,
-    /// How long a beat holds.
+    /// How long a heartbeat is valid.
     pub holds: u8,
-    /// How often the server can come onto the list.
-    pub stays: u8,
+    /// Maximum number of registrations of the server.
+    pub registrations: u8,
 }
 
 impl Peers {
-    /// `Peers::stay`.
-    pub(super) fn stay(&self, giver: &Giver) -> Option<u8> {
-        let holds = giver.until > 0 || self.fault == Fault::HoldsForEver && giver.stay > 0;
-        holds.then_some(giver.stay)
+    /// The current registration: `Cluster::registration`.
+    pub(super) fn registration(&self, giver: &Giver) -> Option<u8> {
+        let holds = giver.until > 0 || self.fault == Fault::NeverExpires && giver.registration > 0;
+        holds.then_some(giver.registration)
     }
 
-    /// `Peers::beaten`.
-    pub(super) fn beaten(&self, giver: &mut Giver, age: u8, listed: bool) {
+    /// Records a written heartbeat: `Cluster::record_heartbeat`.
+    pub(super) fn record_heartbeat(&self, giver: &mut Giver, age: u8, listed: bool) {
         if !listed {
-            giver.stay += 1;
+            giver.registration += 1;
         }
-        let age = if self.fault == Fault::HoldsFromWritten { 0 } else { age };
+        let age = if self.fault == Fault::ValidFromWritten { 0 } else { age };
         giver.until = self.holds.saturating_sub(age);
-        giver.beat = Beat::None;
+        giver.heartbeat = Heartbeat::None;
     }
 
-    /// May the poll be answered with a lease?
-    pub(super) fn may_grant(&self, giver: &Giver, noted: Option<u8>) -> bool {
+    /// Whether the poll may be answered with a lease.
+    pub(super) fn may_grant(&self, giver: &Giver, registration: Option<u8>) -> bool {
         match self.fault {
-            Fault::GivenUnlisted => true,
-            Fault::StayNotAskedAgain => noted.is_some(),
-            _ => noted.is_some() && noted == self.stay(giver),
+            Fault::GrantedUnregistered => true,
+            Fault::RegistrationNotRechecked => registration.is_some(),
+            _ => registration.is_some() && registration == self.registration(giver),
         }
     }
 
-    /// May a server leave the list?
-    pub(super) fn may_leave(&self, giver: &Giver) -> bool {
-        giver.given.is_none() || self.fault == Fault::LeftWithLeases
+    /// Whether a server may deregister.
+    pub(super) fn may_deregister(&self, giver: &Giver) -> bool {
+        giver.granted.is_none() || self.fault == Fault::DeregisteredWithLeases
     }
 
-    /// `Seen::gone`: as long as the beat holds, and a lease after it.
-    pub(super) fn is_gone(&self, still: Option<u8>) -> bool {
+    /// Whether the other server has lapsed: `PeerState::lapsed_servers`.
+    pub(super) fn has_lapsed(&self, unchanged_for: Option<u8>) -> bool {
         let limit = if self.fault == Fault::RemovedWithLeases { self.holds } else { self.holds + self.lease };
-        still.is_some_and(|still| still >= limit)
+        unchanged_for.is_some_and(|unchanged_for| unchanged_for >= limit)
     }
 
-    /// `Seen::observe`, with what the list says now. Does another give leases?
+    /// Reads the list of servers: `PeerState::observe`. Returns whether another server grants leases.
     pub(super) fn observe(&self, state: &mut State) -> bool {
         let State { row, changer, .. } = state;
-        changer.still = row.listed.then(|| if row.moved { 0 } else { changer.still.unwrap_or(0) });
-        row.moved = false;
-        row.listed && !self.is_gone(changer.still)
+        changer.unchanged_for =
+            row.listed.then(|| if row.heartbeat_changed { 0 } else { changer.unchanged_for.unwrap_or(0) });
+        row.heartbeat_changed = false;
+        row.listed && !self.has_lapsed(changer.unchanged_for)
     }
 
-    /// May the success be told?
+    /// Whether the expire may succeed.
     pub(super) fn is_over(&self, expire: Expire) -> bool {
         match expire {
             Expire::Committed { ago, others: Some(others) } => {
                 let wait = if self.fault == Fault::WaitTooShort { self.lease - 1 } else { self.lease };
-                !others || ago >= wait || self.fault == Fault::OthersNotWaitedFor
+                !others || ago >= wait || self.fault == Fault::NoWaitForOthers
             }
             Expire::None | Expire::ListRead { .. } | Expire::Committed { .. } | Expire::Succeeded { .. } => false,
         }
     }
 
-    /// What the server does next for a poll.
-    pub(super) fn see_to(&self, giver: &mut Giver, dead: bool, poll: Poll) -> Poll {
-        let log_first = self.fault == Fault::LogBeforeList;
-        let mut hear = || giver.heard |= dead && self.fault != Fault::LogNotReadAnew;
+    /// The server's next step for a poll.
+    pub(super) fn advance(&self, giver: &mut Giver, dead: bool, poll: Poll) -> Poll {
+        let log_first = self.fault == Fault::LogBeforeRegistration;
+        let mut read_log = || giver.read_change |= dead && self.fault != Fault::LogNotRead;
         match poll {
             Poll::Sent { age } => {
                 if log_first {
-                    hear();
+                    read_log();
                 }
-                let stay = if log_first { None } else { self.stay(giver) };
-                Poll::Listed { age, stay }
+                let registration = if log_first { None } else { self.registration(giver) };
+                Poll::Registered { age, registration }
             }
-            Poll::Listed { age, stay } if log_first => Poll::ChangeLogRead { age, stay: stay.or(self.stay(giver)) },
-            Poll::Listed { age, stay } => {
-                hear();
-                Poll::ChangeLogRead { age, stay }
+            Poll::Registered { age, registration } if log_first => {
+                Poll::ChangeLogRead { age, registration: registration.or(self.registration(giver)) }
             }
-            Poll::ChangeLogRead { age, stay } => {
-                let lease = self.may_grant(giver, stay);
+            Poll::Registered { age, registration } => {
+                read_log();
+                Poll::ChangeLogRead { age, registration }
+            }
+            Poll::ChangeLogRead { age, registration } => {
+                let lease = self.may_grant(giver, registration);
                 if lease {
-                    giver.given = Some(self.lease);
+                    giver.granted = Some(self.lease);
                 }
-                Poll::Answered { age, lease, told: giver.heard }
+                Poll::Answered { age, lease, has_change: giver.read_change }
             }
             Poll::None | Poll::Answered { .. } => poll,
         }

@@ -1,4 +1,4 @@
-//! What the servers, the database and a verifier know at one moment.
+//! The state of the servers, the database and a verifier.
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct State {
@@ -11,51 +11,52 @@ pub(super) struct State {
 /// The database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Row {
-    /// The key is expired, and the log of changes says so.
+    /// Whether the key is expired and the change log has an entry for it.
     pub dead: bool,
-    /// The server that gives leases is on the list.
+    /// Whether the granting server is registered.
     pub listed: bool,
-    /// Its beat was raised since the other server looked last.
-    pub moved: bool,
+    /// Whether its heartbeat changed since the other server last read the list.
+    pub heartbeat_changed: bool,
 }
 
-/// The server that gives leases.
+/// The server that grants leases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Giver {
-    /// For how long its last beat lets it give leases.
+    /// How long its last heartbeat is still valid.
     pub until: u8,
-    /// How often it came onto the list.
-    pub stay: u8,
-    pub beat: Beat,
-    /// It has read in the log that the key changed.
-    pub heard: bool,
-    /// For how long leases may run that it gave; none if it knows of no verifier.
-    pub given: Option<u8>,
+    /// The number of its registrations so far.
+    pub registration: u8,
+    pub heartbeat: Heartbeat,
+    /// Whether it has read the key's change in the change log.
+    pub read_change: bool,
+    /// The time left of the leases that it granted; none if it has no verifier.
+    pub granted: Option<u8>,
 }
 
-/// A beat under way. `age` is how long ago it was begun, `listed` whether the list held then.
+/// A heartbeat in progress. `age` is the time since it started; `listed` is whether the server was
+/// registered then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Beat {
+pub(super) enum Heartbeat {
     #[default]
     None,
-    Begun {
+    Started {
         age: u8,
         listed: bool,
     },
-    /// It is in the database, and the server does not know it yet.
+    /// The heartbeat is in the database, but the server does not know it yet.
     Written {
         age: u8,
         listed: bool,
     },
-    /// The server has left the list, and the database does not say so yet.
-    Leaving,
+    /// The server has deregistered, but the database does not have the change yet.
+    Deregistering,
 }
 
 /// The server that expires the key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Changer {
-    /// For how long it has seen the other's beat stand still; none if it has not seen it.
-    pub still: Option<u8>,
+    /// How long the other server's heartbeat has not changed; none if it was never read.
+    pub unchanged_for: Option<u8>,
     pub expire: Expire,
 }
 
@@ -63,7 +64,7 @@ pub(super) struct Changer {
 pub(super) enum Expire {
     #[default]
     None,
-    /// It has read the list before the commit: a fault.
+    /// The list was read before the commit: a fault.
     ListRead {
         others: bool,
     },
@@ -71,26 +72,26 @@ pub(super) enum Expire {
         ago: u8,
         others: Option<bool>,
     },
-    /// Its success has been read. `waited` says that leases of others were waited for.
+    /// The client has read the success. `waited`: whether the expire waited for leases of others.
     Succeeded {
         waited: bool,
     },
 }
 
-/// A verifier of the server that gives leases.
+/// A verifier of the granting server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Verifier {
-    /// It was told of the change, and has forgotten what was before.
-    pub told: bool,
-    /// The key is in its memory, as live.
-    pub remembers: bool,
+    /// Whether it has applied the change.
+    pub has_change: bool,
+    /// Whether the key is in its cache as live.
+    pub cached: bool,
     pub lease: u8,
     pub poll: Poll,
     pub look_up: LookUp,
     pub use_after: Use,
 }
 
-/// `age` is how long ago it was sent.
+/// A poll. `age` is the time since it was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Poll {
     #[default]
@@ -98,20 +99,20 @@ pub(super) enum Poll {
     Sent {
         age: u8,
     },
-    /// The server has noted its stay on the list, if it is on it.
-    Listed {
+    /// The server has read its current registration, if it has one.
+    Registered {
         age: u8,
-        stay: Option<u8>,
+        registration: Option<u8>,
     },
-    /// It has read the log.
+    /// The server has read the change log.
     ChangeLogRead {
         age: u8,
-        stay: Option<u8>,
+        registration: Option<u8>,
     },
     Answered {
         age: u8,
         lease: bool,
-        told: bool,
+        has_change: bool,
     },
 }
 
@@ -119,10 +120,10 @@ pub(super) enum Poll {
 pub(super) enum LookUp {
     #[default]
     None,
-    /// The server has taken the number of the last change: that of the key, or one before it.
-    Numbered { told: bool },
-    /// The answer that the key is live is on its way.
-    Live { told: bool },
+    /// The server has read the number of the last change. `has_change`: whether this is the key's change.
+    Numbered { has_change: bool },
+    /// The answer that the key is live is in transit.
+    Live { has_change: bool },
 }
 
 /// A use of the key that began after the success was read.
@@ -130,11 +131,11 @@ pub(super) enum LookUp {
 pub(super) enum Use {
     #[default]
     None,
-    /// The end of the lease was read. `left` is how far off it is.
+    /// The verifier has read the end of the lease, `left` ticks away.
     Leased {
         left: u8,
     },
-    /// The key was in the memory.
+    /// The key was in the cache.
     Found {
         left: u8,
     },
@@ -142,19 +143,19 @@ pub(super) enum Use {
 }
 
 impl State {
-    /// A tick of all clocks, held at what makes no difference any more.
+    /// Advances all clocks by a tick. Ages stop where greater ages make no difference.
     pub(super) fn tick(&mut self, lease: u8, holds: u8) {
         let older = |age: &mut u8, most: u8| *age = age.saturating_add(1).min(most);
         self.giver.until = self.giver.until.saturating_sub(1);
-        if let Some(given) = &mut self.giver.given {
-            *given = given.saturating_sub(1);
+        if let Some(granted) = &mut self.giver.granted {
+            *granted = granted.saturating_sub(1);
         }
-        match &mut self.giver.beat {
-            Beat::None | Beat::Leaving => {}
-            Beat::Begun { age, .. } | Beat::Written { age, .. } => older(age, holds),
+        match &mut self.giver.heartbeat {
+            Heartbeat::None | Heartbeat::Deregistering => {}
+            Heartbeat::Started { age, .. } | Heartbeat::Written { age, .. } => older(age, holds),
         }
-        if let Some(still) = &mut self.changer.still {
-            older(still, holds + lease);
+        if let Some(unchanged_for) = &mut self.changer.unchanged_for {
+            older(unchanged_for, holds + lease);
         }
         if let Expire::Committed { ago, .. } = &mut self.changer.expire {
             older(ago, lease);
@@ -166,7 +167,7 @@ impl State {
         match &mut self.verifier.poll {
             Poll::None => {}
             Poll::Sent { age }
-            | Poll::Listed { age, .. }
+            | Poll::Registered { age, .. }
             | Poll::ChangeLogRead { age, .. }
             | Poll::Answered { age, .. } => {
                 older(age, lease);

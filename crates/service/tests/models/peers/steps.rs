@@ -1,41 +1,41 @@
-//! Who can do what next, and what comes of it.
+//! The possible next steps, and their effects.
 
 use stateright::{Model, Property};
 
 use super::model::{Fault, Peers};
-use super::state::{Beat, Expire, LookUp, Poll, State, Use, Verifier};
+use super::state::{Expire, Heartbeat, LookUp, Poll, State, Use, Verifier};
 
 /// What must hold in every state.
-pub(super) const PROMISE: &str = "nobody accepts after the success";
+pub(super) const PROMISE: &str = "no verifier accepts the key after the success";
 
-/// One step of somebody's.
+/// A step of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// All clocks go on.
+    /// All clocks advance.
     Tick,
-    /// The server that gives leases begins to raise its beat.
-    BeginBeat,
-    WriteBeat,
-    /// It learns that the beat is written.
-    EndBeat,
-    LoseBeat,
-    /// It reads the log of changes, as every second.
-    Hear,
-    /// It strikes its verifier off, whose lease has run out.
+    /// The granting server starts to write a heartbeat.
+    StartHeartbeat,
+    WriteHeartbeat,
+    /// The server learns that the heartbeat is written.
+    ConfirmHeartbeat,
+    LoseHeartbeat,
+    /// The server reads the change log, as it does every second.
+    ReadLog,
+    /// The server removes its verifier, whose lease has expired.
     Retire,
-    Leave,
-    WriteLeave,
-    /// The other server looks at the list.
-    Look,
-    /// It takes the first off the list.
+    Deregister,
+    WriteDeregistration,
+    /// The other server reads the list.
+    Observe,
+    /// The other server removes the granting server from the list.
     Remove,
     ReadList,
     Commit,
     Succeed,
     Send,
-    /// The server takes the next step for the poll.
-    SeeTo,
-    GiveUp,
+    /// The granting server does its next step for the poll.
+    Advance,
+    DropPoll,
     Apply,
     KillVerifier,
     Number,
@@ -43,38 +43,38 @@ pub(super) enum Step {
     Keep,
     LoseLookUp,
     ReadLease,
-    LookIntoMemory,
+    LookUpInCache,
     Judge,
 }
 
 impl Peers {
     fn steps_of_giver(&self, state: &State, steps: &mut Vec<Step>) {
         let giver = &state.giver;
-        match giver.beat {
-            Beat::None => {
-                if self.stay(giver).is_some() || giver.stay < self.stays {
-                    steps.push(Step::BeginBeat);
+        match giver.heartbeat {
+            Heartbeat::None => {
+                if self.registration(giver).is_some() || giver.registration < self.registrations {
+                    steps.push(Step::StartHeartbeat);
                 }
-                if giver.until > 0 && self.may_leave(giver) {
-                    steps.push(Step::Leave);
+                if giver.until > 0 && self.may_deregister(giver) {
+                    steps.push(Step::Deregister);
                 }
             }
-            Beat::Begun { .. } => steps.extend([Step::WriteBeat, Step::LoseBeat]),
-            Beat::Written { .. } => steps.extend([Step::EndBeat, Step::LoseBeat]),
-            Beat::Leaving => steps.extend([Step::WriteLeave, Step::LoseBeat]),
+            Heartbeat::Started { .. } => steps.extend([Step::WriteHeartbeat, Step::LoseHeartbeat]),
+            Heartbeat::Written { .. } => steps.extend([Step::ConfirmHeartbeat, Step::LoseHeartbeat]),
+            Heartbeat::Deregistering => steps.extend([Step::WriteDeregistration, Step::LoseHeartbeat]),
         }
-        if giver.given == Some(0) {
+        if giver.granted == Some(0) {
             steps.push(Step::Retire);
         }
-        if self.fault != Fault::LogNotReadAnew {
-            steps.push(Step::Hear);
+        if self.fault != Fault::LogNotRead {
+            steps.push(Step::ReadLog);
         }
     }
 
     fn steps_of_changer(&self, state: &State, steps: &mut Vec<Step>) {
-        steps.push(Step::Look);
-        let unmoved = !state.row.moved || self.fault == Fault::RemovedThoughMoved;
-        if state.row.listed && unmoved && self.is_gone(state.changer.still) {
+        steps.push(Step::Observe);
+        let unchanged = !state.row.heartbeat_changed || self.fault == Fault::RemovedDespiteHeartbeat;
+        if state.row.listed && unchanged && self.has_lapsed(state.changer.unchanged_for) {
             steps.push(Step::Remove);
         }
         match state.changer.expire {
@@ -90,10 +90,10 @@ impl Peers {
         let verifier = &state.verifier;
         match verifier.poll {
             Poll::None => steps.push(Step::Send),
-            Poll::Sent { .. } | Poll::Listed { .. } | Poll::ChangeLogRead { .. } => {
-                steps.extend([Step::SeeTo, Step::GiveUp])
+            Poll::Sent { .. } | Poll::Registered { .. } | Poll::ChangeLogRead { .. } => {
+                steps.extend([Step::Advance, Step::DropPoll])
             }
-            Poll::Answered { .. } => steps.extend([Step::Apply, Step::GiveUp]),
+            Poll::Answered { .. } => steps.extend([Step::Apply, Step::DropPoll]),
         }
         match verifier.look_up {
             LookUp::None if !state.row.dead => steps.push(Step::Number),
@@ -105,9 +105,9 @@ impl Peers {
         if matches!(state.changer.expire, Expire::Succeeded { .. }) {
             match verifier.use_after {
                 Use::None if verifier.lease > 0 => steps.push(Step::ReadLease),
-                Use::Leased { .. } if verifier.remembers => steps.push(Step::LookIntoMemory),
+                Use::Leased { .. } if verifier.cached => steps.push(Step::LookUpInCache),
                 Use::Found { left: 1.. } => steps.push(Step::Judge),
-                // A use that comes to nothing may as well have begun later.
+                // A use that is not accepted is equivalent to one that begins later.
                 Use::None | Use::Leased { .. } | Use::Found { .. } | Use::Accepted => {}
             }
         }
@@ -139,18 +139,18 @@ impl Model for Peers {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(PROMISE, |_, state: &State| state.verifier.use_after != Use::Accepted),
-            Property::sometimes("a memory is of use", |_, state: &State| {
-                !state.row.dead && state.verifier.remembers && state.verifier.lease > 0
+            Property::sometimes("a cache hit under a lease", |_, state: &State| {
+                !state.row.dead && state.verifier.cached && state.verifier.lease > 0
             }),
-            Property::sometimes("a success that waited, and a memory out of date", |_, state: &State| {
-                state.changer.expire == Expire::Succeeded { waited: true } && state.verifier.remembers
+            Property::sometimes("a success after a wait, with a stale cache", |_, state: &State| {
+                state.changer.expire == Expire::Succeeded { waited: true } && state.verifier.cached
             }),
-            Property::sometimes("a success at once, and a memory out of date", |_, state: &State| {
-                state.changer.expire == Expire::Succeeded { waited: false } && state.verifier.remembers
+            Property::sometimes("a success at once, with a stale cache", |_, state: &State| {
+                state.changer.expire == Expire::Succeeded { waited: false } && state.verifier.cached
             }),
-            Property::sometimes("a lease of another stay after the success", |_, state: &State| {
+            Property::sometimes("a lease under another registration after the success", |_, state: &State| {
                 let succeeded = matches!(state.changer.expire, Expire::Succeeded { .. });
-                succeeded && state.giver.stay > 1 && state.verifier.lease > 0
+                succeeded && state.giver.registration > 1 && state.verifier.lease > 0
             }),
         ]
     }
@@ -161,36 +161,38 @@ impl Peers {
         let dead = state.row.dead;
         match step {
             Step::Tick => state.tick(self.lease, self.holds),
-            Step::BeginBeat => state.giver.beat = Beat::Begun { age: 0, listed: self.stay(&state.giver).is_some() },
-            Step::WriteBeat => {
-                if let Beat::Begun { age, listed } = state.giver.beat {
+            Step::StartHeartbeat => {
+                state.giver.heartbeat = Heartbeat::Started { age: 0, listed: self.registration(&state.giver).is_some() }
+            }
+            Step::WriteHeartbeat => {
+                if let Heartbeat::Started { age, listed } = state.giver.heartbeat {
                     state.row.listed = true;
-                    state.row.moved = true;
-                    state.giver.beat = Beat::Written { age, listed };
+                    state.row.heartbeat_changed = true;
+                    state.giver.heartbeat = Heartbeat::Written { age, listed };
                 }
             }
-            Step::EndBeat => {
-                if let Beat::Written { age, listed } = state.giver.beat {
-                    self.beaten(&mut state.giver, age, listed);
+            Step::ConfirmHeartbeat => {
+                if let Heartbeat::Written { age, listed } = state.giver.heartbeat {
+                    self.record_heartbeat(&mut state.giver, age, listed);
                 }
             }
-            Step::LoseBeat => state.giver.beat = Beat::None,
-            Step::Hear => state.giver.heard |= dead,
-            Step::Retire => state.giver.given = None,
-            Step::Leave => {
+            Step::LoseHeartbeat => state.giver.heartbeat = Heartbeat::None,
+            Step::ReadLog => state.giver.read_change |= dead,
+            Step::Retire => state.giver.granted = None,
+            Step::Deregister => {
                 state.giver.until = 0;
-                state.giver.beat = Beat::Leaving;
+                state.giver.heartbeat = Heartbeat::Deregistering;
             }
-            Step::WriteLeave => {
+            Step::WriteDeregistration => {
                 state.row.listed = false;
-                state.giver.beat = Beat::None;
+                state.giver.heartbeat = Heartbeat::None;
             }
-            Step::Look => {
+            Step::Observe => {
                 self.observe(state);
             }
             Step::Remove => {
                 state.row.listed = false;
-                state.row.moved = false;
+                state.row.heartbeat_changed = false;
             }
             Step::ReadList => {
                 let others = self.observe(state);
@@ -212,33 +214,33 @@ impl Peers {
                 state.changer.expire = Expire::Succeeded { waited };
             }
             Step::Send => state.verifier.poll = Poll::Sent { age: 0 },
-            Step::SeeTo => state.verifier.poll = self.see_to(&mut state.giver, dead, state.verifier.poll),
-            Step::GiveUp => state.verifier.poll = Poll::None,
+            Step::Advance => state.verifier.poll = self.advance(&mut state.giver, dead, state.verifier.poll),
+            Step::DropPoll => state.verifier.poll = Poll::None,
             Step::Apply => {
                 let verifier = &mut state.verifier;
-                if let Poll::Answered { age, lease, told } = verifier.poll {
-                    // Without a lease, all is forgotten.
-                    verifier.remembers &= lease && told == verifier.told;
-                    verifier.told = told;
+                if let Poll::Answered { age, lease, has_change } = verifier.poll {
+                    // Without a lease, the verifier clears its cache.
+                    verifier.cached &= lease && has_change == verifier.has_change;
+                    verifier.has_change = has_change;
                     verifier.lease = if lease { self.lease.saturating_sub(age) } else { 0 };
                     verifier.poll = Poll::None;
                 }
             }
             Step::KillVerifier => state.verifier = Verifier::default(),
-            Step::Number => state.verifier.look_up = LookUp::Numbered { told: state.giver.heard },
+            Step::Number => state.verifier.look_up = LookUp::Numbered { has_change: state.giver.read_change },
             Step::Read => {
-                if let LookUp::Numbered { told } = state.verifier.look_up {
-                    state.verifier.look_up = LookUp::Live { told };
+                if let LookUp::Numbered { has_change } = state.verifier.look_up {
+                    state.verifier.look_up = LookUp::Live { has_change };
                 }
             }
             Step::Keep => {
-                if let LookUp::Live { told } = std::mem::take(&mut state.verifier.look_up) {
-                    state.verifier.remembers |= told || !state.verifier.told;
+                if let LookUp::Live { has_change } = std::mem::take(&mut state.verifier.look_up) {
+                    state.verifier.cached |= has_change || !state.verifier.has_change;
                 }
             }
             Step::LoseLookUp => state.verifier.look_up = LookUp::None,
             Step::ReadLease => state.verifier.use_after = Use::Leased { left: state.verifier.lease },
-            Step::LookIntoMemory => {
+            Step::LookUpInCache => {
                 if let Use::Leased { left } = state.verifier.use_after {
                     state.verifier.use_after = Use::Found { left };
                 }
