@@ -10,6 +10,8 @@ mod package;
 mod readme;
 mod sh;
 mod test;
+#[cfg(test)]
+mod three_steps;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,6 @@ mod commands;
 mod config;
 mod error;
 mod exit;
-mod key_text;
 mod output;
 mod prompt;
 mod server_url;

@@ -109,12 +109,6 @@ impl AllowList {
         Self(kept)
     }
 
-    /// Whether the list allows every resource.
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        self.0.contains(&Entry::Everything)
-    }
-
     /// Whether the key may act on the resource `kind:id`.
     #[must_use]
     pub fn permits(&self, kind: &str, id: &str) -> bool {

@@ -14,6 +14,7 @@ pub mod event;
 pub mod key;
 pub mod lifetime;
 pub mod scope;
+pub mod text;
 pub mod user;
 mod word;
 

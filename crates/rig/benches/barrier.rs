@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyward_rig::barrier::{CONNECTIONS, Expired, Stage};
 use keyward_rig::bench::{Goal, Report, Size, databases, median, release_server};
-use keyward_rig::judge_if_asked;
+use keyward_rig::run_as_verifier_if_asked;
 use keyward_test_support::{Backend, TestDatabase};
 
 /// Maximum duration of an undisturbed expire, in seconds.
@@ -22,7 +22,7 @@ const STOP: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
     // The processes of the verifiers run this program too.
-    judge_if_asked();
+    run_as_verifier_if_asked();
     let Some(size) = Size::from_args() else { return ExitCode::from(2) };
     let server = release_server();
     let mut report = Report::default();

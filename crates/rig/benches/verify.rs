@@ -246,7 +246,7 @@ async fn cold(name: &str, database: TestDatabase, rounds: usize, report: &mut Re
     let desk = app.service.desk(&caller).expect("an owner");
     let verify = async |keys: &[PlainKey]| {
         for key in keys {
-            let checked = desk.check_key(key.expose(), &need).await.expect("a judgement");
+            let checked = desk.check_key(key.expose(), &need).await.expect("a verdict");
             assert!(matches!(checked, Checked::Known { verdict: Verdict::Valid, .. }), "{checked:?}");
         }
     };

@@ -10,6 +10,6 @@
 
 pub mod barrier;
 pub mod bench;
-mod judge;
+mod verifier_process;
 
-pub use judge::{Judge, judge_if_asked};
+pub use verifier_process::{VerifierProcess, run_as_verifier_if_asked};

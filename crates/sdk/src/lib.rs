@@ -75,7 +75,7 @@ mod users;
 pub mod verify;
 
 pub use keyward_api as api;
-pub use keyward_domain::{Lifetime, Timestamp};
+pub use keyward_domain::{KeyId, KeyKind, Lifetime, Timestamp, text};
 
 pub use audit::AuditFilter;
 pub use builder::ClientBuilder;

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use keyward_service::Service;
 
 use crate::metrics::Metrics;
+use crate::users::setup_code::SetupCode;
 use crate::verify::RateLimit;
 
 /// The state of a running server, shared by all its threads.
@@ -16,7 +17,7 @@ pub struct App {
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// The code that the server prints at start. It lets another machine create the first user.
-    pub setup_code: String,
+    pub setup_code: SetupCode,
     /// The rate limit on `/oauth2/revoke`.
     pub(crate) revocations: RateLimit,
     /// The metrics.

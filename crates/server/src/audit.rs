@@ -1,4 +1,6 @@
 //! `GET /api/v2/audit`: the audit log, newest first.
+//!
+//! Use cases: `crates/service/src/audit.rs`.
 
 use std::collections::BTreeMap;
 

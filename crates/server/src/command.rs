@@ -139,7 +139,10 @@ fn announce(database: &DatabaseUrl, running: &Running, new: bool) -> io::Result<
     let mut text = format!("listening on {url}\ndatabase: {database}\n");
     if new {
         text.push_str(&format!("no user exists yet; create the first user with: keyward login {url}\n"));
-        text.push_str(&format!("a request from another machine needs the setup code: {}\n", running.app().setup_code));
+        text.push_str(&format!(
+            "a request from another machine needs the setup code: {}\n",
+            running.app().setup_code.expose()
+        ));
     } else {
         text.push_str(&format!("log in with: keyward login {url}\n"));
     }

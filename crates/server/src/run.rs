@@ -9,7 +9,6 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use ipnet::IpNet;
-use keyward_domain::PlainKey;
 use keyward_service::{Error, Service};
 
 use crate::app::App;
@@ -17,6 +16,7 @@ use crate::background::Background;
 use crate::http::middleware;
 use crate::metrics::{Counters, Metrics};
 use crate::routes;
+use crate::users::setup_code::SetupCode;
 use crate::verify::RateLimit;
 
 /// How long the head of a request may take to arrive.
@@ -45,13 +45,10 @@ pub struct Running {
 /// # Errors
 /// If the database does not answer, or the address cannot be bound.
 pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<IpNet>) -> Result<Running, StartError> {
-    // As long as a key's secret, because it lets a client create an owner.
-    let setup_code = PlainKey::generate(keyward_domain::KeyKind::Token).map_err(Error::Random)?;
-    let setup_code = setup_code.expose().rsplit('-').next().unwrap_or_default().to_owned();
     let app = web::Data::from(Arc::new(App {
         service,
         trusted_proxies,
-        setup_code,
+        setup_code: SetupCode::generate().map_err(Error::Random)?,
         revocations: RateLimit::default(),
         metrics: Metrics::default(),
     }));

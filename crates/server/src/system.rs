@@ -1,4 +1,6 @@
 //! Public information about the server.
+//!
+//! Use cases: `crates/service/src/lib.rs`.
 
 use actix_web::{HttpResponse, web};
 use keyward_api::ErrorCode;

@@ -64,7 +64,7 @@ impl NewApp {
     /// The setup code, which remote clients need to create the first user.
     #[must_use]
     pub fn setup_code(&self) -> &str {
-        &self.running.app().setup_code
+        self.running.app().setup_code.expose()
     }
 
     /// Stops the server gracefully and returns its database.

@@ -1,11 +1,10 @@
 //! `keyward logout`: expires the session and forgets it. A token is only forgotten.
 
-use keyward_sdk::SecretString;
+use keyward_sdk::{KeyId, KeyKind, SecretString};
 
 use crate::App;
 use crate::config::{self, SESSION_TOKEN};
 use crate::error::{Context, Error};
-use crate::key_text;
 use crate::server_url::ServerUrl;
 
 /// Log out: expire the session and forget it on this machine
@@ -37,8 +36,8 @@ pub(crate) async fn run(_args: &Args, app: &App<'_>) -> Result<(), Error> {
     }
 
     app.out.line(&format!("Logged out of {url}."))?;
-    for token in tokens.iter().filter(|token| !key_text::is_session(token)) {
-        let name = key_text::id(token).map_or_else(|| "the token".to_owned(), |id| format!("token {id}"));
+    for token in tokens.iter().filter(|token| !is_session(token)) {
+        let name = KeyId::leading(token.expose()).map_or_else(|| "the token".to_owned(), |id| format!("token {id}"));
         let hint = "run `keyward tokens remove` to expire it";
         app.out.note(&format!("{name} was forgotten on this machine but not expired; {hint}"));
     }
@@ -47,7 +46,7 @@ pub(crate) async fn run(_args: &Args, app: &App<'_>) -> Result<(), Error> {
 
 /// Expires a session on the server. A session that has expired already is no error.
 async fn end(url: &ServerUrl, token: &SecretString) -> Result<(), Error> {
-    if !key_text::is_session(token) {
+    if !is_session(token) {
         return Ok(());
     }
     match config::client(url, Some(token))?.logout().await {
@@ -56,4 +55,9 @@ async fn end(url: &ServerUrl, token: &SecretString) -> Result<(), Error> {
             .context("cannot expire the session")
             .map_err(|error| error.hint("the session is still stored; log out again later")),
     }
+}
+
+/// Whether the key is a session, which logout ends.
+fn is_session(key: &SecretString) -> bool {
+    KeyId::leading(key.expose()).and_then(|id| id.kind()) == Some(KeyKind::Session)
 }

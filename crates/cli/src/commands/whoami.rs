@@ -2,12 +2,11 @@
 
 use serde::Serialize;
 
-use keyward_sdk::UserRef;
+use keyward_sdk::{KeyId, UserRef};
 
 use crate::App;
 use crate::args::ViewFormat;
 use crate::error::{Context, Error};
-use crate::key_text;
 use crate::output::Cell;
 
 /// Show the current user, the server and the credential's source
@@ -27,7 +26,7 @@ struct Whoami<'a> {
     roles: Vec<&'a str>,
     url: &'a str,
     /// Null if the credential is not a Keyward key.
-    key_id: Option<&'a str>,
+    key_id: Option<String>,
     /// `KEYWARD_SESSION_TOKEN`, or the path of the session file.
     source: String,
 }
@@ -42,7 +41,7 @@ pub(crate) async fn run(args: &Args, app: &App<'_>) -> Result<(), Error> {
         email: &user.email,
         roles: user.roles.iter().map(|role| role.name.as_str()).collect(),
         url: connection.url.as_str(),
-        key_id: key_text::id(&connection.credential.token),
+        key_id: KeyId::leading(connection.credential.token.expose()).map(|id| id.to_string()),
         source: connection.credential.source.to_string(),
     };
     match args.output {
@@ -55,7 +54,7 @@ pub(crate) async fn run(args: &Args, app: &App<'_>) -> Result<(), Error> {
                 ("email", text(me.email)),
                 ("roles", super::users::role_cell(&user)),
                 ("url", text(me.url)),
-                ("key id", text(me.key_id.unwrap_or("unknown"))),
+                ("key id", text(me.key_id.as_deref().unwrap_or("unknown"))),
                 ("credential from", Cell::Text(me.source)),
             ])
         }

@@ -8,6 +8,8 @@ pub(crate) use table::{Cell, Table};
 
 use std::io::{self, IsTerminal, Write};
 
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
 use keyward_sdk::{SecretString, Timestamp};
 use serde::Serialize;
 use time::now;
@@ -19,7 +21,8 @@ use crate::exit::Exit;
 pub(crate) struct Output {
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
-    color: bool,
+    stdout_has_color: bool,
+    stderr_has_color: bool,
     now: Timestamp,
 }
 
@@ -34,7 +37,8 @@ impl Output {
         Self {
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
-            color: !no_color && color_is_enabled(),
+            stdout_has_color: !no_color && has_color(&io::stdout()),
+            stderr_has_color: !no_color && has_color(&io::stderr()),
             now: now(),
         }
     }
@@ -46,11 +50,11 @@ impl Output {
         let out = Self::new(no_color);
         let styled = error.render();
         if error.use_stderr() {
-            let text = if out.color && out.stderr_is_terminal { styled.ansi().to_string() } else { styled.to_string() };
+            let text = if out.stderr_has_color { styled.ansi().to_string() } else { styled.to_string() };
             to_stderr(&text::masked(&text));
             return Exit::Usage;
         }
-        let text = if out.color && out.stdout_is_terminal { styled.ansi().to_string() } else { styled.to_string() };
+        let text = if out.stdout_has_color { styled.ansi().to_string() } else { styled.to_string() };
         match to_stdout(text.as_bytes()) {
             Ok(()) => Exit::Done,
             Err(error) => {
@@ -87,7 +91,7 @@ impl Output {
         if table.is_empty() {
             return Ok(());
         }
-        to_stdout(table.render(self.stdout_is_terminal, self.colors_stdout(), self.now).as_bytes())
+        to_stdout(table.render(self.stdout_is_terminal, self.stdout_has_color, self.now).as_bytes())
     }
 
     /// Prints a table on stdout as CSV with its header; nothing if it has no rows.
@@ -101,7 +105,7 @@ impl Output {
 
     /// Prints labelled values on stdout, one per line.
     pub(crate) fn details(&self, fields: Vec<(&str, Cell)>) -> Result<(), Error> {
-        to_stdout(table::render_details(fields, self.stdout_is_terminal, self.colors_stdout(), self.now).as_bytes())
+        to_stdout(table::render_details(fields, self.stdout_is_terminal, self.stdout_has_color, self.now).as_bytes())
     }
 
     /// Prints a line on stderr.
@@ -145,23 +149,17 @@ impl Output {
     fn labelled(&self, color: &str, label: &str, line: &str) {
         let line = text::visible(line);
         let line = text::masked(&line);
-        if self.color && self.stderr_is_terminal {
+        if self.stderr_has_color {
             to_stderr(&format!("{color}{label}:{PLAIN} {line}\n"));
         } else {
             to_stderr(&format!("{label}: {line}\n"));
         }
     }
-
-    fn colors_stdout(&self) -> bool {
-        self.color && self.stdout_is_terminal
-    }
 }
 
-/// Whether neither `NO_COLOR` (no-color.org) nor a dumb terminal turns colour off.
-fn color_is_enabled() -> bool {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    !no_color && !dumb
+/// Whether a stream is a terminal with colour, and no variable such as `NO_COLOR` turns it off.
+fn has_color(stream: &impl RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
 }
 
 /// Writes and flushes all bytes. If the reader has closed the pipe (`| head`), the run ends without

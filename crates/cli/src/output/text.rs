@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use keyward_sdk::{KeyId, text};
+
 /// Escapes characters that control the terminal, reorder the text or are invisible: `\n`, `\t`,
 /// `\u{1b}`, `\u{202e}`.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
@@ -46,17 +48,16 @@ pub(super) fn masked(text: &str) -> Cow<'_, str> {
 
 /// The text up to the end of the first key's ID, and the key's secret with its leading dash.
 fn find_key(text: &str) -> Option<(&str, &str)> {
-    const ID_CHARS: usize = 14;
     let starts = text.match_indices("kw").map(|(at, _)| at);
     starts.into_iter().find_map(|start| {
-        let (id, rest) = text.get(start..)?.split_at_checked(ID_CHARS)?;
-        let digits = id.strip_prefix("kwd_").or_else(|| id.strip_prefix("kws_"))?;
+        let (id, rest) = text.get(start..)?.split_at_checked(KeyId::LENGTH)?;
+        id.parse::<KeyId>().ok()?;
         let secret = rest.strip_prefix('-')?;
         let len = secret.bytes().take_while(u8::is_ascii_alphanumeric).count();
-        if len == 0 || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        if len == 0 {
             return None;
         }
-        Some((text.get(..start + ID_CHARS)?, rest.get(..=len)?))
+        Some((text.get(..start + KeyId::LENGTH)?, rest.get(..=len)?))
     })
 }
 
@@ -76,27 +77,9 @@ fn push(out: &mut String, arguments: std::fmt::Arguments<'_>) {
     let _: std::fmt::Result = out.write_fmt(arguments);
 }
 
-/// Whether a symbol is a control (C0, DEL, C1), a bidirectional control (UAX #9), a line or paragraph
-/// separator, of zero width, or a tag. Variation selectors are not hidden: they only choose a glyph.
+/// Whether a symbol is escaped. Variation selectors are not: they only choose a glyph.
 fn is_hidden(symbol: char) -> bool {
-    symbol.is_control()
-        || matches!(
-            symbol,
-            '\u{00AD}'
-                | '\u{034F}'
-                | '\u{061C}'
-                | '\u{115F}'..='\u{1160}'
-                | '\u{17B4}'..='\u{17B5}'
-                | '\u{180E}'
-                | '\u{200B}'..='\u{200F}'
-                | '\u{2028}'..='\u{202E}'
-                | '\u{2060}'..='\u{206F}'
-                | '\u{3164}'
-                | '\u{FEFF}'
-                | '\u{FFA0}'
-                | '\u{FFF9}'..='\u{FFFB}'
-                | '\u{E0000}'..='\u{E007F}'
-        )
+    text::is_invisible(symbol) && !text::is_variation_selector(symbol)
 }
 
 #[cfg(test)]

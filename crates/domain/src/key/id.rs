@@ -72,6 +72,18 @@ impl KeyId {
         }
     }
 
+    /// The id that a text consists of or starts with: the part before the first `-`.
+    #[must_use]
+    pub fn leading(text: &str) -> Option<Self> {
+        text.split_once('-').map_or(text, |(id, _)| id).parse().ok()
+    }
+
+    /// Whether a text starts as a key does, although it may be malformed.
+    #[must_use]
+    pub fn starts(text: &str) -> bool {
+        KeyKind::VARIANTS.iter().any(|&kind| text.starts_with(prefix(kind)))
+    }
+
     /// The kind that the prefix names; none for an invalid id.
     #[must_use]
     pub fn kind(&self) -> Option<KeyKind> {
@@ -143,6 +155,21 @@ impl fmt::Debug for KeyId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_a_key_ends_at_the_first_dash() {
+        for (text, id) in [
+            ("kwd_a1B2c3D4e5", Some("kwd_a1B2c3D4e5")),
+            ("kws_a1B2c3D4e5-secret-x", Some("kws_a1B2c3D4e5")),
+            ("kwd_a1B2c3D4e5secret", None),
+            ("kwd_a1B2c3D4-x", None),
+            ("kwd_", None),
+            ("ci-deploy", None),
+        ] {
+            assert_eq!(KeyId::leading(text).as_ref().map(KeyId::as_str), id, "{text}");
+        }
+        assert!(KeyId::starts("kwd_") && KeyId::starts("kws_x") && !KeyId::starts("ci"));
+    }
 
     #[test]
     fn an_id_parses_and_names_its_kind() {

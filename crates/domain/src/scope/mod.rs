@@ -99,12 +99,6 @@ impl Scopes {
         (!kept.is_empty()).then_some(Self(kept))
     }
 
-    /// Whether the list contains `*:*`.
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        self.0.contains(&Scope::all())
-    }
-
     /// The scopes, in the requested order.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()

@@ -12,7 +12,7 @@ use std::{fmt, io};
 use rustix::process::nice;
 
 use super::round::{Judged, Round};
-use crate::judge::{ACCEPTED, UNAVAILABLE};
+use crate::verifier_process::{ACCEPTED, UNAVAILABLE};
 use keyward_test_support::{Wire, request};
 
 /// Number of connections to each target.
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// `nice` value added to the threads, so that servers and verifiers go first.
 const NICE_INCREMENT: i32 = 10;
 
-/// Where a key is judged. The address changes when a server restarts.
+/// Where a key is verified. The address changes when a server restarts.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) name: String,
@@ -39,7 +39,7 @@ pub(super) enum CallKind {
     OwnRequest,
     /// A verify request about the key, with this other key as credential.
     VerifyRequest(String),
-    /// A line to a judge.
+    /// A line to a verifier process.
     Line,
 }
 
@@ -204,7 +204,7 @@ impl CallKind {
     /// Reads the response to a call.
     fn read_response(&self, wire: &mut Wire) -> io::Result<Judged> {
         if let Self::Line = self {
-            return Ok(read_judgement(&wire.line()?));
+            return Ok(read_verdict(&wire.line()?));
         }
         let answer = wire.answer()?;
         Ok(match (self, answer.status) {
@@ -216,8 +216,8 @@ impl CallKind {
     }
 }
 
-/// Parses a judge's answer.
-pub(super) fn read_judgement(line: &str) -> Judged {
+/// Parses a verifier's answer.
+pub(super) fn read_verdict(line: &str) -> Judged {
     match line {
         ACCEPTED => Judged::Accepted,
         _ if line.starts_with(UNAVAILABLE) => Judged::Unavailable,

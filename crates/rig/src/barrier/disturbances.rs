@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::callers::{CONNECTIONS, read_judgement};
+use super::callers::{CONNECTIONS, read_verdict};
 use super::round::Judged;
 use super::stage::{DISTURBED, Expired, Stage};
 use keyward_test_support::Wire;
@@ -22,11 +22,11 @@ impl Stage {
     pub fn expire_while_frozen(&mut self, at_least: Duration) -> Expired {
         let frozen = Instant::now();
         self.expire_while(
-            |stage| stage.judges[DISTURBED].freeze(),
+            |stage| stage.verifiers[DISTURBED].freeze(),
             |stage| {
                 // A sleep, because the length of the stop is what matters.
                 std::thread::sleep(at_least.saturating_sub(frozen.elapsed()));
-                stage.judges[DISTURBED].thaw();
+                stage.verifiers[DISTURBED].thaw();
             },
         )
     }
@@ -81,7 +81,7 @@ impl Stage {
     /// verifier continues, the server restarts, and the expire is sent again.
     pub fn expire_and_kill_behind_the_barrier(&mut self) -> Expired {
         let (key, round) = self.use_new_key();
-        self.judges[DISTURBED].freeze();
+        self.verifiers[DISTURBED].freeze();
         let (mut wire, _) = self.send_expire(&key);
         let server = self.last_asked();
         // Once the server itself rejects the key, only the barrier is left.
@@ -90,7 +90,7 @@ impl Stage {
             process.kill();
         }
         assert!(wire.answer().is_err(), "the server must delay the success of the expire");
-        self.judges[DISTURBED].thaw();
+        self.verifiers[DISTURBED].thaw();
         self.start_again(server);
         let mut expired = self.expire(&key);
         expired.calls = round.check(expired.read);
@@ -130,7 +130,7 @@ impl Stage {
         disturb(self);
         let mut expired = self.expire(&key);
         let late = (0..CONNECTIONS).map(|_| {
-            let mut wire = Wire::connect(self.judges[DISTURBED].address()).expect("a connection");
+            let mut wire = Wire::connect(self.verifiers[DISTURBED].address()).expect("a connection");
             wire.send_line(&key.secret).expect("a call");
             wire
         });
@@ -139,7 +139,7 @@ impl Stage {
         for mut wire in late {
             let answer = wire.line().expect("an answer");
             assert_ne!(
-                read_judgement(&answer),
+                read_verdict(&answer),
                 Judged::Accepted,
                 "the disturbed verifier must not accept it after the 204"
             );

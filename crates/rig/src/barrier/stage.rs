@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::callers::{CONNECTIONS, CallKind, Callers, Target};
 use super::round::Round;
-use crate::Judge;
+use crate::VerifierProcess;
 use keyward_test_support::{Backend, ServerProcess, TcpProxy, TestDatabase};
 use keyward_test_support::{TIMEOUT, Wire, WireAnswer, request};
 
@@ -29,7 +29,7 @@ const NAMES: [&str; 2] = ["one", "two"];
 #[derive(Debug)]
 pub struct Stage {
     pub(super) callers: Callers,
-    pub(super) judges: [Judge; 2],
+    pub(super) verifiers: [VerifierProcess; 2],
     pub(super) proxies: [TcpProxy; 2],
     pub(super) servers: Vec<Server>,
     program: PathBuf,
@@ -69,10 +69,10 @@ pub struct Expired {
 }
 
 impl Stage {
-    /// Starts `servers` servers of this program with the first user, and two judges: this program with
-    /// the arguments `judge`. The verifiers are distributed over the servers.
+    /// Starts `servers` servers of this program with the first user, and two verifiers: this program with
+    /// the arguments `verifier`. The verifiers are distributed over the servers.
     #[must_use]
-    pub fn start(program: &Path, judge: &[&str], database: TestDatabase, servers: usize) -> Self {
+    pub fn start(program: &Path, verifier: &[&str], database: TestDatabase, servers: usize) -> Self {
         let start = || ServerProcess::start(program, database.url(), database.directory());
         let first = start();
         let owner = first.first_session();
@@ -81,9 +81,9 @@ impl Stage {
         let servers: Vec<_> = std::iter::once(first).chain(others).map(Server::new).collect();
         let at = |index: usize| &servers[index % servers.len()];
         let proxies = [0, 1].map(|index| TcpProxy::start(at(index).address()));
-        let judges = [0, 1].map(|index| {
+        let verifiers = [0, 1].map(|index| {
             let url = format!("http://{}", proxies[index].address());
-            Judge::start(judge, NAMES[index], &url, &asker)
+            VerifierProcess::start(verifier, NAMES[index], &url, &asker)
         });
         let to_servers = (0..CONNECTIONS).map(|connection| {
             // Each server gets both kinds of calls.
@@ -94,16 +94,17 @@ impl Stage {
             let index = index % servers.len();
             Target { name: format!("server {index}, {kind}"), address: Arc::clone(&servers[index].address), kind }
         });
-        let to_judges = judges.iter().zip(NAMES).map(|(judge, name)| {
+        let to_verifiers = verifiers.iter().zip(NAMES).map(|(verifier, name)| {
             let target = Target {
-                name: format!("judge {name}"),
-                address: Arc::new(Mutex::new(judge.address())),
+                name: format!("verifier {name}"),
+                address: Arc::new(Mutex::new(verifier.address())),
                 kind: CallKind::Line,
             };
             vec![target; CONNECTIONS]
         });
-        let callers = Callers::start(std::iter::once(to_servers.collect()).chain(to_judges).collect());
-        let stage = Self { callers, judges, proxies, servers, program: program.to_owned(), owner, turn: 0, database };
+        let callers = Callers::start(std::iter::once(to_servers.collect()).chain(to_verifiers).collect());
+        let stage =
+            Self { callers, verifiers, proxies, servers, program: program.to_owned(), owner, turn: 0, database };
         stage.await_leases();
         stage
     }

@@ -217,10 +217,9 @@ impl<E: Endpoint> Call<E> {
         answer
     }
 
-    /// Whether the header contains this secret. The comparison takes constant time.
-    pub fn has_header(&self, name: &str, secret: &str) -> bool {
-        let sent = self.request.headers().get(name).map_or(&b""[..], HeaderValue::as_bytes);
-        constant_time_eq::constant_time_eq(sent, secret.as_bytes())
+    /// The value of a header; empty if it is not sent.
+    pub fn header(&self, name: &str) -> &[u8] {
+        self.request.headers().get(name).map_or(&b""[..], HeaderValue::as_bytes)
     }
 
     /// The `Link` header's value for the page after the cursor.

@@ -1,4 +1,6 @@
 //! Creating tokens and session keys.
+//!
+//! Use cases: `crates/service/src/keys/create.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::keys::{CreateSessionKey, CreateToken, CreateTokenRequest, CreatedKey, CreatedToken};

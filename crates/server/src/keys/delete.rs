@@ -1,4 +1,6 @@
 //! `DELETE /api/v2/users/{user}/keys/{keyid}`: deletes a key and its record.
+//!
+//! Use cases: `crates/service/src/keys/delete.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::NoContent;

@@ -1,4 +1,6 @@
 //! `PUT /api/v2/users/{user}/keys/{keyid}/expire`: expires a key now and keeps its record.
+//!
+//! Use cases: `crates/service/src/keys/expire.rs`.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};

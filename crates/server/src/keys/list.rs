@@ -1,4 +1,6 @@
 //! Lists of keys. The database applies the filters.
+//!
+//! Use cases: `crates/service/src/keys/list.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::Endpoint;

@@ -1,4 +1,6 @@
 //! Showing one key by id or by name, and the limits for a user's tokens.
+//!
+//! Use cases: `crates/service/src/keys/view.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::keys::{TokenConfig, ViewKey, ViewTokenByName, ViewTokenConfig};

@@ -1,4 +1,6 @@
 //! Changing users: roles, status, password, and deleting them.
+//!
+//! Use cases: `crates/service/src/users/change.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::NoContent;

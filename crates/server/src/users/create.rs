@@ -1,4 +1,6 @@
 //! `POST /api/v2/users`: creates a user or a service account.
+//!
+//! Use cases: `crates/service/src/users/create.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::users::CreateUser;

@@ -1,4 +1,6 @@
 //! The first user, who becomes an owner.
+//!
+//! Use cases: `crates/service/src/login.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::headers::SETUP_CODE;
@@ -22,7 +24,7 @@ pub(crate) async fn view(call: Call<ViewFirstUser>) -> Result<HttpResponse, Prob
 
 /// `POST /api/v2/users/first`: from this machine, or with the setup code.
 pub(crate) async fn create(call: Call<CreateFirstUser>) -> Result<HttpResponse, Problem> {
-    if !call.is_local() && !call.has_header(SETUP_CODE, &call.app().setup_code) {
+    if !call.is_local() && !call.app().setup_code.matches(call.header(SETUP_CODE)) {
         return Err(Problem::new(
             ErrorCode::SetupCodeRequired,
             "Creating the first user from another machine needs the setup code.",

@@ -1,4 +1,6 @@
 //! `GET /api/v2/users`: the users that the caller may read, in the order of their usernames.
+//!
+//! Use cases: `crates/service/src/users/view.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::page::COUNT_CAP;

@@ -1,4 +1,6 @@
 //! Logging in and out.
+//!
+//! Use cases: `crates/service/src/login.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::users::{Login, LoginResponse, Logout, Message};

@@ -1,4 +1,6 @@
 //! Showing a user and their roles.
+//!
+//! Use cases: `crates/service/src/users/view.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::users::{RoleNames, ViewRoles, ViewUser};

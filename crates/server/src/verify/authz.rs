@@ -3,6 +3,8 @@
 //! It judges the client's own credential. The proxy's operator writes the requirements into the query:
 //! `scope` and `resource`, each any number of times. The key must meet all of them, so a client that
 //! manages to add to the query can only add requirements.
+//!
+//! Use cases: `crates/service/src/auth.rs`.
 
 use std::borrow::Cow;
 

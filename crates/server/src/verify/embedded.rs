@@ -1,4 +1,6 @@
 //! `/api/v2/verifiers…`: embedded verifiers, which judge keys in their own processes.
+//!
+//! Use cases: `crates/service/src/desk.rs`.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! `POST /api/v2/keys/verify` and `…/batch`.
+//!
+//! Use cases: `crates/service/src/desk.rs`.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,6 @@
 //! `POST /oauth2/introspect` (RFC 7662) and `POST /oauth2/revoke` (RFC 7009).
+//!
+//! Use cases: `crates/service/src/desk.rs` and `crates/service/src/verify.rs`.
 
 use actix_web::HttpResponse;
 use keyward_api::NoContent;

@@ -1,52 +1,49 @@
 //! A rate limit by client address.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::num::NonZeroU32;
 
 use actix_web::http::header;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
 use keyward_api::ErrorCode;
 
 use crate::http::Problem;
 
-/// The time window in which requests are counted.
-const WINDOW: Duration = Duration::from_secs(60);
-
-/// Maximum number of requests per address in a window.
-const MOST: u32 = 60;
+/// Maximum number of requests per address in a minute, and at once. They are replenished one by one.
+const MOST: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// Maximum number of addresses with a count of their own. All others share one count.
 const MOST_ADDRESSES: usize = 10_000;
 
 /// Counts requests by address. All IPv6 addresses of a /64 share a count, because one household
 /// usually has the whole /64.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct RateLimit {
-    windows: Mutex<HashMap<Option<IpAddr>, (Instant, u32)>>,
+    limiter: RateLimiter<Option<IpAddr>, HashMapStateStore<Option<IpAddr>>, DefaultClock>,
+    clock: DefaultClock,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { limiter: RateLimiter::hashmap(Quota::per_minute(MOST)), clock: DefaultClock::default() }
+    }
 }
 
 impl RateLimit {
     /// Admits a request, or returns a 429 that says when to retry.
     pub fn admit(&self, address: Option<IpAddr>) -> Result<(), Problem> {
-        let now = Instant::now();
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let mut address = address.map(household);
-        if windows.len() >= MOST_ADDRESSES && !windows.contains_key(&address) {
-            windows.retain(|_, (began, _)| now.duration_since(*began) < WINDOW);
-            if windows.len() >= MOST_ADDRESSES {
+        if self.limiter.len() >= MOST_ADDRESSES {
+            // Drops the addresses whose requests are all replenished.
+            self.limiter.retain_recent();
+            if self.limiter.len() >= MOST_ADDRESSES {
                 address = None;
             }
         }
-        let (began, count) = windows.entry(address).or_insert((now, 0));
-        if now.duration_since(*began) >= WINDOW {
-            (*began, *count) = (now, 0);
-        }
-        *count += 1;
-        if *count <= MOST {
-            return Ok(());
-        }
-        let left = WINDOW.saturating_sub(now.duration_since(*began)).as_secs() + 1;
+        let Err(early) = self.limiter.check_key(&address) else { return Ok(()) };
+        let left = early.wait_time_from(self.clock.now()).as_secs() + 1;
         Err(Problem::new(
             ErrorCode::TooManyRequests,
             format!("The server accepts at most {MOST} requests per minute from one address."),
@@ -72,7 +69,7 @@ mod tests {
         let limit = RateLimit::default();
         let one: IpAddr = "2001:db8::1".parse().unwrap();
         let same_household: IpAddr = "2001:db8::2".parse().unwrap();
-        for _ in 0..MOST {
+        for _ in 0..MOST.get() {
             assert!(limit.admit(Some(one)).is_ok());
         }
         assert!(limit.admit(Some(same_household)).is_err());

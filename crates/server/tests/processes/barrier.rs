@@ -10,13 +10,13 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use keyward_rig::barrier::{Expired, LEASE, Stage};
-use keyward_rig::judge_if_asked;
+use keyward_rig::run_as_verifier_if_asked;
 use keyward_test_support::{Backend, TestDatabase};
 
 use crate::PROGRAM;
 
-/// Arguments that make this program run [`judge`].
-const JUDGE: &[&str] = &["--exact", "barrier::judge", "--ignored"];
+/// Arguments that make this program run [`verifier_process`].
+const VERIFIER_PROCESS: &[&str] = &["--exact", "barrier::verifier_process", "--ignored"];
 
 /// Extra time for an expire on a machine and a disk that are busy with other tests.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -27,8 +27,8 @@ static MACHINE: RwLock<()> = RwLock::new(());
 
 #[test]
 #[ignore = "other tests start it as a process; alone it does nothing"]
-fn judge() {
-    judge_if_asked();
+fn verifier_process() {
+    run_as_verifier_if_asked();
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn none_is_accepted_after_the_204_of_a_server_that_was_stopped_and_started_again
 
 fn on(backend: Backend, servers: usize, body: impl FnOnce(Stage)) {
     if let Some(database) = TestDatabase::create(backend) {
-        body(Stage::start(Path::new(PROGRAM), JUDGE, database, servers));
+        body(Stage::start(Path::new(PROGRAM), VERIFIER_PROCESS, database, servers));
     }
 }
 

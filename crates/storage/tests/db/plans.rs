@@ -8,27 +8,25 @@ use keyward_test_database::Backend;
 
 use crate::support::{Db, on_both};
 
-/// Makes so many copies of a token of this user, each with another expiry.
-async fn seed(db: &Db, user: &User, count: u32) {
-    let token = db.key(user, LoginType::Token, Some("seed")).await;
-    let name = &user.username;
-    let columns =
-        "user_id, kind, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, updated_at";
+/// Makes so many copies of a key of this user, each with another expiry.
+async fn seed(db: &Db, user: &User, login: LoginType, name: Option<&str>, count: u32) {
+    let key = db.key(user, login, name).await;
+    let columns = "user_id, token_name, kind, login_type, digest_version, scopes, allow_list, lifetime_seconds, created_at, updated_at";
     let (numbers, id, end) = match db.database.backend {
         Backend::Sqlite => (
             format!("WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {count})"),
-            format!("printf('kwd_{name}_%d', n)"),
+            format!("printf('{key}_%d', n)"),
             "strftime('%Y-%m-%dT%H:%M:%S.000000Z', '2020-01-01', n || ' seconds')",
         ),
         Backend::Postgres => (
             format!("WITH series AS (SELECT n FROM generate_series(1, {count}) AS n)"),
-            format!("'kwd_{name}_' || n"),
+            format!("'{key}_' || n"),
             "timestamptz '2020-01-01' + n * interval '1 second'",
         ),
     };
     let sql = format!(
-        "{numbers} INSERT INTO api_keys (id, token_name, digest, expires_at, {columns})
-         SELECT {id}, 'copy', digest, {end}, {columns} FROM api_keys, series WHERE api_keys.id = '{token}'"
+        "{numbers} INSERT INTO api_keys (id, digest, expires_at, {columns})
+         SELECT {id}, digest, {end}, {columns} FROM api_keys, series WHERE api_keys.id = '{key}'"
     );
     db.database.execute(&sql).unwrap();
     db.database.execute("ANALYZE").unwrap();
@@ -45,10 +43,13 @@ on_both! {
 }
 
 async fn every_list_uses_its_index_with_the_expiry_as_a_condition(db: Db) {
-    // Half of the keys belong to another user; otherwise the planner could use any index.
+    // Half of the keys belong to another user, and half of each user's are sessions; otherwise the
+    // planner could use any index.
     let member = db.user("member").await;
-    seed(&db, &db.owner, 5_000).await;
-    seed(&db, &member, 5_000).await;
+    for user in [&db.owner, &member] {
+        seed(&db, user, LoginType::Token, Some("seed"), 3_000).await;
+        seed(&db, user, LoginType::Password, None, 3_000).await;
+    }
     let owner = db.owner.id;
     let kind = KeyKind::Token;
     let now = db.now();

@@ -6,11 +6,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use keyward_sdk::types::ApiKey;
-use keyward_sdk::{Client, UserRef};
+use keyward_sdk::{Client, KeyId, UserRef};
 
 use crate::error::{Context, Error};
 use crate::exit::Exit;
-use crate::key_text;
 
 /// A reference to one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,13 +71,13 @@ impl FromStr for KeyRef {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        if let Some(id) = key_text::id_in(text) {
-            return Ok(Self::Id(id.to_owned()));
+        if let Some(id) = KeyId::leading(text) {
+            return Ok(Self::Id(id.to_string()));
         }
         match text {
             "" | "." | ".." => Err(InvalidKeyRef),
             "tokenconfig" => Ok(Self::NoMatch(NoMatch::ReservedName)),
-            _ if key_text::looks_like_key(text) => Ok(Self::NoMatch(NoMatch::MalformedKey)),
+            _ if KeyId::starts(text) => Ok(Self::NoMatch(NoMatch::MalformedKey)),
             _ => Ok(Self::Name(text.to_owned())),
         }
     }

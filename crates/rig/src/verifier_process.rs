@@ -1,5 +1,5 @@
-//! An embedded verifier in a separate process, which judges keys over TCP: it reads one key per line
-//! and writes one judgement per line.
+//! An embedded verifier in a process of its own, which verifies keys over TCP: it reads one key per line
+//! and writes one verdict per line.
 
 use std::env;
 use std::io::{self, BufRead as _, Read as _, Write as _};
@@ -13,29 +13,29 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
 
-/// The name of the verifier. If it is not set, the process is no judge.
-const NAME: &str = "KEYWARD_JUDGE";
+/// The name of the verifier. If it is not set, this is no verifier process.
+const NAME: &str = "KEYWARD_VERIFIER_NAME";
 
-/// A judge's answer if it accepts the key.
+/// A verifier process's answer if it accepts the key.
 pub(crate) const ACCEPTED: &str = "ok";
 
-/// Prefix of a judge's answer if it had to ask the server and could not reach it.
+/// Prefix of a verifier's answer if it had to ask the server and could not reach it.
 pub(crate) const UNAVAILABLE: &str = "unavailable";
 
-/// Precedes the address in the line that a judge prints at startup.
-const ADDRESS_PREFIX: &str = "judging at ";
+/// Precedes the address in the line that the process prints at startup.
+const ADDRESS_PREFIX: &str = "verifier at ";
 
 /// A process with an embedded verifier. Killed when dropped.
 #[derive(Debug)]
-pub struct Judge {
+pub struct VerifierProcess {
     child: Child,
     address: SocketAddr,
     /// Keeps the pipe open: the test harness exits if it cannot write its output.
     _output: io::BufReader<ChildStdout>,
 }
 
-impl Judge {
-    /// Starts this same program with these arguments, which must make it call [`judge_if_asked`]. It
+impl VerifierProcess {
+    /// Starts this same program with these arguments, which must make it call [`run_as_verifier_if_asked`]. It
     /// cannot be a program of another package: its path is unknown and it may not be built. The
     /// verifier asks the server at `url` with the key `token`.
     #[must_use]
@@ -70,7 +70,7 @@ impl Judge {
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
         let stopped = waitpid(Some(self.pid()), WaitOptions::UNTRACED).expect("our own child");
-        assert!(stopped.is_some_and(|(_, status)| status.stopped()), "the judge has ended");
+        assert!(stopped.is_some_and(|(_, status)| status.stopped()), "the verifier process has ended");
     }
 
     /// Continues it with `SIGCONT`.
@@ -87,7 +87,7 @@ impl Judge {
     }
 }
 
-impl Drop for Judge {
+impl Drop for VerifierProcess {
     fn drop(&mut self) {
         // The process may have ended already.
         let _killed = self.child.kill();
@@ -95,11 +95,11 @@ impl Drop for Judge {
     }
 }
 
-/// If this process was started as a judge, judges keys until the parent process ends. Otherwise returns
+/// If this process was started as a verifier, verifies keys until the parent process ends. Otherwise returns
 /// at once.
-pub fn judge_if_asked() {
+pub fn run_as_verifier_if_asked() {
     let Ok(name) = env::var(NAME) else { return };
-    let setting = |name: &str| env::var(name).expect("a setting of the judge");
+    let setting = |name: &str| env::var(name).expect("a setting of the verifier process");
     let client = Client::builder(setting("KEYWARD_URL")).token(setting("KEYWARD_TOKEN")).build().expect("a client");
     // Several threads, as in a service, so that keys are judged while changes are applied.
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -115,13 +115,13 @@ pub fn judge_if_asked() {
         });
         loop {
             let (stream, _) = listener.accept().await.expect("a connection");
-            tokio::spawn(judge(stream, verifier.clone()));
+            tokio::spawn(serve(stream, verifier.clone()));
         }
     });
 }
 
-/// Judges one key after another until the connection ends.
-async fn judge(mut stream: TcpStream, verifier: Verifier) -> io::Result<()> {
+/// Verifies one key after another until the connection ends.
+async fn serve(mut stream: TcpStream, verifier: Verifier) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (keys, mut answers) = stream.split();
     let mut keys = BufReader::new(keys).lines();
