@@ -51,17 +51,17 @@ impl Table {
         let style = Style { terminal, color, now };
         let mut drawn = style.blank();
         let headers: Vec<_> = self.columns.iter().map(|name| name.to_uppercase()).collect();
-        let mut needs: Vec<_> = headers.iter().map(|header| Need::of_header(header)).collect();
+        let mut min_widths: Vec<_> = headers.iter().map(|header| MinWidth::of_header(header)).collect();
         drawn.set_header(headers.iter().map(|header| style.label(header)));
         for row in &self.rows {
             let texts: Vec<_> = row.iter().map(|cell| style.text(cell)).collect();
-            for ((need, cell), text) in needs.iter_mut().zip(row).zip(&texts) {
-                need.widen(cell, text);
+            for ((min, cell), text) in min_widths.iter_mut().zip(row).zip(&texts) {
+                min.widen(cell, text);
             }
             drawn.add_row(row.iter().zip(&texts).map(|(cell, text)| style.cell(cell, text)));
         }
         if let Some(width) = drawn.width().filter(|_| terminal) {
-            for (column, least) in drawn.column_iter_mut().zip(fit_columns(&needs, width)) {
+            for (column, least) in drawn.column_iter_mut().zip(fit_columns(&min_widths, width)) {
                 column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
             }
         }
@@ -169,23 +169,23 @@ const GAP: u16 = 2;
 
 /// The width that a column needs so that no word in it is broken.
 #[derive(Clone, Copy, Debug, Default)]
-struct Need {
+struct MinWidth {
     /// Of its header, IDs and times, which must not be broken.
     rigid: u16,
     /// Of the other words, which may be broken.
     flexible: u16,
 }
 
-impl Need {
+impl MinWidth {
     fn of_header(header: &str) -> Self {
         Self { rigid: longest_word(header), flexible: 0 }
     }
 
     fn widen(&mut self, cell: &Cell, text: &str) {
-        let need = longest_word(text);
+        let width = longest_word(text);
         match cell {
-            Cell::Id(_) | Cell::Time(_) | Cell::Expiry(_) => self.rigid = self.rigid.max(need),
-            Cell::Text(_) | Cell::List(_) => self.flexible = self.flexible.max(need),
+            Cell::Id(_) | Cell::Time(_) | Cell::Expiry(_) => self.rigid = self.rigid.max(width),
+            Cell::Text(_) | Cell::List(_) => self.flexible = self.flexible.max(width),
         }
     }
 
@@ -196,8 +196,8 @@ impl Need {
 
 /// The minimum width of each column, chosen to break as few words as possible in a table of this
 /// width. Empty if not even the unbreakable words fit.
-fn fit_columns(needs: &[Need], width: u16) -> Vec<u16> {
-    let widths = |cap: u16| needs.iter().map(move |need| need.min_width(cap));
+fn fit_columns(min_widths: &[MinWidth], width: u16) -> Vec<u16> {
+    let widths = |cap: u16| min_widths.iter().map(move |column| column.min_width(cap));
     let fits = |cap: &u16| widths(*cap).map(u32::from).sum::<u32>() <= u32::from(width);
     (0..=width).rev().find(fits).map(|cap| widths(cap).collect()).unwrap_or_default()
 }
@@ -261,11 +261,15 @@ mod tests {
 
     #[test]
     fn words_are_broken_only_where_there_is_no_room() {
-        let needs = [Need { rigid: 14, flexible: 0 }, Need { rigid: 4, flexible: 30 }, Need { rigid: 7, flexible: 10 }];
-        assert_eq!(fit_columns(&needs, 100), [16, 32, 12]);
-        assert_eq!(fit_columns(&needs, 50), [16, 22, 12], "the widest column shrinks first");
-        assert_eq!(fit_columns(&needs, 31), [16, 6, 9]);
-        assert!(fit_columns(&needs, 30).is_empty());
+        let min_widths = [
+            MinWidth { rigid: 14, flexible: 0 },
+            MinWidth { rigid: 4, flexible: 30 },
+            MinWidth { rigid: 7, flexible: 10 },
+        ];
+        assert_eq!(fit_columns(&min_widths, 100), [16, 32, 12]);
+        assert_eq!(fit_columns(&min_widths, 50), [16, 22, 12], "the widest column shrinks first");
+        assert_eq!(fit_columns(&min_widths, 31), [16, 6, 9]);
+        assert!(fit_columns(&min_widths, 30).is_empty());
     }
 
     #[test]

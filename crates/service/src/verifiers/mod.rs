@@ -238,16 +238,17 @@ impl Verifiers {
         let continues = start == Some(self.start) && acknowledged <= latest && missed <= state.changes.len();
         let full = state.verifiers.len() >= MOST_VERIFIERS;
         let new = !state.verifiers.contains_key(&id);
+        let without_lease = PollReply {
+            start: self.start,
+            lease: Duration::ZERO,
+            change: latest,
+            reset: true,
+            keys: Vec::new(),
+            users: Vec::new(),
+        };
         if lease.is_zero() || (new && full) || !may_lease() {
             // An earlier lease of this verifier still counts in the barrier.
-            return PollReply {
-                start: self.start,
-                lease: Duration::ZERO,
-                change: latest,
-                reset: true,
-                keys: Vec::new(),
-                users: Vec::new(),
-            };
+            return without_lease;
         }
         let verifier = match state.verifiers.get_mut(&id) {
             Some(verifier) => verifier,
@@ -260,14 +261,7 @@ impl Verifiers {
             }),
         };
         verifier.answered = answered;
-        let mut reply = PollReply {
-            start: self.start,
-            lease,
-            change: latest,
-            reset: new || !continues,
-            keys: Vec::new(),
-            users: Vec::new(),
-        };
+        let mut reply = PollReply { lease, reset: new || !continues, ..without_lease };
         if !reply.reset {
             let skip = state.changes.len().saturating_sub(missed);
             for change in state.changes.iter().skip(skip) {
