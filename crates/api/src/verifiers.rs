@@ -36,11 +36,11 @@ pub struct PollResponse {
     pub lease_ms: u64,
     /// The number of the last change in this response.
     pub change: u64,
-    /// Whether the verifier must clear its whole cache: `keys` is incomplete.
+    /// Whether the verifier must clear its whole cache: `keys` and `users` are incomplete.
     pub reset: bool,
     /// The ids of the keys to evict from the cache.
     pub keys: Vec<String>,
-    /// The ids of the users whose keys, all of them, are to be forgotten.
+    /// The ids of the users whose keys must all be evicted.
     #[serde(default)]
     pub users: Vec<Uuid>,
 }

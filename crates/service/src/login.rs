@@ -156,6 +156,8 @@ impl Service {
     pub async fn log_out(&self, caller: &Caller) -> Result<(), Error> {
         let caller = caller.clone();
         self.change(Lane::Urgent, move |tx| {
+            // If the key was deleted meanwhile, the response also waits for that change.
+            tx.promise_end();
             let Some(owned) = keys::find_for_update(tx, &caller.key().id)? else { return Ok(()) };
             Ok(keys::expire(tx, owned.key, caller.now, Cause::Logout, &caller.origin())?)
         })

@@ -72,7 +72,8 @@ pub enum Checked {
 
 impl Service {
     /// Expires the key with the presented secret: anyone who finds a key may revoke it. Unknown and
-    /// dead keys are silently ignored.
+    /// dead keys are silently ignored. The response for a dead key is as late as for the expire that
+    /// ended it; not so for a deleted key, which is not distinguished from an unknown one.
     ///
     /// # Errors
     /// [`Error::Store`] if the database fails.
@@ -82,6 +83,8 @@ impl Service {
         let origin = Origin { time: self.now(), request: Some(request), actor: None };
         let id = cached.owned.key.id.clone();
         self.change(Lane::Urgent, move |tx| {
+            // If the key was deleted meanwhile, the response also waits for that change.
+            tx.promise_end();
             let Some(owned) = keys::find_for_update(tx, &id)? else { return Ok(()) };
             Ok(keys::expire(tx, owned.key, origin.time, Cause::RevokedByHolder, &origin)?)
         })

@@ -118,7 +118,7 @@ impl CustomizeConnection<Used<PgConnection>, PoolError> for PostgresSettings {
 /// A pool of at most `size` connections to the file, opened on demand.
 pub(crate) fn sqlite(path: &Path, size: u32) -> Result<SqlitePool, StoreError> {
     let path = path.to_string_lossy();
-    build(ConnectionManager::new(path.as_ref()), Box::new(SqlitePragmas), size, false)
+    build(ConnectionManager::new(path.as_ref()), Box::new(SqlitePragmas), size, Upkeep::Keep)
 }
 
 /// A connection to the file outside the pools. It never waits for a lock, because it is used on async
@@ -133,20 +133,34 @@ pub(crate) fn sqlite_without_wait(path: &Path) -> Result<SqliteConnection, Store
 
 /// A pool of at most `size` connections to the server, opened on demand.
 pub(crate) fn postgres(uri: &str, size: u32) -> Result<PgPool, StoreError> {
-    build(ConnectionManager::new(with_timeouts(uri)), Box::new(PostgresSettings), size, true)
+    build(ConnectionManager::new(with_timeouts(uri)), Box::new(PostgresSettings), size, Upkeep::Replace)
+}
+
+/// How a pool maintains its connections.
+#[derive(Clone, Copy, Debug)]
+enum Upkeep {
+    /// It keeps them for its whole life. On SQLite, [`Watch`](crate::watch::Watch) compares the data
+    /// versions that one connection reads; a new connection counts from the start, and could hide a
+    /// commit of another program.
+    Keep,
+    /// It tests each before use, and replaces idle and old ones after r2d2's default times.
+    Replace,
 }
 
 fn build<C: R2D2Connection + 'static>(
     inner: ConnectionManager<C>,
     setup: Box<dyn CustomizeConnection<Used<C>, PoolError>>,
     size: u32,
-    check: bool,
+    upkeep: Upkeep,
 ) -> Result<Pool<Manager<C>>, StoreError> {
-    Pool::builder()
+    let builder = match upkeep {
+        Upkeep::Keep => Pool::builder().max_lifetime(None).idle_timeout(None).test_on_check_out(false),
+        Upkeep::Replace => Pool::builder().test_on_check_out(true),
+    };
+    builder
         .max_size(size)
         .min_idle(Some(1))
         .connection_timeout(WAIT)
-        .test_on_check_out(check)
         .connection_customizer(setup)
         .build(Manager { inner })
         .map_err(|error| StoreError::Connect(Box::new(error)))
@@ -222,4 +236,16 @@ fn open_private(path: &Path) -> Result<File, StoreError> {
 fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.display().to_string();
     |source| StoreError::File { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_connections_are_never_replaced() {
+        let database = keyward_test_database::TestDatabase::create(keyward_test_database::Backend::Sqlite).unwrap();
+        let pool = sqlite(&database.directory().join("pool.db"), 1).unwrap();
+        assert_eq!((pool.max_lifetime(), pool.idle_timeout()), (None, None));
+    }
 }

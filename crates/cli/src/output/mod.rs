@@ -6,10 +6,9 @@ mod time;
 
 pub(crate) use table::{Cell, Table};
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 
-use anstream::stream::RawStream;
-use anstream::{AutoStream, ColorChoice};
 use keyward_sdk::{SecretString, Timestamp};
 use serde::Serialize;
 use time::now;
@@ -46,7 +45,7 @@ impl Output {
     /// Prints the parser's message: help, the version, or an error.
     pub(crate) fn parser_message(error: &clap::Error) -> Exit {
         // Parsing failed, so the parsed value of the flag is not available.
-        let no_color = std::env::args_os().any(|argument| argument == "--no-color");
+        let no_color = env::args_os().any(|argument| argument == "--no-color");
         let out = Self::new(no_color);
         let styled = error.render();
         if error.use_stderr() {
@@ -157,9 +156,11 @@ impl Output {
     }
 }
 
-/// Whether a stream is a terminal with colour, and no variable such as `NO_COLOR` turns it off.
-fn has_color(stream: &impl RawStream) -> bool {
-    AutoStream::choice(stream) != ColorChoice::Never
+/// Whether a stream is a terminal that shows colour, and `NO_COLOR` is not set. A stream to a file or a
+/// program is never coloured: no variable forces it.
+fn has_color(stream: &impl IsTerminal) -> bool {
+    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && !is_set("NO_COLOR") && env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Writes and flushes all bytes. If the reader has closed the pipe (`| head`), the run ends without

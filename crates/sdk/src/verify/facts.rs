@@ -47,8 +47,8 @@ pub(super) struct Access {
 }
 
 impl Facts {
-    /// Takes the facts out of an answer to a request that was sent at `sent`; none if they are not of
-    /// a form that is known, or of another key.
+    /// Reads the facts from an answer to a request that was sent at `sent`; none if their form is
+    /// unknown, or they are of another key.
     pub(super) fn of(answer: &LookUpResponse, told: &KeyFacts, presented: &PresentedKey, sent: Moment) -> Option<Self> {
         let left = told.expires_at.as_micros().saturating_sub(answer.now.as_micros());
         let grants = told.grants.iter().map(|scope| scope.parse().ok()).collect::<Option<Vec<Scope>>>()?;

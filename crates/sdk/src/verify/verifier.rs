@@ -1,16 +1,15 @@
 //! The verifier: judges keys from its cache, and asks the server about others.
 
-use keyward_domain::Moment;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keyward_api::verifiers::{LookUpKey, LookUpRequest, LookUpResponse};
+use keyward_domain::Moment;
 use keyward_domain::key::PresentedKey;
+use keyward_verdict::{Found, Need};
 use tokio::task::AbortHandle;
 use uuid::Uuid;
-
-use keyward_verdict::{Found, Need};
 
 use super::denied::Denied;
 use super::facts::Facts;
@@ -128,8 +127,8 @@ impl Verifier {
         }
     }
 
-    /// Whether it holds a lease now. If so, cached keys are verified without the network. A server that
-    /// gives no leases, such as one of several on PostgreSQL, never lets it hold one.
+    /// Whether it holds a lease now. If so, cached keys are verified without the network. A server
+    /// whose setting `verifier-lease` is 0 grants none.
     #[must_use]
     pub fn holds_lease(&self) -> bool {
         Moment::now() < self.shared.memory.lease()
@@ -152,12 +151,19 @@ impl Verifier {
     /// benchmarks, which need many cached keys quickly.
     ///
     /// # Errors
-    /// [`Denied::Invalid`] if the answer says that the key is unknown.
+    /// [`Denied::Invalid`] if the answer says that the key is unknown; [`Denied::Unavailable`] if the
+    /// facts are unreadable.
     #[doc(hidden)]
     pub fn learn(&self, token: &str, answer: &LookUpResponse) -> Result<(), Denied> {
         let presented = PresentedKey::parse(token).map_err(|_malformed| Denied::Invalid)?;
         self.shared.learn(&presented, answer, Moment::now()).map(drop)
     }
+}
+
+/// The answer has facts of another key, or in a form that this version does not know.
+fn unreadable() -> Denied {
+    let reason = "the facts of the key are unreadable".to_owned();
+    Denied::Unavailable(Box::new(Error::Decode { status: 200, body: String::new(), reason, request_id: String::new() }))
 }
 
 impl Shared {
@@ -211,7 +217,7 @@ impl Shared {
 
     fn learn(&self, presented: &PresentedKey, answer: &LookUpResponse, sent: Moment) -> Result<Facts, Denied> {
         let told = answer.facts.as_ref().ok_or(Denied::Invalid)?;
-        let facts = Facts::of(answer, told, presented, sent).ok_or(Denied::Invalid)?;
+        let facts = Facts::of(answer, told, presented, sent).ok_or_else(unreadable)?;
         self.memory.keep(answer, presented.digest, facts.clone());
         Ok(facts)
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use keyward_sdk::Client;
 use keyward_sdk::verify::{Denied, Need, Verifier};
+use serde_json::json;
 
 use crate::server::{Answer, Server, TOKEN, ok, unavailable};
 
@@ -38,6 +39,24 @@ async fn without_a_lease_a_verifier_is_connected_and_asks_calmly() {
     }
     assert!(!verifier.holds_lease());
     assert_eq!(server.seen().len(), 1, "the next poll comes half a second later");
+}
+
+/// A service must not tell its client that the key is wrong because a newer server speaks of it in
+/// another form.
+#[tokio::test]
+async fn unreadable_facts_are_no_verdict_on_the_key() {
+    let verifier = Verifier::start(&Server::start([]).client(), "orders");
+    let answer = |grant: &str| {
+        let id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+        let facts = json!({
+            "key_id": &KEY[..14], "user_id": id, "username": "ann", "user_is_active": true, "scopes": [grant],
+            "grants": [grant], "allow_list": ["*:*"], "expires_at": "2026-11-27T00:00:00Z",
+        });
+        serde_json::from_value(json!({ "start": id, "change": 0, "now": "2026-11-26T00:00:00Z", "facts": facts }))
+    };
+    verifier.learn(KEY, &answer("workspace:read").unwrap()).unwrap();
+    let unreadable = verifier.learn(KEY, &answer("workspace:read if at work").unwrap());
+    assert!(matches!(unreadable, Err(Denied::Unavailable(_))), "{unreadable:?}");
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ async fn connected(client: &Client, name: &str) -> Verifier {
 on_both! {
     a_key_is_judged_like_by_the_server,
     after_the_204_no_verifier_accepts_the_key,
+    an_expired_key_is_dead_by_a_clock_that_is_behind,
     a_suspended_user_is_known_at_once,
     a_verifier_that_is_gone_delays_an_expire_by_its_lease_and_no_longer,
     without_the_server_a_verifier_accepts_nothing_once_its_lease_is_over,
@@ -73,6 +74,22 @@ async fn after_the_204_no_verifier_accepts_the_key(app: TestApp) {
         }
         let told = expired.header("keyward-barrier").unwrap().to_owned();
         assert!(told.starts_with("confirmed=2 lapsed=0"), "{told}");
+    }
+}
+
+/// The clock of the server that expires the key is ahead of the clock of the server that is asked.
+async fn an_expired_key_is_dead_by_a_clock_that_is_behind(app: TestApp) {
+    let verifier = connected(&gateway(&app).await, "orders").await;
+    let token = app.owner.token(&json!({})).await;
+    let now = app.service.now();
+    app.advance(Lifetime::hours(1));
+    let path = format!("/api/v2/users/me/keys/{}/expire", token["id"].as_str().unwrap());
+    app.owner.http.send("PUT", &path).await.expect(204);
+    app.clock.set(now);
+    // Twice: first with the server's answer, then from the cache.
+    for _ in 0..2 {
+        let after = verifier.verify(token["key"].as_str().unwrap(), &Need::nothing()).await;
+        assert!(matches!(after, Err(Denied::Expired(_))), "{after:?}");
     }
 }
 

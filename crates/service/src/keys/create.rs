@@ -4,7 +4,9 @@
 use keyward_domain::access::Act;
 use keyward_domain::allow_list::InvalidAllowList;
 use keyward_domain::key::{InvalidTokenName, MintRequest, random_name, within_caller};
-use keyward_domain::{AllowList, ApiKey, KeyKind, Lifetime, LoginType, PlainKey, Scopes, Timestamp, TokenName, UserId};
+use keyward_domain::{
+    AllowList, ApiKey, KeyKind, Lifetime, LoginType, PlainKey, Scopes, Timestamp, TokenName, User, UserId,
+};
 use keyward_storage::keys::NewKey;
 use keyward_storage::{Lane, Tx, keys, users};
 
@@ -12,6 +14,7 @@ use super::OwnerKeys;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::right::CreateKey;
+use crate::settings::Settings;
 
 /// Minimum lifetime that can be requested.
 const SHORTEST: Lifetime = Lifetime::seconds(1);
@@ -80,10 +83,10 @@ impl OwnerKeys<'_, CreateKey> {
             ended_at: None,
             slides_until: None,
         };
-        let (digest, caller) = (plain.digest(), caller.clone());
+        let (digest, caller, of) = (plain.digest(), caller.clone(), service.clone());
         let key = service
             .change(Lane::Normal, move |tx| {
-                let caller = confirm(tx, &caller, key.user_id)?;
+                let caller = confirm(tx, &caller, key.user_id, key.lifetime, &of.inner.settings)?;
                 let name = free_name(tx, &key, name)?;
                 let key = ApiKey { name: Some(name), ..key };
                 keys::create(tx, NewKey { key: key.clone(), digest }, false, &caller.origin())?;
@@ -122,9 +125,10 @@ impl OwnerKeys<'_, CreateKey> {
             slides_until,
         };
         let (new, caller) = (NewKey { key, digest: plain.digest() }, caller.clone());
+        let service = self.service.clone();
         self.service
             .change(Lane::Normal, move |tx| {
-                let caller = confirm(tx, &caller, new.key.user_id)?;
+                let caller = confirm(tx, &caller, new.key.user_id, new.key.lifetime, &service.inner.settings)?;
                 Ok::<_, Error>(keys::create(tx, new, false, &caller.origin())?)
             })
             .await?;
@@ -144,17 +148,30 @@ impl OwnerKeys<'_, CreateKey> {
     }
 
     fn too_long(&self) -> Error {
-        let max = self.service.inner.settings.max_lifetime_for(&self.owner);
-        Error::LifetimeTooLong { max, of_an_owner: self.owner.is_owner() }
+        too_long(&self.service.inner.settings, &self.owner)
     }
 }
 
-/// Checks the right to create a key for `owner` again on the current rows.
-fn confirm(tx: &mut Tx<'_>, caller: &Caller, owner: UserId) -> Result<Caller, Error> {
+fn too_long(settings: &Settings, owner: &User) -> Error {
+    Error::LifetimeTooLong { max: settings.max_lifetime_for(owner), of_an_owner: owner.is_owner() }
+}
+
+/// Checks the right to create a key with this lifetime for `owner` again on the current rows.
+fn confirm(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    owner: UserId,
+    lifetime: Lifetime,
+    settings: &Settings,
+) -> Result<Caller, Error> {
     let owner = users::find_for_share(tx, owner)?.ok_or(Error::NotFound)?;
     // The owner is locked first, as in the use cases that expire all keys of a user.
     let caller = caller.confirm(tx)?;
     caller.require(Act::CreateKey, &owner)?;
+    // Fewer roles may mean a shorter maximum.
+    if lifetime > settings.max_lifetime_for(&owner) {
+        return Err(too_long(settings, &owner));
+    }
     Ok(caller)
 }
 

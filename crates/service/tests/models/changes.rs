@@ -2,7 +2,7 @@
 //! right to make the change is checked again on the current rows.
 
 use keyward_domain::user::UserStatus;
-use keyward_domain::{ApiKey, PlainKey, Role, Roles, User};
+use keyward_domain::{ApiKey, Lifetime, PlainKey, Role, Roles, User};
 use keyward_service::keys::NewToken;
 use keyward_service::{Caller, Error, Lane, PollReply};
 use keyward_verdict::{Need, Verdict};
@@ -156,6 +156,15 @@ async fn a_right_that_is_lost_between_the_check_and_the_write_is_refused() {
     assert!(matches!(expired, Err(Error::NotFound)), "{expired:?}");
     let suspended = service.set_status(&caller, &user, UserStatus::Suspended).await;
     assert!(matches!(suspended, Err(Error::NotFound)), "{suspended:?}");
+
+    // The caller is demoted between the check of the lifetime and the write.
+    let roles: Roles = std::iter::once(Role::Owner).collect();
+    service.edit_roles(&owner, &admin, roles).await.unwrap();
+    let former_owner = log_in(&world, &admin).await;
+    service.edit_roles(&owner, &admin, Roles::default()).await.unwrap();
+    let long = NewToken { lifetime: Ok(Some(Lifetime::days(3_650))), ..NewToken::default() };
+    let made = service.create_token(&former_owner, former_owner.user(), long).await;
+    assert!(matches!(made, Err(Error::LifetimeTooLong { of_an_owner: false, .. })), "{made:?}");
 
     // The caller is suspended between the check and the write.
     service.set_status(&owner, &admin, UserStatus::Suspended).await.unwrap();
