@@ -139,7 +139,7 @@ pub(crate) fn postgres(uri: &str, size: u32) -> Result<PgPool, StoreError> {
 /// How a pool maintains its connections.
 #[derive(Clone, Copy, Debug)]
 enum Upkeep {
-    /// It keeps them for its whole life. On SQLite, [`Watch`](crate::watch::Watch) compares the data
+    /// It keeps them, however old or idle, unless one breaks. On SQLite, [`Watch`](crate::watch::Watch) compares the data
     /// versions that one connection reads; a new connection counts from the start, and could hide a
     /// commit of another program.
     Keep,
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sqlite_connections_are_never_replaced() {
+    fn sqlite_connections_are_not_replaced_by_age() {
         let database = keyward_test_database::TestDatabase::create(keyward_test_database::Backend::Sqlite).unwrap();
         let pool = sqlite(&database.directory().join("pool.db"), 1).unwrap();
         assert_eq!((pool.max_lifetime(), pool.idle_timeout()), (None, None));

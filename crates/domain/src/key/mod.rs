@@ -61,6 +61,13 @@ impl ApiKey {
         self.login_type.kind()
     }
 
+    /// The expiry as a clock that shows `now` must take it. A key that was ended is dead by every clock,
+    /// also by one that is behind the clock that ended it.
+    #[must_use]
+    pub fn expires_by(&self, now: Timestamp) -> Timestamp {
+        if self.ended_at.is_some() { self.expires_at.min(now) } else { self.expires_at }
+    }
+
     /// Whether the key is dead at `now`: ended by hand or expired.
     #[must_use]
     pub fn is_dead(&self, now: Timestamp) -> bool {

@@ -128,7 +128,8 @@ impl Verifier {
     }
 
     /// Whether it holds a lease now. If so, cached keys are verified without the network. A server
-    /// whose setting `verifier-lease` is 0 grants none.
+    /// grants none while it has 10 000 other verifiers, or, as one of several, while it cannot register
+    /// on the database.
     #[must_use]
     pub fn holds_lease(&self) -> bool {
         Moment::now() < self.shared.memory.lease()

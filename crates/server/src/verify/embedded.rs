@@ -9,7 +9,6 @@ use keyward_api::ErrorCode;
 use keyward_api::verifiers::{
     KeyFacts, ListVerifiers, LookUpKey, LookUpResponse, PollResponse, PollVerifier, VerifierInfo,
 };
-use keyward_domain::ApiKey;
 use keyward_service::{Connected, Facts};
 
 use crate::http::{Call, Problem};
@@ -41,9 +40,6 @@ pub(crate) async fn look_up(call: Call<LookUpKey>) -> Result<HttpResponse, Probl
     let desk = call.service().desk(call.caller()?)?;
     let found = desk.look_up(&call.json()?.key).await?;
     let now = found.now;
-    // The server that ended the key may have a clock that is ahead of this one. An ended key is dead by
-    // every clock.
-    let end = |key: &ApiKey| if key.ended_at.is_some() { key.expires_at.min(now) } else { key.expires_at };
     let show = |facts: Facts| KeyFacts {
         key_id: facts.key().id.to_string(),
         user_id: facts.user().id.as_uuid(),
@@ -52,7 +48,7 @@ pub(crate) async fn look_up(call: Call<LookUpKey>) -> Result<HttpResponse, Probl
         scopes: facts.key().scopes.to_strings(),
         grants: facts.grants().to_strings(),
         allow_list: facts.key().allow_list.to_strings(),
-        expires_at: end(facts.key()),
+        expires_at: facts.key().expires_by(now),
     };
     let facts = found.facts.map(show);
     call.answer(&LookUpResponse { start: found.start, change: found.change, now, facts })

@@ -83,10 +83,10 @@ impl OwnerKeys<'_, CreateKey> {
             ended_at: None,
             slides_until: None,
         };
-        let (digest, caller, of) = (plain.digest(), caller.clone(), service.clone());
+        let (digest, caller, in_service) = (plain.digest(), caller.clone(), service.clone());
         let key = service
             .change(Lane::Normal, move |tx| {
-                let caller = confirm(tx, &caller, key.user_id, key.lifetime, &of.inner.settings)?;
+                let caller = confirm(tx, &caller, key.user_id, key.lifetime, &in_service.inner.settings)?;
                 let name = free_name(tx, &key, name)?;
                 let key = ApiKey { name: Some(name), ..key };
                 keys::create(tx, NewKey { key: key.clone(), digest }, false, &caller.origin())?;
