@@ -32,7 +32,7 @@ pub enum Act {
     VerifyKeys,
 }
 
-/// The resource type of an [`Act`], as named in allow lists.
+/// The resource type of an [`Act`] or an event. Allow lists use the same names.
 #[derive(
     Clone,
     Copy,
@@ -53,6 +53,8 @@ pub enum ResourceKind {
     User,
     /// The audit log, as a whole.
     AuditLog,
+    /// A server's clock. No act is about it, only events.
+    Clock,
 }
 
 words!(ResourceKind, "resource type");

@@ -130,6 +130,27 @@ pub enum Event {
         /// The cutoff.
         cutoff: Timestamp,
     },
+    /// An operator confirmed that retention may remove more than half of all keys.
+    RetentionConfirmed {
+        /// The number of keys that retention would have removed when it asked.
+        count: i64,
+        /// The latest cutoff that is confirmed.
+        cutoff: Timestamp,
+    },
+    /// A server adopted a step of its wall clock.
+    ClockAdopted {
+        /// The server's time before the step.
+        before: Timestamp,
+        /// The server's time after the step.
+        after: Timestamp,
+    },
+    /// An operator accepted the present time although an audit entry has a later one.
+    ClockAccepted {
+        /// The time of the newest audit entry.
+        newest: Timestamp,
+        /// The accepted time.
+        now: Timestamp,
+    },
 }
 
 /// Why a key was ended by hand.
@@ -239,6 +260,15 @@ pub enum EventKind {
     /// [`Event::EntriesRetired`].
     #[strum(serialize = "audit_log.retired")]
     EntriesRetired,
+    /// [`Event::RetentionConfirmed`].
+    #[strum(serialize = "key.retention_confirmed")]
+    RetentionConfirmed,
+    /// [`Event::ClockAdopted`].
+    #[strum(serialize = "clock.adopted")]
+    ClockAdopted,
+    /// [`Event::ClockAccepted`].
+    #[strum(serialize = "clock.accepted")]
+    ClockAccepted,
 }
 
 words!(EventKind, "event");
@@ -263,6 +293,9 @@ impl Event {
             Self::UserDeleted { .. } => EventKind::UserDeleted,
             Self::LoginFailed { .. } => EventKind::LoginFailed,
             Self::EntriesRetired { .. } => EventKind::EntriesRetired,
+            Self::RetentionConfirmed { .. } => EventKind::RetentionConfirmed,
+            Self::ClockAdopted { .. } => EventKind::ClockAdopted,
+            Self::ClockAccepted { .. } => EventKind::ClockAccepted,
         }
     }
 
@@ -279,7 +312,10 @@ impl Event {
             | Self::UserChanged { .. }
             | Self::UserDeleted { .. }
             | Self::LoginFailed { .. }
-            | Self::EntriesRetired { .. } => None,
+            | Self::EntriesRetired { .. }
+            | Self::RetentionConfirmed { .. }
+            | Self::ClockAdopted { .. }
+            | Self::ClockAccepted { .. } => None,
         }
     }
 }
@@ -289,9 +325,12 @@ impl EventKind {
     #[must_use]
     pub fn resource(self) -> ResourceKind {
         match self {
-            Self::KeyCreated | Self::LoggedIn | Self::KeyExpired | Self::KeyDeleted | Self::KeysRetired => {
-                ResourceKind::ApiKey
-            }
+            Self::KeyCreated
+            | Self::LoggedIn
+            | Self::KeyExpired
+            | Self::KeyDeleted
+            | Self::KeysRetired
+            | Self::RetentionConfirmed => ResourceKind::ApiKey,
             Self::UserCreated
             | Self::UserSuspended
             | Self::UserActivated
@@ -300,6 +339,7 @@ impl EventKind {
             | Self::UserDeleted
             | Self::LoginFailed => ResourceKind::User,
             Self::EntriesRetired => ResourceKind::AuditLog,
+            Self::ClockAdopted | Self::ClockAccepted => ResourceKind::Clock,
         }
     }
 
@@ -314,7 +354,10 @@ impl EventKind {
             | Self::UserSuspended
             | Self::UserActivated
             | Self::RolesChanged
-            | Self::PasswordChanged => Action::Write,
+            | Self::PasswordChanged
+            | Self::RetentionConfirmed
+            | Self::ClockAdopted
+            | Self::ClockAccepted => Action::Write,
             Self::KeyDeleted | Self::KeysRetired | Self::UserDeleted | Self::EntriesRetired => Action::Delete,
         }
     }

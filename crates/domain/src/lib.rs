@@ -8,7 +8,6 @@
 pub mod access;
 pub mod allow_list;
 pub mod audit;
-mod boottime;
 pub mod clock;
 pub mod event;
 pub mod key;
@@ -19,8 +18,7 @@ pub mod user;
 mod word;
 
 pub use allow_list::AllowList;
-pub use boottime::Moment;
-pub use clock::{Clock, SystemClock, Timestamp};
+pub use clock::{Clock, ClockChange, ClockState, Moment, SystemClock, Timestamp};
 pub use key::{ApiKey, KeyId, KeyKind, LoginType, PlainKey, TokenName};
 pub use lifetime::Lifetime;
 #[cfg(feature = "catalogue")]

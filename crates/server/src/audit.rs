@@ -62,7 +62,7 @@ fn show(entry: &Entry) -> AuditLog {
     }
 }
 
-/// The status of the answer to the request that caused the event.
+/// The status of the answer to the request that caused the event; 200 if there was no request.
 fn status(event: EventKind, cause: Option<Cause>) -> u16 {
     match event {
         EventKind::KeyCreated | EventKind::LoggedIn | EventKind::UserCreated => 201,
@@ -76,7 +76,10 @@ fn status(event: EventKind, cause: Option<Cause>) -> u16 {
         | EventKind::UserActivated
         | EventKind::RolesChanged
         | EventKind::UserDeleted
-        | EventKind::EntriesRetired => 200,
+        | EventKind::EntriesRetired
+        | EventKind::RetentionConfirmed
+        | EventKind::ClockAdopted
+        | EventKind::ClockAccepted => 200,
         EventKind::LoginFailed => 401,
     }
 }

@@ -3,9 +3,13 @@
 
 use std::time::Duration;
 
-use keyward_service::{PEER_SYNC_INTERVAL, Service};
+use actix_web::web;
+use keyward_service::{HeldKeys, PEER_SYNC_INTERVAL, Retired, Service};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use crate::app::App;
+use crate::clock;
 
 /// How often uses of keys are written; 10 s are promised.
 const USAGE: Duration = Duration::from_secs(5);
@@ -13,9 +17,12 @@ const USAGE: Duration = Duration::from_secs(5);
 /// How often the server checks for failed logins to write.
 const FAILED_LOGINS: Duration = Duration::from_secs(1);
 
-/// How often retention runs, and its delay after the start.
+/// How often retention runs, and its delay after the start: time to notice that the clock is wrong.
 const RETENTION: Duration = Duration::from_secs(3_600);
-const FIRST_RETENTION: Duration = Duration::from_secs(30);
+const FIRST_RETENTION: Duration = Duration::from_secs(600);
+
+/// How often retention checks whether an operator has confirmed what it holds.
+const HELD_RETENTION: Duration = Duration::from_secs(30);
 
 /// The jobs of a running server.
 #[derive(Debug)]
@@ -25,12 +32,14 @@ pub(crate) struct Background {
 
 impl Background {
     /// Starts the jobs on the current runtime.
-    pub fn start(service: &Service) -> Self {
+    pub fn start(app: &web::Data<App>) -> Self {
+        let service = &app.service;
         let jobs = vec![
             tokio::spawn(usage(service.clone())),
             tokio::spawn(failed_logins(service.clone())),
-            tokio::spawn(retention(service.clone())),
+            tokio::spawn(retention(app.clone())),
             tokio::spawn(peers(service.clone())),
+            tokio::spawn(clock::watch(service.clone())),
         ];
         Self { jobs }
     }
@@ -69,15 +78,34 @@ async fn failed_logins(service: Service) {
     }
 }
 
-async fn retention(service: Service) {
-    let mut ticks = ticks(FIRST_RETENTION, RETENTION);
+async fn retention(app: web::Data<App>) {
+    tokio::time::sleep(FIRST_RETENTION).await;
+    let mut told = None;
     loop {
-        ticks.tick().await;
-        match service.run_retention().await {
-            Ok((0, 0)) => {}
-            Ok((keys, entries)) => tracing::info!(keys, entries, "retention removed records"),
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "retention failed"),
+        let waits = match app.service.run_retention().await {
+            Ok(retired) => {
+                app.metrics.count_retention(&retired);
+                let Retired { keys, entries, held } = retired;
+                if (keys, entries) != (0, 0) {
+                    tracing::info!(keys, entries, "retention removed records");
+                }
+                held
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "retention failed");
+                None
+            }
+        };
+        if let Some(HeldKeys { cutoff, count }) = waits.filter(|held| told != Some(*held)) {
+            tracing::warn!(
+                %cutoff,
+                count,
+                "retention would remove more than half of all keys and waits; if that is right, run keyward-server \
+                 retention --confirm"
+            );
         }
+        told = waits;
+        tokio::time::sleep(if waits.is_some() { HELD_RETENTION } else { RETENTION }).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The server's command line: it serves, prints the configuration, or creates an owner.
+//! The server's command line: it serves, prints the configuration, or helps an operator.
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use keyward_api::users::CreateUserRequest;
 use keyward_domain::{Catalogue, SystemClock};
-use keyward_service::{DatabaseUrl, Service};
+use keyward_service::{Accepted, DatabaseUrl, HeldKeys, Servers, Service};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
@@ -51,6 +51,14 @@ enum Command {
         #[arg(long)]
         name: Option<String>,
     },
+    /// Accept the present time although the audit log has entries from later, after a clock that was ahead
+    AcceptClock,
+    /// Show what retention waits for, because it would remove more than half of all keys
+    Retention {
+        /// Let retention remove them; a running server does so within a minute
+        #[arg(long)]
+        confirm: bool,
+    },
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -80,6 +88,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::CreateAdminUser { username, email, name }) => {
             run(create_admin_user(&config, &url, username, email, name))
         }
+        Some(Command::AcceptClock) => run(accept_clock(&config, &url)),
+        Some(Command::Retention { confirm }) => run(retention(&config, &url, confirm)),
         None => match config.catalogue.load() {
             Err(error) => return fail(2, &error),
             Ok(catalogue) => {
@@ -162,9 +172,42 @@ async fn create_admin_user(
     io::stdin().read_to_string(&mut password)?;
     let password = Some(password.trim_end_matches(['\r', '\n']).to_owned());
     let new = parse::new_user(CreateUserRequest { email, username, name, password, ..CreateUserRequest::default() })?;
-    let service = open(config, url, config.catalogue.load()?).await?;
+    let service = open_existing(config, url, Servers::Excluded).await?;
+    service.check_clock().await?;
     let user = service.create_admin_user(new).await?;
     Ok(writeln!(io::stdout(), "created user {} ({}), an owner", user.username, user.id)?)
+}
+
+async fn accept_clock(config: &Config, url: &DatabaseUrl) -> Result<(), Failure> {
+    let service = open_existing(config, url, Servers::Allowed).await?;
+    let text = match service.accept_clock().await? {
+        Accepted::Accepted { now, newest } => {
+            format!("accepted the time {now}; audit entries up to {newest} no longer stop a server from starting")
+        }
+        Accepted::NotNeeded => "no audit entry is later than the present time; nothing to accept".to_owned(),
+    };
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+async fn retention(config: &Config, url: &DatabaseUrl, confirm: bool) -> Result<(), Failure> {
+    let service = open_existing(config, url, Servers::Allowed).await?;
+    let held = if confirm { service.confirm_retention().await? } else { service.held_retention().await? };
+    let text = match held {
+        None => "retention waits for nothing".to_owned(),
+        Some(HeldKeys { cutoff, count }) if confirm => {
+            format!("confirmed: retention will remove {count} keys that expired before {cutoff}")
+        }
+        Some(HeldKeys { cutoff, count }) => format!(
+            "retention waits: it would remove {count} keys that expired before {cutoff}, more than half of all keys\n\
+             check the clock; if the time is right, run keyward-server retention --confirm"
+        ),
+    };
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+async fn open_existing(config: &Config, url: &DatabaseUrl, servers: Servers) -> Result<Service, Failure> {
+    let clock = Arc::new(SystemClock::default());
+    Ok(Service::open_existing(url, servers, clock, config.catalogue.load()?, config.settings.clone()).await?)
 }
 
 async fn open(config: &Config, url: &DatabaseUrl, catalogue: Catalogue) -> Result<Service, Failure> {

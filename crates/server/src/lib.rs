@@ -6,6 +6,7 @@
 mod app;
 mod audit;
 mod background;
+mod clock;
 mod command;
 pub mod config;
 mod http;

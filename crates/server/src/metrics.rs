@@ -1,14 +1,17 @@
 //! Metrics for Prometheus.
 
 use std::cell::RefCell;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::web;
+use keyward_service::{Retired, Service};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -34,6 +37,16 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
+    clock_step: Gauge<f64, AtomicU64>,
+    clock_skew: Gauge<f64, AtomicU64>,
+    retention_removed: Family<Removed, Counter>,
+    retention_held: Gauge,
+}
+
+/// What retention removed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Removed {
+    records: &'static str,
 }
 
 impl Default for Metrics {
@@ -45,16 +58,45 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("keyward");
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register("http_request_duration_seconds", "Time to answer a request", durations.clone());
-        Self { registry, requests, durations }
+        let (clock_step, clock_skew, retention_held) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let retention_removed = Family::default();
+        registry.register(
+            "clock_step_seconds",
+            "By how much the wall clock is ahead of the server's time, while a step of it is held",
+            clock_step.clone(),
+        );
+        registry.register(
+            "clock_skew_seconds",
+            "By how much the database's clock is ahead of the server's time",
+            clock_skew.clone(),
+        );
+        registry.register("retention_removed", "Records removed by retention", retention_removed.clone());
+        registry.register(
+            "retention_held",
+            "Keys that retention does not remove before an operator confirms it",
+            retention_held.clone(),
+        );
+        Self { registry, requests, durations, clock_step, clock_skew, retention_removed, retention_held }
     }
 }
 
 impl Metrics {
     /// Encodes all metrics in the OpenMetrics text format.
-    pub(crate) fn encode(&self) -> Result<String, std::fmt::Error> {
+    pub(crate) fn encode(&self, service: &Service) -> Result<String, std::fmt::Error> {
+        self.clock_step.set(service.clock_step_seconds());
+        self.clock_skew.set(service.clock_skew_seconds());
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// Counts what a pass of retention did.
+    pub(crate) fn count_retention(&self, retired: &Retired) {
+        for (records, count) in [("keys", retired.keys), ("audit_entries", retired.entries)] {
+            let count = u64::try_from(count).unwrap_or(u64::MAX);
+            self.retention_removed.get_or_create(&Removed { records }).inc_by(count);
+        }
+        self.retention_held.set(retired.held.map_or(0, |held| held.count));
     }
 }
 

@@ -69,7 +69,7 @@ pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<Ip
     let address = server.addrs().first().copied().unwrap_or(listen);
     let server = server.run();
     let handle = server.handle();
-    let background = Background::start(&app.service);
+    let background = Background::start(&app);
     let serving = tokio::task::spawn_local(server);
     Ok(Running { address, app, handle, serving, background })
 }

@@ -103,7 +103,7 @@ pub enum Error {
     PasswordsBusy,
     /// The clock is far behind the newest audit entry, so expired keys would be live again.
     #[error(
-        "the clock says {now}, but the newest audit entry is from {newest}; expired keys would be live again: set the clock"
+        "the clock says {now}, but the newest audit entry is from {newest}; expired keys would be live again: set the clock, or, if the clock is right, run keyward-server accept-clock"
     )]
     ClockBehind {
         /// The time of the clock.

@@ -17,6 +17,7 @@ mod password;
 mod retention;
 pub mod right;
 mod settings;
+mod time;
 mod usage;
 pub mod users;
 mod verifiers;
@@ -27,21 +28,24 @@ pub use caller::Caller;
 pub use coherence::PEER_SYNC_INTERVAL;
 pub use desk::{Desk, LookedUp};
 pub use error::Error;
-pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, StoreError};
+pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, Servers, StoreError};
+pub use retention::{HeldKeys, Retired};
 pub use settings::{RetentionSettings, SessionSettings, Settings, TokenSettings, VerifierSettings};
+pub use time::Accepted;
 pub use verifiers::{Barrier, Connected, PollReply};
 pub use verify::{Checked, Facts};
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyward_domain::{Catalogue, Clock, Timestamp};
+use keyward_domain::{Catalogue, Clock};
 use keyward_storage::Store;
 
 use crate::coherence::Coherence;
 use crate::failed_logins::FailedLogins;
 use crate::key_cache::KeyCache;
 use crate::password::Passwords;
+use crate::time::Skew;
 use crate::usage::Usage;
 use crate::verifiers::Verifiers;
 
@@ -54,6 +58,7 @@ pub struct Service {
 struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
+    skew: Skew,
     catalogue: Catalogue,
     settings: Settings,
     cache: KeyCache,
@@ -71,8 +76,8 @@ impl std::fmt::Debug for Service {
 }
 
 impl Service {
-    /// Opens the database, and checks that the clock is not behind the newest audit entry. Blocks; call
-    /// it before serving.
+    /// Opens the database for a server: creates and migrates it if needed, and checks that the clock is
+    /// not behind the newest audit entry. Blocks; call it before serving.
     ///
     /// # Errors
     /// If the database cannot be opened, or the clock is more than 1 min behind the newest audit entry.
@@ -82,35 +87,47 @@ impl Service {
         catalogue: Catalogue,
         settings: Settings,
     ) -> Result<Self, Error> {
-        let store = Store::open(url)?;
+        let service = Self::on(Store::open(url)?, clock, catalogue, settings).await?;
+        service.check_clock().await?;
+        Ok(service)
+    }
+
+    /// Opens the database for a command of an operator. It creates and migrates nothing, and does not
+    /// check the clock: see [`Self::check_clock`]. Blocks.
+    ///
+    /// # Errors
+    /// If there is no database, it has another schema, or it cannot be opened.
+    pub async fn open_existing(
+        url: &DatabaseUrl,
+        servers: Servers,
+        clock: Arc<dyn Clock>,
+        catalogue: Catalogue,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        Self::on(Store::open_existing(url, servers)?, clock, catalogue, settings).await
+    }
+
+    async fn on(store: Store, clock: Arc<dyn Clock>, catalogue: Catalogue, settings: Settings) -> Result<Self, Error> {
         let passwords = Passwords::new()?;
         let stored = store.read(Lane::Normal, keyward_storage::verifiers::longest_lease).await?;
         let stored = stored.and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis);
         let coherence = Coherence::of(&store, stored);
         let verifiers = Verifiers::new(settings.verifiers.verifier_lease, coherence.unknown_leases(stored));
         let cache = KeyCache::new(coherence.may_cache());
-        let (usage, failed_logins) = (Usage::default(), FailedLogins::default());
-        let inner =
-            Inner { store, clock, catalogue, settings, cache, passwords, usage, failed_logins, verifiers, coherence };
-        let service = Self { inner: Arc::new(inner) };
-        service.check_clock().await?;
-        Ok(service)
-    }
-
-    /// Refuses a clock far behind the newest audit entry: expired keys would be live again.
-    async fn check_clock(&self) -> Result<(), Error> {
-        let newest = self.inner.store.read(Lane::Normal, keyward_storage::audit::newest_time).await?;
-        let now = self.now();
-        match newest {
-            Some(newest) if newest.since(now) > settings::CLOCK_TOLERANCE => Err(Error::ClockBehind { now, newest }),
-            _ => Ok(()),
-        }
-    }
-
-    /// The current time.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        let inner = Inner {
+            store,
+            clock,
+            skew: Skew::default(),
+            catalogue,
+            settings,
+            cache,
+            passwords,
+            usage: Usage::default(),
+            failed_logins: FailedLogins::default(),
+            verifiers,
+            coherence,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The catalogue of scopes.

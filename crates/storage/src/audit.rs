@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
-use crate::schema::{audit_logs, audit_retention};
+use crate::schema::{audit_logs, audit_retention, clock_epochs};
 use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
 
@@ -43,9 +43,13 @@ const BATCH: usize = 500;
 
 /// Writes the entries of events. Only [`Tx`] calls this, before the COMMIT.
 pub(crate) fn write(conn: &mut Conn<'_>, events: &[(Origin, Event)]) -> Result<(), StoreError> {
-    let rows: Vec<EntryRow> = events.iter().map(|(origin, event)| EntryRow::from(&Entry::of(origin, event))).collect();
-    for rows in rows.chunks(BATCH) {
-        on_backend!(conn, |db| diesel::insert_into(audit_logs::table).values(rows).execute(db))?;
+    let epoch = || clock_epochs::table.select(clock_epochs::epoch).single_value().assume_not_null();
+    for events in events.chunks(BATCH) {
+        let rows: Vec<_> = events
+            .iter()
+            .map(|(origin, event)| (EntryRow::from(&Entry::of(origin, event)), audit_logs::clock_epoch.eq(epoch())))
+            .collect();
+        on_backend!(conn, |db| diesel::insert_into(audit_logs::table).values(&rows).execute(db))?;
     }
     Ok(())
 }
@@ -134,19 +138,6 @@ pub fn count(conn: &mut Conn<'_>, filter: &Filter, cap: u32) -> Result<u32, Stor
     let ids: Vec<DbId> =
         on_backend!(conn, |db| matching!(filter).select(audit_logs::id).limit(i64::from(cap)).load(db))?;
     Ok(u32::try_from(ids.len()).unwrap_or(cap))
-}
-
-/// The time of the newest entry.
-///
-/// # Errors
-/// [`StoreError`] if the database fails.
-pub fn newest_time(conn: &mut Conn<'_>) -> Result<Option<Timestamp>, StoreError> {
-    let newest: Option<DbInstant> = on_backend!(conn, |db| audit_logs::table
-        .order((audit_logs::time.desc(), audit_logs::id.desc()))
-        .select(audit_logs::time)
-        .first(db)
-        .optional())?;
-    Ok(newest.map(|time| time.0))
 }
 
 /// Removes one batch of entries from before `cutoff` and records an event. Returns the number removed.

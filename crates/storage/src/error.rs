@@ -28,6 +28,25 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An operator's command found no database.
+    #[error("no database at {0}; start keyward-server once, or pass --data-dir")]
+    NoDatabase(String),
+    /// The database has the schema of an older version of this program.
+    #[error("the database's schema is older than this program, {0}; start this version of keyward-server once")]
+    OldSchema(&'static str),
+    /// The database has migrations that this program does not know.
+    #[error(
+        "the database's schema is newer than this program: it has migration {newest}, and this program, {version}, knows \
+         migrations up to {known}; use the version of keyward-server that migrated it, or a later one"
+    )]
+    NewSchema {
+        /// The newest migration of the database.
+        newest: String,
+        /// The newest migration that this program knows.
+        known: String,
+        /// The version of this program.
+        version: &'static str,
+    },
     /// The migrations failed.
     #[error("cannot migrate the database schema")]
     Migrate(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -10,6 +10,7 @@
 //! **Invariant:** SQL never reads the time. Every timestamp is a bound value from the caller's clock.
 
 pub mod audit;
+pub mod clock;
 mod conn;
 mod error;
 mod explain;
@@ -28,7 +29,7 @@ mod watch;
 
 pub use conn::Conn;
 pub use error::StoreError;
-pub use store::{Lane, Store};
+pub use store::{Lane, Servers, Store};
 pub use tx::{Changes, Outcome, Rehearsed, Tx};
 pub use url::{DatabaseUrl, InvalidDatabaseUrl};
 

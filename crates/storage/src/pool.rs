@@ -131,6 +131,12 @@ pub(crate) fn sqlite_without_wait(path: &Path) -> Result<SqliteConnection, Store
     Ok(conn)
 }
 
+/// A connection to the server outside the pools. It has no statement timeout, because waiting for the
+/// migration lock may take longer.
+pub(crate) fn postgres_without_timeouts(uri: &str) -> Result<PgConnection, StoreError> {
+    PgConnection::establish(&with_timeouts(uri)).map_err(|error| StoreError::Connect(Box::new(error)))
+}
+
 /// A pool of at most `size` connections to the server, opened on demand.
 pub(crate) fn postgres(uri: &str, size: u32) -> Result<PgPool, StoreError> {
     build(ConnectionManager::new(with_timeouts(uri)), Box::new(PostgresSettings), size, Upkeep::Replace)

@@ -75,6 +75,26 @@ diesel::table! {
         new -> Text,
         diff -> Text,
         additional_fields -> Text,
+        clock_epoch -> BigInt,
+    }
+}
+
+diesel::table! {
+    clock_epochs (id) {
+        id -> Integer,
+        epoch -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Instant;
+
+    key_retention (id) {
+        id -> Integer,
+        held_cutoff -> Nullable<Instant>,
+        held_keys -> Nullable<BigInt>,
+        confirmed_cutoff -> Nullable<Instant>,
     }
 }
 
@@ -108,3 +128,4 @@ diesel::table! {
 
 diesel::joinable!(api_keys -> users (user_id));
 allow_tables_to_appear_in_same_query!(users, api_keys);
+allow_tables_to_appear_in_same_query!(audit_logs, clock_epochs);

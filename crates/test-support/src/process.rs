@@ -23,14 +23,21 @@ impl ServerProcess {
     /// Starts the program on a free port and waits for its "listening on" line.
     #[must_use]
     pub fn start(program: &Path, database_url: &str, data_dir: &Path) -> Self {
-        let mut child = Command::new(program)
-            .args(["--listen", "127.0.0.1:0", "--log-filter", "warn"])
-            .args(["--database-url", database_url])
-            .arg("--data-dir")
-            .arg(data_dir)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server's program");
+        Self::run(Self::command(program, database_url, data_dir).args(["--log-filter", "warn"]))
+    }
+
+    /// The program with the flags for a database and a free port.
+    #[must_use]
+    pub fn command(program: &Path, database_url: &str, data_dir: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.args(["--listen", "127.0.0.1:0", "--database-url", database_url]).arg("--data-dir").arg(data_dir);
+        command
+    }
+
+    /// Starts a command of [`Self::command`] and waits for its "listening on" line.
+    #[must_use]
+    pub fn run(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server's program");
         let stdout = child.stdout.take().expect("its output");
         let mut first = String::new();
         BufReader::new(stdout).read_line(&mut first).expect("its first line");

@@ -105,6 +105,19 @@ impl Entry {
             Event::UserChanged { before, after, .. } => entry.user("changed", Some(before), Some(after)),
             Event::UserDeleted { user } => entry.user("deleted", Some(user), None),
             Event::LoginFailed { user, count, reason } => entry.login_failed(user.as_ref(), *count, *reason),
+            Event::RetentionConfirmed { count, cutoff } => Self {
+                description: format!("an operator confirmed that retention removes keys that expired before {cutoff}"),
+                additional_fields: json!({ "count": count, "before": cutoff }),
+                ..entry.entry(None, None)
+            },
+            Event::ClockAdopted { before, after } => Self {
+                description: format!("the server adopted a step of its clock from {before} to {after}"),
+                ..entry.entry(time_state(*before), time_state(*after))
+            },
+            Event::ClockAccepted { newest, now } => Self {
+                description: format!("an operator accepted the time {now}, although an audit entry is from {newest}"),
+                ..entry.entry(time_state(*newest), time_state(*now))
+            },
         }
     }
 }
@@ -217,6 +230,10 @@ fn key_state(key: &ApiKey) -> State {
         "expires_at": key.expires_at,
         "ended_at": key.ended_at,
     }))
+}
+
+fn time_state(time: Timestamp) -> Option<State> {
+    Some(into_state(json!({ "time": time })))
 }
 
 fn user_state(user: &User) -> State {

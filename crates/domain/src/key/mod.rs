@@ -123,14 +123,14 @@ impl ApiKey {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_micros(secs * 1_000_000).unwrap()
     }
 
-    fn key(login_type: LoginType, created: i64, lifetime: Lifetime) -> ApiKey {
+    pub(crate) fn key(login_type: LoginType, created: i64, lifetime: Lifetime) -> ApiKey {
         ApiKey {
             id: PlainKey::generate(login_type.kind()).unwrap().id().clone(),
             user_id: UserId::random(),

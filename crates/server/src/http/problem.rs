@@ -25,7 +25,18 @@ struct Parts {
     validations: Vec<Validation>,
     hint: Option<Cow<'static, str>>,
     headers: Vec<(HeaderName, Cow<'static, str>)>,
+    /// Further fields of the body: an object, or null.
+    extended: serde_json::Value,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The usual body with further fields.
+#[derive(serde::Serialize)]
+struct Extended<'a> {
+    #[serde(flatten)]
+    body: ErrorBody<'a>,
+    #[serde(flatten)]
+    extended: &'a serde_json::Map<String, serde_json::Value>,
 }
 
 impl Problem {
@@ -59,6 +70,12 @@ impl Problem {
         self
     }
 
+    /// Adds the fields of an object to the body.
+    pub fn extend(mut self, fields: serde_json::Value) -> Self {
+        self.parts.extended = fields;
+        self
+    }
+
     /// Keeps the underlying error, for the log only.
     pub fn cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.parts.cause = Some(cause.into());
@@ -76,7 +93,7 @@ impl Problem {
 
     /// Builds the response, with the request's id.
     pub fn answer(&self, request_id: Uuid) -> HttpResponse {
-        let Parts { message, detail, validations, hint, headers, .. } = &*self.parts;
+        let Parts { message, detail, validations, hint, headers, extended, .. } = &*self.parts;
         let mut id = [0; Hyphenated::LENGTH];
         let mut body = ErrorBody::default();
         body.message = Cow::Borrowed(message);
@@ -96,7 +113,10 @@ impl Problem {
                 answer.insert_header((name.clone(), value));
             }
         }
-        answer.json(body)
+        match extended.as_object() {
+            Some(extended) => answer.json(Extended { body, extended }),
+            None => answer.json(body),
+        }
     }
 }
 

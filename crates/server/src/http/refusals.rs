@@ -65,7 +65,8 @@ impl Problem {
         self.header(header::WWW_AUTHENTICATE, value)
     }
 
-    fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    /// The server cannot answer now, but may soon.
+    pub fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(ErrorCode::Unavailable, "The server is temporarily unavailable.")
             .hint("Try again in a moment.")
             .header(header::RETRY_AFTER, "1")

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "--nocapture shows the figures")]
 
 mod barrier;
+mod clock;
 mod crash;
 mod resets;
 

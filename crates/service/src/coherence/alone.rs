@@ -45,7 +45,7 @@ impl Service {
     }
 
     /// Clears the cache, and tells the verifiers to clear theirs. Returns the number of this change.
-    fn clear_caches(&self) -> u64 {
+    pub(crate) fn clear_caches(&self) -> u64 {
         self.inner.cache.clear();
         self.inner.verifiers.record_everything()
     }

@@ -42,7 +42,9 @@ impl Service {
     pub async fn view_token(&self, caller: &Caller, user: &UserRef, name: TokenName) -> Result<ApiKey, Error> {
         let owner = self.user_in_path(caller, user, Lane::Normal).await?;
         caller.require(Act::ReadKeys, &owner)?;
-        let found = self.inner.store.read(Lane::Normal, move |conn| keys::find_by_name(conn, owner.id, &name)).await?;
+        let now = self.now();
+        let found =
+            self.inner.store.read(Lane::Normal, move |conn| keys::find_by_name(conn, owner.id, &name, now)).await?;
         let key = found.ok_or(Error::NotFound)?;
         caller.require_one(Act::ReadKeys.resource(), key.id.as_str())?;
         Ok(key)

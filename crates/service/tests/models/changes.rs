@@ -4,7 +4,7 @@
 use keyward_domain::user::UserStatus;
 use keyward_domain::{ApiKey, Lifetime, PlainKey, Role, Roles, User};
 use keyward_service::keys::NewToken;
-use keyward_service::{Caller, Error, Lane, PollReply};
+use keyward_service::{Caller, Error, Lane, PollReply, Retired};
 use keyward_verdict::{Need, Verdict};
 use uuid::Uuid;
 
@@ -92,7 +92,7 @@ async fn what_changes_nothing_evicts_nothing_and_wakes_no_verifier() {
     watcher.assert_no_change_after("a refused expire").await;
     service.expire_key(&owner, &dead.id).await.unwrap();
     watcher.assert_no_change_after("an expire of a dead key").await;
-    assert_eq!(service.run_retention().await.unwrap(), (0, 0));
+    assert_eq!(service.run_retention().await.unwrap(), Retired::default());
     watcher.assert_no_change_after("retention with nothing to remove").await;
     service.edit_roles(&owner, &user, user.roles.clone()).await.unwrap();
     watcher.assert_no_change_after("a role change that changes nothing").await;

@@ -8,10 +8,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use keyward_domain::event::{Cause, Event, Origin};
 use keyward_domain::key::Digest;
-use keyward_domain::{ApiKey, KeyId, KeyKind, Timestamp, TokenName, UserId};
-use strum::VariantArray as _;
+use keyward_domain::{ApiKey, KeyKind, Timestamp, TokenName, UserId};
 
-use super::list::of_kind;
 use super::row::KeyRow;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
@@ -88,14 +86,25 @@ pub fn create(tx: &mut Tx<'_>, new: NewKey, login: bool, origin: &Origin) -> Res
 }
 
 /// Ends a key at `now` if it is live, and sets [`Changes::promises_end`](crate::Changes::promises_end).
-/// A dead key does not change and records no event.
+/// A dead key does not change for its readers and records no event. One that has only expired is marked
+/// as ended: the response promises that it is dead, also if `now` is wrong or goes back.
 ///
 /// # Errors
 /// [`StoreError`] if the database fails.
 pub fn expire(tx: &mut Tx<'_>, key: ApiKey, now: Timestamp, cause: Cause, origin: &Origin) -> Result<(), StoreError> {
     tx.promise_end();
-    let Some(after) = key.expired_at(now) else { return Ok(()) };
     let end = DbInstant(now);
+    let Some(after) = key.expired_at(now) else {
+        let lapsed = api_keys::id.eq(key.id.as_str()).and(api_keys::ended_at.is_null());
+        let marked = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
+            .filter(lapsed.and(api_keys::expires_at.le(end)))
+            .set(api_keys::ended_at.eq(end))
+            .execute(db))?;
+        if marked > 0 {
+            tx.touch_key(key.id);
+        }
+        return Ok(());
+    };
     let changed = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
         .filter(api_keys::id.eq(key.id.as_str()))
         .filter(api_keys::ended_at.is_null())
@@ -109,7 +118,8 @@ pub fn expire(tx: &mut Tx<'_>, key: ApiKey, now: Timestamp, cause: Cause, origin
     Ok(())
 }
 
-/// Ends every key of the user that is live at `now`.
+/// Ends every key of the user that is live at `now`, and marks those that have expired, as [`expire`]
+/// does.
 ///
 /// # Errors
 /// [`StoreError`] if the database fails.
@@ -123,12 +133,23 @@ pub fn expire_all_of(
     loop {
         let live = live_of(tx.conn(), user, now)?;
         if live.is_empty() {
-            return Ok(());
+            break;
         }
         for key in live {
             expire(tx, key, now, cause, origin)?;
         }
     }
+    let end = DbInstant(now);
+    let marked = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
+        .filter(api_keys::user_id.eq(DbId(user.as_uuid())))
+        .filter(api_keys::ended_at.is_null())
+        .filter(api_keys::expires_at.le(end))
+        .set(api_keys::ended_at.eq(end))
+        .execute(db))?;
+    if marked > 0 {
+        tx.touch_user(user);
+    }
+    Ok(())
 }
 
 fn live_of(conn: &mut Conn<'_>, user: UserId, now: Timestamp) -> Result<Vec<ApiKey>, StoreError> {
@@ -165,40 +186,4 @@ pub fn delete(tx: &mut Tx<'_>, key: ApiKey, origin: &Origin) -> Result<bool, Sto
         tx.record(origin, Event::KeyDeleted { key });
     }
     Ok(removed > 0)
-}
-
-/// Removes one batch of keys that expired before `cutoff` and records one event for all of them.
-/// Returns the number removed; 0 means that none is left.
-///
-/// # Errors
-/// [`StoreError`] if the database fails.
-pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -> Result<usize, StoreError> {
-    let mut ids: Vec<String> = Vec::new();
-    for &kind in KeyKind::VARIANTS {
-        let left = batch - i64::try_from(ids.len()).unwrap_or(batch);
-        let found: Vec<String> = on_backend!(tx.conn(), |db| api_keys::table
-            .filter(of_kind(kind))
-            .filter(api_keys::expires_at.lt(DbInstant(cutoff)))
-            .order((api_keys::expires_at, api_keys::id))
-            .limit(left)
-            .select(api_keys::id)
-            .load(db))?;
-        ids.extend(found);
-    }
-    if ids.is_empty() {
-        return Ok(0);
-    }
-    // The condition on the expiry is repeated: on PostgreSQL a session may have slid meanwhile.
-    let removed: Vec<String> = on_backend!(tx.conn(), |db| diesel::delete(api_keys::table)
-        .filter(api_keys::id.eq_any(&ids))
-        .filter(api_keys::expires_at.lt(DbInstant(cutoff)))
-        .returning(api_keys::id)
-        .get_results(db))?;
-    let count = removed.len();
-    if count > 0 {
-        // The keys were already dead, so no barrier is needed.
-        removed.into_iter().for_each(|id| tx.touch_key(KeyId::from_stored(id)));
-        tx.record(origin, Event::KeysRetired { count, cutoff });
-    }
-    Ok(count)
 }

@@ -2,19 +2,21 @@
 
 mod change;
 mod list;
+mod retention;
 mod row;
 
-pub use change::{NewKey, create, delete, expire, expire_all_of, live_name_exists, lock_name, retire};
+pub use change::{NewKey, create, delete, expire, expire_all_of, live_name_exists, lock_name};
 pub use list::{KeyCursor, ListFilter, Owners, explain_list, list};
+pub use retention::{Hold, confirm, count_expired, hold, retire, set_hold};
 
 use diesel::prelude::*;
 use keyward_domain::key::Digest;
-use keyward_domain::{ApiKey, KeyId, KeyKind, TokenName, User, UserId};
+use keyward_domain::{ApiKey, KeyId, KeyKind, Timestamp, TokenName, User, UserId};
 
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::{api_keys, users};
-use crate::sql_types::DbId;
+use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
 use crate::users::UserRow;
 use row::{KeyRow, digest_of};
@@ -81,19 +83,35 @@ pub fn find_for_update(tx: &mut Tx<'_>, id: &KeyId) -> Result<Option<OwnedKey>, 
     find(tx, id)
 }
 
-/// Finds the user's token of this name: the live one, or else the one that expired last. At most one
-/// is live, and its expiry is later than that of all others.
+/// Finds the user's token of this name: the one that is live at `now`, or else the one that expired last.
+/// At most one is live. Its expiry is the latest, unless another was ended after it had expired by a
+/// clock that was ahead.
 ///
 /// # Errors
 /// [`StoreError`] if the database fails.
-pub fn find_by_name(conn: &mut Conn<'_>, user: UserId, name: &TokenName) -> Result<Option<ApiKey>, StoreError> {
-    let found: Option<KeyRow> = on_backend!(conn, |db| api_keys::table
-        .filter(api_keys::kind.eq(KeyKind::Token.as_str()))
-        .filter(api_keys::user_id.eq(DbId(user.as_uuid())))
-        .filter(api_keys::token_name.eq(name.as_str()))
-        .order((api_keys::expires_at.desc(), api_keys::id.desc()))
-        .select(KeyRow::as_select())
-        .first(db)
-        .optional())?;
+pub fn find_by_name(
+    conn: &mut Conn<'_>,
+    user: UserId,
+    name: &TokenName,
+    now: Timestamp,
+) -> Result<Option<ApiKey>, StoreError> {
+    macro_rules! last {
+        ($($filter:expr)?) => {
+            on_backend!(conn, |db| api_keys::table
+                .filter(api_keys::kind.eq(KeyKind::Token.as_str()))
+                .filter(api_keys::user_id.eq(DbId(user.as_uuid())))
+                .filter(api_keys::token_name.eq(name.as_str()))
+                $(.filter($filter))?
+                .order((api_keys::expires_at.desc(), api_keys::id.desc()))
+                .select(KeyRow::as_select())
+                .first(db)
+                .optional())?
+        };
+    }
+    let live: Option<KeyRow> = last!(api_keys::expires_at.gt(DbInstant(now)).and(api_keys::ended_at.is_null()));
+    let found: Option<KeyRow> = match live {
+        Some(live) => Some(live),
+        None => last!(),
+    };
     found.map(ApiKey::try_from).transpose()
 }

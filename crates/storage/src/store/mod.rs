@@ -5,14 +5,15 @@ mod write;
 
 pub use gate::Lane;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use diesel::connection::{Connection, SimpleConnection};
+use diesel::connection::SimpleConnection;
 
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::migrate;
-use crate::pool::{self, FileLock};
+use crate::pool::{self, FileLock, SqlitePool};
 use crate::url::DatabaseUrl;
 use crate::watch::{self, Watch};
 use gate::{Gate, PgGates, Pools, SqliteGates, checkout, run};
@@ -42,6 +43,16 @@ struct Inner {
     _lock: Option<FileLock>,
 }
 
+/// Whether servers may use the database at the same time as an operator's command. On PostgreSQL they
+/// always may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Servers {
+    /// They may.
+    Allowed,
+    /// They may not: a server on the SQLite file is an error, and none can start meanwhile.
+    Excluded,
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.inner.pools {
@@ -52,10 +63,11 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the database and migrates its schema. Blocks; call it before serving.
+    /// Opens the database for a server and migrates its schema. Blocks; call it before serving.
     ///
     /// # Errors
-    /// If the database cannot be reached or migrated, or another server uses the SQLite file.
+    /// If the database cannot be reached or migrated, its schema is newer than this program, or another
+    /// server uses the SQLite file.
     pub fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         match url {
             DatabaseUrl::Sqlite(path) => {
@@ -63,31 +75,58 @@ impl Store {
                 let lock = FileLock::take(path)?;
                 let writer = pool::sqlite(path, 1)?;
                 migrate::sqlite(&mut **checkout(&writer)?)?;
-                let watch = Watch::new(path)?;
-                let pools = Pools::Sqlite(Box::new(SqliteGates {
-                    watch,
-                    inline_reader: Mutex::new(pool::sqlite_without_wait(path)?),
-                    readers: Gate::new(pool::sqlite(path, SQLITE_READERS)?, SQLITE_READERS),
-                    writer: Gate::new(writer, 1),
-                    urgent_reader: Gate::new(pool::sqlite(path, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
-                }));
-                Ok(Self { inner: Arc::new(Inner { pools, _lock: Some(lock) }) })
+                Self::sqlite(path, writer, Some(lock))
             }
             DatabaseUrl::Postgres(uri) => {
-                // Waiting for the migration lock may exceed the pool's statement timeout, so the
-                // migrations run on a connection without it.
-                let mut conn = diesel::PgConnection::establish(&pool::with_timeouts(uri))
-                    .map_err(|error| StoreError::Connect(Box::new(error)))?;
-                migrate::postgres(&mut conn)?;
-                let gate = |size| Ok::<_, StoreError>(Gate::new(pool::postgres(uri, size)?, size));
-                let gates = PgGates {
-                    all: gate(POSTGRES_CONNECTIONS)?,
-                    urgent: gate(URGENT_CONNECTIONS)?,
-                    change_log: gate(CHANGE_LOG_CONNECTIONS)?,
-                };
-                Ok(Self { inner: Arc::new(Inner { pools: Pools::Postgres(gates), _lock: None }) })
+                migrate::postgres(&mut pool::postgres_without_timeouts(uri)?)?;
+                Self::postgres(uri)
             }
         }
+    }
+
+    /// Opens a database that a server has created, without migrating it. Blocks.
+    ///
+    /// # Errors
+    /// If there is no database, its schema is not the one of this program, or it cannot be opened.
+    pub fn open_existing(url: &DatabaseUrl, servers: Servers) -> Result<Self, StoreError> {
+        let missing = || StoreError::NoDatabase(url.to_string());
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                pool::check_sqlite_version()?;
+                if !path.exists() {
+                    return Err(missing());
+                }
+                let lock = (servers == Servers::Excluded).then(|| FileLock::take(path)).transpose()?;
+                let writer = pool::sqlite(path, 1)?;
+                migrate::require_sqlite(&mut **checkout(&writer)?, missing)?;
+                Self::sqlite(path, writer, lock)
+            }
+            DatabaseUrl::Postgres(uri) => {
+                migrate::require_postgres(&mut pool::postgres_without_timeouts(uri)?, missing)?;
+                Self::postgres(uri)
+            }
+        }
+    }
+
+    fn sqlite(path: &Path, writer: SqlitePool, lock: Option<FileLock>) -> Result<Self, StoreError> {
+        let pools = Pools::Sqlite(Box::new(SqliteGates {
+            watch: Watch::new(path)?,
+            inline_reader: Mutex::new(pool::sqlite_without_wait(path)?),
+            readers: Gate::new(pool::sqlite(path, SQLITE_READERS)?, SQLITE_READERS),
+            writer: Gate::new(writer, 1),
+            urgent_reader: Gate::new(pool::sqlite(path, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
+        }));
+        Ok(Self { inner: Arc::new(Inner { pools, _lock: lock }) })
+    }
+
+    fn postgres(uri: &str) -> Result<Self, StoreError> {
+        let gate = |size| Ok::<_, StoreError>(Gate::new(pool::postgres(uri, size)?, size));
+        let gates = PgGates {
+            all: gate(POSTGRES_CONNECTIONS)?,
+            urgent: gate(URGENT_CONNECTIONS)?,
+            change_log: gate(CHANGE_LOG_CONNECTIONS)?,
+        };
+        Ok(Self { inner: Arc::new(Inner { pools: Pools::Postgres(gates), _lock: None }) })
     }
 
     /// Runs a use case that changes nothing. It is not a transaction: each statement sees the latest

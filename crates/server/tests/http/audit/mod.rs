@@ -1,6 +1,7 @@
 //! `GET /audit`
 
 mod append_only;
+mod clock;
 mod failed_logins;
 mod pages;
 mod retention;

@@ -17,6 +17,7 @@ on_both! {
     expiring_twice_changes_nothing,
     an_expired_token_can_be_deleted,
     a_session_can_be_expired_like_any_key,
+    a_key_that_a_wrong_clock_ended_and_a_person_expired_stays_dead,
 }
 
 async fn tokens_filter_expired(app: TestApp) {
@@ -119,4 +120,29 @@ async fn a_session_can_be_expired_like_any_key(app: TestApp) {
     let id = json!(member.session.split('-').next().unwrap());
     app.owner.http.send("PUT", &path("member", &id)).await.expect(204);
     member.http.get("/api/v2/users/me").await.refused(401, "key_expired");
+}
+
+/// A server whose clock is ahead takes live keys for expired ones. Its clock then goes back.
+async fn a_key_that_a_wrong_clock_ended_and_a_person_expired_stays_dead(app: TestApp) {
+    let hour = json!({ "token_name": "ci", "lifetime": 3_600_000_000_000_i64 });
+    let (one, other) = (app.owner.token(&hour).await, app.person("member", &[]).await);
+    let of_member = other.token(&hour).await;
+    let right = app.service.now();
+    app.advance(Lifetime::hours(2));
+    let before = app.owner.http.get(&format!("/api/v2/users/me/keys/{}", one["id"].as_str().unwrap())).await;
+    app.owner.http.send("PUT", &path("me", &one["id"])).await.expect(204);
+    app.owner.http.send("PUT", &path("me", &one["id"])).await.expect(204);
+    let after = app.owner.http.get(&format!("/api/v2/users/me/keys/{}", one["id"].as_str().unwrap())).await;
+    assert_eq!(before.json(), after.json(), "a client sees no change");
+    assert!(app.audit("action:write").await.is_empty(), "nor does the audit log");
+    app.owner.http.send("DELETE", "/api/v2/users/member").await.expect(200);
+
+    app.clock.set(right);
+    for token in [&one, &of_member] {
+        app.with(token["key"].as_str().unwrap()).get("/api/v2/users/me").await.refused(401, "key_expired");
+    }
+    assert!(app.owner.token_ids("").await.is_empty());
+    let again = app.owner.token(&json!({ "token_name": "ci", "lifetime": 60_000_000_000_i64 })).await;
+    let viewed = app.owner.http.get("/api/v2/users/me/keys/tokens/ci").await.expect(200).json();
+    assert_eq!(viewed["id"], again["id"], "the live one, though the other's expiry is later");
 }

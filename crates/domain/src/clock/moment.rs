@@ -1,5 +1,6 @@
-//! The clock for leases. It keeps running while the machine is suspended, where the platform has
-//! such a clock: on Linux `Instant` stops in suspend, and a lease must not.
+//! The monotonic clock, for leases and as the base of `now`. It keeps running while the machine is
+//! suspended, where the platform has such a clock: on Linux `Instant` stops in suspend, and a lease
+//! must not.
 
 use std::time::Duration;
 
@@ -42,6 +43,12 @@ impl Moment {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Whole microseconds of [`Self::nanos`].
+    pub(crate) fn micros(self) -> i64 {
+        // At most 2^64 / 1 000, which is within i64.
+        i64::try_from(self.0 / 1_000).unwrap_or(i64::MAX)
     }
 
     /// The nanoseconds, to be stored in an atomic.

@@ -1,11 +1,7 @@
-//! Timestamps and clocks.
-//!
-//! Rules never read a clock: they take `now` as an argument. Each request reads `now` once from a
-//! [`Clock`], which tests replace.
+//! Timestamps: points in time in whole microseconds.
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 
 use time::OffsetDateTime;
@@ -47,6 +43,29 @@ impl Timestamp {
     #[must_use]
     pub fn as_micros(self) -> i64 {
         self.micros
+    }
+
+    /// The timestamp with this number of microseconds, or the nearest one of `MIN..=MAX`.
+    #[must_use]
+    pub(crate) fn nearest(micros: i64) -> Self {
+        Self { micros: micros.clamp(Self::MIN.micros, Self::MAX.micros) }
+    }
+
+    /// The wall clock of the machine, or the nearest timestamp if it shows another time.
+    #[must_use]
+    pub(crate) fn of_wall_clock() -> Self {
+        let micros = |span: std::time::Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => Self::nearest(micros(since)),
+            Err(before) => Self::nearest(-micros(before.duration())),
+        }
+    }
+
+    /// Microseconds from `earlier` to this timestamp; negative if `earlier` is later.
+    #[must_use]
+    pub fn micros_after(self, earlier: Self) -> i64 {
+        // The difference of two values within MIN..=MAX is within i64.
+        self.micros - earlier.micros
     }
 
     /// Rounds a `time` instant down to microseconds; none if its year is outside 0000 to 9999.
@@ -119,27 +138,6 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
     }
 }
 
-/// A source of the current time.
-pub trait Clock: Send + Sync + 'static {
-    /// The current time. Never earlier than a time this clock has already returned.
-    fn now(&self) -> Timestamp;
-}
-
-/// The machine's wall clock, kept from running backwards within the process.
-#[derive(Debug, Default)]
-pub struct SystemClock {
-    latest: AtomicI64,
-}
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let read = i64::try_from(since.as_micros()).ok().and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX);
-        let before = self.latest.fetch_max(read.micros, Ordering::AcqRel);
-        Timestamp { micros: before.max(read.micros) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,11 +155,5 @@ mod tests {
         assert_eq!(Timestamp::MAX.checked_add(Lifetime::from_secs(1).unwrap()), None);
         assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
         assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00Z");
-    }
-
-    #[test]
-    fn the_system_clock_does_not_run_backwards() {
-        let clock = SystemClock { latest: AtomicI64::new(Timestamp::MAX.micros) };
-        assert_eq!(clock.now(), Timestamp::MAX);
     }
 }
