@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use keyward_api::users::CreateUserRequest;
@@ -140,7 +141,27 @@ async fn serve(config: &Config, url: &DatabaseUrl, catalogue: Catalogue) -> Resu
         _ = terminate.recv() => tracing::info!("received SIGTERM, stopping"),
         _ = interrupt.recv() => tracing::info!("received SIGINT, stopping"),
     }
-    Ok(running.stop().await?)
+    end_within(STOP_WITHIN);
+    running.stop().await?;
+    end_within(CLOSE_WITHIN);
+    Ok(())
+}
+
+/// How long the server may take to stop; 10 s are promised.
+const STOP_WITHIN: Duration = Duration::from_secs(9);
+
+/// How long it may then take to close its connections to the database. SQLite copies its log into the file
+/// when the last connection closes.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Ends the process after this time, if it has not ended by then. A thread that waits for a database that
+/// hangs cannot be stopped, and the runtime would wait for it. What it has not committed is rolled back.
+fn end_within(time: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        tracing::warn!("the database did not answer in time; the server ends without waiting for it");
+        std::process::exit(0);
+    });
 }
 
 /// Prints the `listening on` line, whose form is fixed, and then instructions for people.

@@ -37,6 +37,7 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
+    db_up: Gauge,
     clock_step: Gauge<f64, AtomicU64>,
     clock_skew: Gauge<f64, AtomicU64>,
     retention_removed: Family<Removed, Counter>,
@@ -58,8 +59,10 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("keyward");
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register("http_request_duration_seconds", "Time to answer a request", durations.clone());
-        let (clock_step, clock_skew, retention_held) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let (db_up, retention_held) = (Gauge::default(), Gauge::default());
+        let (clock_step, clock_skew) = (Gauge::default(), Gauge::default());
         let retention_removed = Family::default();
+        registry.register("db_up", "Whether the database answers: 1 or 0", db_up.clone());
         registry.register(
             "clock_step_seconds",
             "By how much the wall clock is ahead of the server's time, while a step of it is held",
@@ -76,13 +79,14 @@ impl Default for Metrics {
             "Keys that retention does not remove before an operator confirms it",
             retention_held.clone(),
         );
-        Self { registry, requests, durations, clock_step, clock_skew, retention_removed, retention_held }
+        Self { registry, requests, durations, db_up, clock_step, clock_skew, retention_removed, retention_held }
     }
 }
 
 impl Metrics {
     /// Encodes all metrics in the OpenMetrics text format.
     pub(crate) fn encode(&self, service: &Service) -> Result<String, std::fmt::Error> {
+        self.db_up.set(i64::from(service.is_database_up()));
         self.clock_step.set(service.clock_step_seconds());
         self.clock_skew.set(service.clock_skew_seconds());
         let mut text = String::new();

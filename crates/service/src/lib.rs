@@ -28,6 +28,7 @@ pub use caller::Caller;
 pub use coherence::PEER_SYNC_INTERVAL;
 pub use desk::{Desk, LookedUp};
 pub use error::Error;
+pub use keyward_storage::deadline::within;
 pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, Servers, StoreError};
 pub use retention::{HeldKeys, Retired};
 pub use settings::{RetentionSettings, SessionSettings, Settings, TokenSettings, VerifierSettings};
@@ -142,6 +143,12 @@ impl Service {
     /// [`Error::Store`] if the database does not answer.
     pub async fn is_ready(&self) -> Result<bool, Error> {
         Ok(self.inner.store.is_ready().await?)
+    }
+
+    /// Whether the database answers, as known without asking it. Always true on SQLite.
+    #[must_use]
+    pub fn is_database_up(&self) -> bool {
+        self.inner.store.is_up()
     }
 
     /// The database, for tests and benchmarks that bypass the use cases.

@@ -6,8 +6,20 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No connection became free in time: the database is overloaded.
-    #[error("no database connection was free within {0} s")]
-    Busy(u64),
+    #[error("no database connection became free in time")]
+    Busy,
+    /// The database is known not to answer.
+    #[error("the database does not answer")]
+    Down,
+    /// The database did not answer in time. Nothing was changed.
+    #[error("the database did not answer in time")]
+    TooSlow,
+    /// The result of a COMMIT was lost, or did not arrive in time: the changes may be on disk or not.
+    #[error("the result of the COMMIT is unknown")]
+    OutcomeUnknown(#[source] Option<DieselError>),
+    /// The disk is full. Nothing was changed.
+    #[error("the database's disk is full")]
+    StorageFull(#[source] Option<DieselError>),
     /// The database cannot be reached.
     #[error("cannot connect to the database")]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -81,12 +93,47 @@ impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
         match error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::Taken,
-            other => Self::Database(other),
+            error if is_disk_full(&error) => Self::StorageFull(Some(error)),
+            error => Self::Database(error),
         }
     }
 }
 
+/// The databases' messages for a full disk: diesel does not tell their error codes.
+const DISK_FULL: [&str; 2] = ["database or disk is full", "No space left on device"];
+
+/// Messages of errors at a COMMIT after which the database itself may not know the outcome.
+const IO_ERRORS: [&str; 4] = ["disk I/O error", "connection", "SSL", "terminating"];
+
+fn is_disk_full(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(_, info) if DISK_FULL.iter().any(|text| info.message().contains(text)))
+}
+
 impl StoreError {
+    /// The error for a connection that cannot be opened.
+    pub(crate) fn connect(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Connect(Box::new(error))
+    }
+
+    /// The error for a COMMIT that failed. The database has rolled the transaction back if it says so
+    /// itself; if the connection was lost, nobody knows.
+    pub(crate) fn commit(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(
+                DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+                _,
+            )
+            | DieselError::BrokenTransactionManager
+            | DieselError::RollbackErrorOnCommit { .. } => Self::OutcomeUnknown(Some(error)),
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, info)
+                if !is_disk_full(&error) && IO_ERRORS.iter().any(|text| info.message().contains(text)) =>
+            {
+                Self::OutcomeUnknown(Some(error))
+            }
+            _ => error.into(),
+        }
+    }
+
     /// The error for a row that cannot be parsed.
     pub(crate) fn damaged(
         table: &'static str,

@@ -12,11 +12,15 @@
 pub mod audit;
 pub mod clock;
 mod conn;
+pub mod deadline;
 mod error;
 mod explain;
+mod file_lock;
+mod health;
 pub mod keys;
 mod migrate;
 mod pool;
+mod reserve;
 mod schema;
 mod sql_types;
 mod store;

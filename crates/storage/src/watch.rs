@@ -37,8 +37,9 @@ struct Seen {
     conn: SqliteConnection,
     /// The version on `conn`, which every commit changes; none before the first check.
     own: Option<i64>,
-    /// The version on the writer's connection, which only commits of other programs change.
-    writer: Option<i64>,
+    /// The number of the writer's connection and the version on it, which only commits of other programs
+    /// change. A new connection counts from the start, so its versions say nothing about earlier ones.
+    writer: Option<(u64, i64)>,
 }
 
 /// A check that found a commit. [`Self::finish`] decides whether another program made it.
@@ -112,9 +113,9 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 impl Check<'_> {
-    /// Takes the data version that the writer's connection read after this check. Returns whether
-    /// another program has committed.
-    pub(crate) fn finish(&mut self, writer: i64) -> bool {
+    /// Takes the number of the writer's connection and the data version that it read after this check.
+    /// Returns whether another program has committed.
+    pub(crate) fn finish(&mut self, writer: (u64, i64)) -> bool {
         let changed = self.seen.writer != Some(writer);
         self.seen.own = Some(self.own);
         self.seen.writer = Some(writer);

@@ -12,3 +12,4 @@ mod seed;
 pub use clock::ManualClock;
 pub use contents::Contents;
 pub use database::{Backend, TestDatabase};
+pub use postgres::PostgresServer;

@@ -1,5 +1,6 @@
 //! PostgreSQL for tests: the server at `KEYWARD_TEST_POSTGRES_URL`, or a temporary cluster created with
-//! the installed programs, which ends with the test process.
+//! the installed programs, which ends with the test process. A test that stops or freezes its server has
+//! one of its own.
 
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The PostgreSQL server; `None` if there is none.
 static SERVER: OnceLock<Option<Server>> = OnceLock::new();
@@ -22,7 +24,100 @@ struct Server {
     /// The URL of an existing database.
     admin: String,
     /// Holds the pipe that the keeper script reads. It closes when this process ends.
-    _keeper: Option<Child>,
+    keeper: Option<Child>,
+}
+
+/// A PostgreSQL server of one test, which may stop or freeze it. It ends when dropped.
+#[derive(Debug)]
+pub struct PostgresServer {
+    server: Server,
+    keeper: Child,
+}
+
+impl PostgresServer {
+    /// Starts a server on a free port. `None` if PostgreSQL is not installed; with `CI=true` that is a
+    /// failure.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        let mut server = start(&programs_or_warn()?);
+        let keeper = server.keeper.take()?;
+        Some(Self { server, keeper })
+    }
+
+    /// The URL of its only database.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.server.admin
+    }
+
+    /// Stops the server as `pg_ctl stop --mode=fast` does: it ends every connection.
+    pub fn stop(&mut self) {
+        self.tell("stop");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while PgConnection::establish(&self.server.admin).is_ok() {
+            assert!(Instant::now() < deadline, "the PostgreSQL of the test did not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts a stopped server again, and returns at once.
+    pub fn resume(&mut self) {
+        self.tell("start");
+    }
+
+    fn tell(&mut self, command: &str) {
+        let pipe = self.keeper.stdin.as_mut().expect("the keeper's pipe");
+        writeln!(pipe, "{command}").expect("a keeper that reads");
+    }
+
+    /// Stops all processes of the server (`SIGSTOP`): connections stay open, and nothing answers.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Ends [`Self::freeze`].
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        for pid in descendants(self.keeper.id()) {
+            // A process may have ended meanwhile.
+            let _sent = Pid::from_raw(pid).map(|pid| kill_process(pid, signal));
+        }
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        self.thaw();
+        // The keeper stops the server when its pipe closes.
+        drop(self.keeper.stdin.take());
+        let _ended = self.keeper.wait();
+    }
+}
+
+/// The processes named `postgres` that descend from this one.
+fn descendants(ancestor: u32) -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    // `pid (name) state parent …`
+    let processes: Vec<(i32, bool, i32)> = stats
+        .filter_map(|stat| {
+            let (pid, rest) = stat.split_once(" (")?;
+            let (name, rest) = rest.rsplit_once(") ")?;
+            let parent = rest.split(' ').nth(1)?;
+            Some((pid.parse().ok()?, name == "postgres", parent.parse().ok()?))
+        })
+        .collect();
+    let mut family = vec![i32::try_from(ancestor).expect("a process id")];
+    let mut at = 0;
+    while let Some(&parent) = family.get(at) {
+        family.extend(processes.iter().filter(|process| process.2 == parent).map(|process| process.0));
+        at += 1;
+    }
+    let is_server = |pid: &i32| processes.iter().any(|process| process.0 == *pid && process.1);
+    family.into_iter().filter(is_server).collect()
 }
 
 /// Creates a database with a new name. `None` if there is no server.
@@ -57,15 +152,19 @@ fn with_database(url: &str, name: &str) -> String {
 
 fn find() -> Option<Server> {
     if let Ok(admin) = std::env::var("KEYWARD_TEST_POSTGRES_URL") {
-        return Some(Server { admin, _keeper: None });
+        return Some(Server { admin, keeper: None });
     }
-    let Some(bin) = programs() else {
+    Some(start(&programs_or_warn()?))
+}
+
+fn programs_or_warn() -> Option<PathBuf> {
+    let found = programs();
+    if found.is_none() {
         let message = "PostgreSQL is not installed; install it or set KEYWARD_TEST_POSTGRES_URL";
         assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
         warn(&format!("!!! POSTGRESQL TESTS ARE SKIPPED: {message} !!!"));
-        return None;
-    };
-    Some(start(&bin))
+    }
+    found
 }
 
 /// Writes to stderr directly, because the test harness hides the output of passing tests.
@@ -86,7 +185,8 @@ fn programs() -> Option<PathBuf> {
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
 }
 
-/// Creates the cluster, starts it, waits until stdin is closed, then stops and removes it.
+/// Creates the cluster, starts it, obeys the commands on stdin until it is closed, then stops and removes
+/// the cluster.
 const KEEPER: &str = r#"
 set -eu
 dir=$(mktemp -d /tmp/keyward-postgres-XXXXXX)
@@ -94,12 +194,18 @@ cd "$dir"
 trap 'cd /; rm -rf "$dir"' EXIT
 trap '' INT TERM
 "$BIN/initdb" --pgdata="$dir/data" --username=keyward --auth=trust --encoding=UTF8 --no-sync >/dev/null
-"$BIN/postgres" -D "$dir/data" -p "$PORT" -k '' -c listen_addresses=127.0.0.1 -c fsync=off \
-    -c max_connections=400 -c shared_buffers=64MB </dev/null >"$dir/log" 2>&1 &
-server=$!
-cat >/dev/null
-kill -INT "$server"
-wait "$server" || true
+start() {
+    "$BIN/postgres" -D "$dir/data" -p "$PORT" -k '' -c listen_addresses=127.0.0.1 -c fsync=off \
+        -c max_connections=400 -c shared_buffers=64MB </dev/null >>"$dir/log" 2>&1 &
+    server=$!
+}
+stop() {
+    # It may have been stopped already.
+    kill -INT "$server" 2>/dev/null && wait "$server" || true
+}
+start
+while read -r command; do "$command"; done
+stop
 "#;
 
 fn start(bin: &std::path::Path) -> Server {
@@ -124,5 +230,5 @@ fn start(bin: &std::path::Path) -> Server {
         assert!(Instant::now() < deadline, "the temporary PostgreSQL did not start: {error}");
         std::thread::sleep(Duration::from_millis(50));
     }
-    Server { admin, _keeper: Some(keeper) }
+    Server { admin, keeper: Some(keeper) }
 }

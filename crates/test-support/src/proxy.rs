@@ -1,5 +1,5 @@
-//! A TCP proxy between a client and a server. Tests can make it reset connections or hold back all
-//! data.
+//! A TCP proxy between a client and a server. Tests can make it reset connections, and hold back, lose
+//! or delay data.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -26,6 +26,10 @@ struct Shared {
 struct State {
     target: SocketAddr,
     mode: Mode,
+    /// How long data of either direction waits in the proxy.
+    delay: Duration,
+    /// If a client sends this, the proxy forwards it, and then resets the client's connection.
+    reset_after: Option<&'static [u8]>,
     pairs: Vec<Weak<Pair>>,
 }
 
@@ -35,6 +39,7 @@ enum Mode {
     Open,
     Refusing,
     Swallowing,
+    Losing,
     Ended,
 }
 
@@ -43,6 +48,8 @@ enum Mode {
 struct Pair {
     sides: [TcpStream; 2],
     cut: AtomicBool,
+    /// Whether data was lost, after which nothing is forwarded any more.
+    lost: AtomicBool,
 }
 
 impl TcpProxy {
@@ -51,7 +58,8 @@ impl TcpProxy {
     pub fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let state = Mutex::new(State { target, mode: Mode::Open, pairs: Vec::new() });
+        let state =
+            Mutex::new(State { target, mode: Mode::Open, delay: Duration::ZERO, reset_after: None, pairs: Vec::new() });
         let shared = Arc::new(Shared { state, changed: Condvar::new() });
         let own = Arc::clone(&shared);
         let accepting = std::thread::spawn(move || accept(&listener, &own));
@@ -85,6 +93,22 @@ impl TcpProxy {
     /// waits.
     pub fn swallow(&self) {
         self.set_mode(Mode::Swallowing);
+    }
+
+    /// Loses all data, also that of new connections, until [`heal`](Self::heal). Connections stay open,
+    /// and those that lost data stay mute for ever.
+    pub fn lose(&self) {
+        self.set_mode(Mode::Losing);
+    }
+
+    /// Delays the data of each direction by this time.
+    pub fn delay(&self, delay: Duration) {
+        self.shared.state().delay = delay;
+    }
+
+    /// After a client has sent this, and the server has received it, resets the client's connection.
+    pub fn reset_after(&self, text: &'static [u8]) {
+        self.shared.state().reset_after = Some(text);
     }
 
     /// Forwards normally again, including the data held back by [`swallow`](Self::swallow).
@@ -146,7 +170,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             Mode::Ended => return,
             Mode::Refusing => None,
             // If the target is gone, the proxy resets the client's connection.
-            Mode::Open | Mode::Swallowing => TcpStream::connect(target).ok(),
+            Mode::Open | Mode::Swallowing | Mode::Losing => TcpStream::connect(target).ok(),
         };
         let Some(server) = server else {
             reset_on_close(&client);
@@ -155,7 +179,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         for side in [&client, &server] {
             side.set_nodelay(true).expect("an option of TCP");
         }
-        let pair = Arc::new(Pair { sides: [client, server], cut: AtomicBool::new(false) });
+        let pair =
+            Arc::new(Pair { sides: [client, server], cut: AtomicBool::new(false), lost: AtomicBool::new(false) });
         let mut state = shared.state();
         state.pairs.retain(|pair| pair.strong_count() > 0);
         state.pairs.push(Arc::downgrade(&pair));
@@ -179,13 +204,32 @@ fn forward(pair: &Pair, from: usize, shared: &Shared) {
     loop {
         // An error counts as an end: the peer has reset the connection.
         let read = source.read(&mut buffer).unwrap_or(0);
-        drop(shared.wait_while_swallowing(is_cut));
+        let state = shared.wait_while_swallowing(is_cut);
+        let (mode, delay, reset_after) = (state.mode, state.delay, state.reset_after);
+        drop(state);
         if is_cut() {
             return;
         }
+        if mode == Mode::Losing {
+            pair.lost.store(true, Ordering::SeqCst);
+        }
+        if read > 0 && pair.lost.load(Ordering::SeqCst) {
+            continue;
+        }
+        std::thread::sleep(delay);
         if read == 0 || sink.write_all(&buffer[..read]).is_err() {
             // The socket may be closed already.
             let _told = sink.shutdown(Shutdown::Write);
+            return;
+        }
+        let sent = buffer.get(..read).unwrap_or_default();
+        if from == 0 && reset_after.is_some_and(|text| sent.windows(text.len()).any(|window| window == text)) {
+            shared.state().reset_after = None;
+            // The answer is lost on the way back.
+            pair.lost.store(true, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(200));
+            reset_on_close(source);
+            let _woken = source.shutdown(Shutdown::Both);
             return;
         }
     }

@@ -1,6 +1,6 @@
 //! The middleware around every request: request id, response headers, error bodies, log and metrics.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -9,6 +9,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 use keyward_api::{ErrorCode, headers};
+use keyward_service::within;
 
 use super::problem::Problem;
 use super::request::RequestContext;
@@ -19,6 +20,9 @@ use crate::{LINEAGE_VERSION, VERSION, routes};
 const VERSION_HEADER: HeaderName = HeaderName::from_static(headers::VERSION);
 const LINEAGE_VERSION_HEADER: HeaderName = HeaderName::from_static(headers::LINEAGE_VERSION);
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
+
+/// How long the database may take in one request; every request is answered within 6 s.
+const DATABASE_WITHIN: Duration = Duration::from_millis(5_500);
 
 /// Wraps every request.
 pub(crate) async fn middleware(
@@ -31,7 +35,8 @@ pub(crate) async fn middleware(
     };
     let context = RequestContext::of(request.request(), &app);
     // Handlers and extractors turn their errors into responses; an error here is the framework's own.
-    let answer = context.scope(next.call(request)).await?.map_into_boxed_body();
+    let deadline = tokio::time::Instant::now() + DATABASE_WITHIN;
+    let answer = context.scope(within(deadline, next.call(request))).await?.map_into_boxed_body();
     let mut answer = shaped(answer, &context);
     add_headers(&mut answer, &context);
     // The fallback walks the whole route table again, so it runs only if no handler was reached.

@@ -167,6 +167,18 @@ impl From<Error> for Problem {
             Error::Suspended => suspended(),
             Error::PasswordsBusy => Self::unavailable(Error::PasswordsBusy),
             Error::Store(error @ StoreError::Damaged { .. }) => internal(error),
+            Error::Store(error @ StoreError::OutcomeUnknown(_)) => {
+                Self::new(ErrorCode::OutcomeUnknown, "The database did not confirm the change; it may have been made.")
+                    .hint("View the resource, or the audit log for this request_id, before you try again.")
+                    .header(header::RETRY_AFTER, "1")
+                    .cause(error)
+            }
+            Error::Store(error @ StoreError::StorageFull(_)) => {
+                Self::new(ErrorCode::StorageFull, "The database's disk is full.")
+                    .hint("Keys can still be expired. Free space on the server's disk for everything else.")
+                    .header(header::RETRY_AFTER, "10")
+                    .cause(error)
+            }
             Error::Store(error) => Self::unavailable(error),
             error @ (Error::Random(_) | Error::Hash(_) | Error::ClockBehind { .. }) => internal(error),
         }

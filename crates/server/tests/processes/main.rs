@@ -6,6 +6,8 @@
 mod barrier;
 mod clock;
 mod crash;
+mod database;
+mod disk;
 mod resets;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward-server");

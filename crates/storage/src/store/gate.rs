@@ -1,13 +1,17 @@
-//! Queues in front of the connection pools.
+//! Queues in front of the connection pools, and how a use case runs on a connection.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::SqliteConnection;
-use diesel::r2d2::{Pool, PooledConnection, R2D2Connection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
 
+use crate::deadline;
 use crate::error::StoreError;
-use crate::pool::{self, Manager, PgPool, SqlitePool};
+use crate::health::Health;
+use crate::pool::{Database, Pool, Pooled, Postgres, Sqlite};
+use crate::reserve::Reserve;
 use crate::watch::Watch;
 
 /// The queue that a use case waits in.
@@ -27,22 +31,23 @@ pub(super) enum Pools {
 }
 
 pub(super) struct SqliteGates {
-    pub(super) readers: Gate<SqlitePool>,
-    pub(super) urgent_reader: Gate<SqlitePool>,
-    pub(super) writer: Gate<SqlitePool>,
+    pub(super) readers: Gate<Sqlite>,
+    pub(super) urgent_reader: Gate<Sqlite>,
+    pub(super) writer: Gate<Sqlite>,
     pub(super) watch: Watch,
+    pub(super) reserve: Arc<Reserve>,
     /// For [`Store::fetch_facts`](super::Store::fetch_facts).
     pub(super) inline_reader: Mutex<SqliteConnection>,
 }
 
 pub(super) struct PgGates {
-    pub(super) all: Gate<PgPool>,
-    pub(super) urgent: Gate<PgPool>,
-    pub(super) change_log: Gate<PgPool>,
+    pub(super) all: Gate<Postgres>,
+    pub(super) urgent: Gate<Postgres>,
+    pub(super) change_log: Gate<Postgres>,
 }
 
 impl PgGates {
-    pub(super) fn of(&self, lane: Lane) -> &Gate<PgPool> {
+    pub(super) fn of(&self, lane: Lane) -> &Gate<Postgres> {
         match lane {
             Lane::Normal => &self.all,
             Lane::Urgent => &self.urgent,
@@ -52,58 +57,126 @@ impl PgGates {
 }
 
 /// A pool with a queue, so that waiting does not block a thread.
-pub(super) struct Gate<P> {
-    pool: P,
-    permits: Arc<Semaphore>,
-    /// Held by the first normal use case in the queue. Urgent use cases skip this queue.
-    next: Arc<Semaphore>,
+pub(super) struct Gate<D: Database> {
+    database: D,
+    size: u32,
+    health: Arc<Health>,
+    current: Mutex<Arc<Queue<D>>>,
 }
 
-impl<P: Clone> Gate<P> {
-    pub(super) fn new(pool: P, permits: u32) -> Self {
-        Self { pool, permits: Arc::new(Semaphore::new(permits as usize)), next: Arc::new(Semaphore::new(1)) }
+/// A pool and the queue in front of it. When the database goes down, a gate abandons both with the
+/// threads and connections that wait for an answer, and begins with new ones.
+pub(super) struct Queue<D: Database> {
+    /// [`Health::downs`] when this queue began.
+    downs: u64,
+    pool: Pool<D>,
+    permits: Arc<Semaphore>,
+    /// Held by the first normal use case in the queue. Urgent use cases skip this queue.
+    next: Semaphore,
+}
+
+impl<D: Database + Clone> Gate<D> {
+    /// A gate with at most `size` connections at a time, which are opened on demand.
+    pub(super) fn new(database: D, size: u32, health: &Arc<Health>) -> Self {
+        let queue = Arc::new(Queue::new(database.clone(), size, health.downs()));
+        Self { database, size, health: Arc::clone(health), current: Mutex::new(queue) }
     }
 
-    async fn enter(&self, lane: Lane) -> Result<(P, OwnedSemaphorePermit), StoreError> {
+    fn queue(&self) -> Arc<Queue<D>> {
+        // No code panics while it holds the lock.
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let downs = self.health.downs();
+        if current.downs != downs {
+            *current = Arc::new(Queue::new(self.database.clone(), self.size, downs));
+        }
+        Arc::clone(&current)
+    }
+
+    async fn enter(&self, lane: Lane, deadline: Instant) -> Result<(Arc<Queue<D>>, OwnedSemaphorePermit), StoreError> {
+        if !self.health.is_up() {
+            return Err(StoreError::Down);
+        }
+        let queue = self.queue();
         let enter = async {
             let _next = match lane {
-                Lane::Normal | Lane::ChangeLog => Some(self.next.acquire().await?),
+                Lane::Normal | Lane::ChangeLog => Some(queue.next.acquire().await),
                 Lane::Urgent => None,
             };
-            Arc::clone(&self.permits).acquire_owned().await
+            Arc::clone(&queue.permits).acquire_owned().await
         };
-        match tokio::time::timeout(pool::WAIT, enter).await {
-            Ok(Ok(permit)) => Ok((self.pool.clone(), permit)),
-            // The semaphores are never closed, so this is always the timeout.
-            Ok(Err(_)) | Err(_) => Err(StoreError::Busy(pool::WAIT.as_secs())),
+        let permit = tokio::select! {
+            biased;
+            permit = enter => permit,
+            () = self.health.down() => return Err(StoreError::Down),
+            () = tokio::time::sleep_until(deadline) => return Err(StoreError::Busy),
+        };
+        // The semaphores are never closed.
+        permit.map(|permit| (queue, permit)).map_err(|_closed| StoreError::Busy)
+    }
+}
+
+impl<D: Database> Queue<D> {
+    fn new(database: D, size: u32, downs: u64) -> Self {
+        let permits = Arc::new(Semaphore::new(size as usize));
+        Self { downs, pool: Pool::new(database), permits, next: Semaphore::new(1) }
+    }
+}
+
+/// How far a use case has come, shared by its thread and the request that waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    state: AtomicU8,
+}
+
+/// The COMMIT has not been sent.
+const WORKING: u8 = 0;
+/// The COMMIT may have been sent.
+const COMMITTING: u8 = 1;
+/// The request has given up, so there will be no COMMIT.
+const ABANDONED: u8 = 2;
+
+impl Progress {
+    /// Whether the COMMIT may be sent. If not, the request has been told that nothing changed.
+    pub(super) fn may_commit(&self) -> bool {
+        self.state.compare_exchange(WORKING, COMMITTING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Gives up. Returns whether the use case will change nothing.
+    fn abandon(&self) -> bool {
+        match self.state.compare_exchange(WORKING, ABANDONED, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(state) => state == ABANDONED,
         }
     }
 }
 
-/// Runs a use case on a blocking thread with a connection from the gate's pool.
-pub(super) async fn run<C, T, E, F>(gate: &Gate<Pool<Manager<C>>>, lane: Lane, work: F) -> Result<T, E>
+/// Runs a use case on a blocking thread with a connection from the gate's pool. The thread may wait for
+/// the database for ever; the caller waits until its deadline, or until the database is down.
+pub(super) async fn run<D, T, E, F>(gate: &Gate<D>, lane: Lane, work: F) -> Result<T, E>
 where
-    C: R2D2Connection + 'static,
-    F: FnOnce(&mut C) -> Result<T, E> + Send + 'static,
+    D: Database + Clone,
+    F: FnOnce(&mut Pooled<D::Conn>, &Progress) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let (pool, permit) = gate.enter(lane).await?;
+    let deadline = deadline::current();
+    let (queue, permit) = gate.enter(lane, deadline).await?;
+    let progress = Arc::new(Progress::default());
+    let shared = Arc::clone(&progress);
     let job = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let mut conn = checkout(&pool)?;
-        let done = work(&mut **conn);
-        if done.is_err() {
-            // The error may come from a broken connection.
-            conn.mark_suspect();
-        }
+        let mut pooled = queue.pool.take()?;
+        let done = work(&mut pooled, &shared);
+        queue.pool.put(pooled, done.is_err());
         done
     });
-    job.await.map_err(StoreError::Stopped)?
-}
-
-pub(super) fn checkout<C: R2D2Connection + 'static>(
-    pool: &Pool<Manager<C>>,
-) -> Result<PooledConnection<Manager<C>>, StoreError> {
-    pool.get().map_err(|error| StoreError::Connect(Box::new(error)))
+    let given_up = tokio::select! {
+        biased;
+        done = timeout_at(deadline, job) => match done {
+            Ok(done) => return done.map_err(StoreError::Stopped)?,
+            Err(_elapsed) => StoreError::TooSlow,
+        },
+        () = gate.health.down() => StoreError::Down,
+    };
+    Err(if progress.abandon() { given_up } else { StoreError::OutcomeUnknown(None) }.into())
 }

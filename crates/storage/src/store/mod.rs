@@ -12,11 +12,14 @@ use diesel::connection::SimpleConnection;
 
 use crate::conn::Conn;
 use crate::error::StoreError;
+use crate::file_lock::FileLock;
+use crate::health::Health;
 use crate::migrate;
-use crate::pool::{self, FileLock, SqlitePool};
+use crate::pool::{self, Database as _, Postgres, Sqlite};
+use crate::reserve::Reserve;
 use crate::url::DatabaseUrl;
 use crate::watch::{self, Watch};
-use gate::{Gate, PgGates, Pools, SqliteGates, checkout, run};
+use gate::{Gate, PgGates, Pools, SqliteGates, run};
 
 /// Read connections on SQLite. Writers have one connection, because SQLite allows one at a time.
 const SQLITE_READERS: u32 = 4;
@@ -40,6 +43,7 @@ pub struct Store {
 
 struct Inner {
     pools: Pools,
+    health: Arc<Health>,
     _lock: Option<FileLock>,
 }
 
@@ -73,13 +77,14 @@ impl Store {
             DatabaseUrl::Sqlite(path) => {
                 pool::check_sqlite_version()?;
                 let lock = FileLock::take(path)?;
-                let writer = pool::sqlite(path, 1)?;
-                migrate::sqlite(&mut **checkout(&writer)?)?;
-                Self::sqlite(path, writer, Some(lock))
+                let mut writer = Sqlite::new(path).open()?;
+                migrate::sqlite(&mut writer)?;
+                Self::sqlite(path, Some(lock))
             }
             DatabaseUrl::Postgres(uri) => {
-                migrate::postgres(&mut pool::postgres_without_timeouts(uri)?)?;
-                Self::postgres(uri)
+                let database = Postgres::new(uri);
+                migrate::postgres(&mut database.open_plain()?)?;
+                Ok(Self::postgres(database))
             }
         }
     }
@@ -97,36 +102,46 @@ impl Store {
                     return Err(missing());
                 }
                 let lock = (servers == Servers::Excluded).then(|| FileLock::take(path)).transpose()?;
-                let writer = pool::sqlite(path, 1)?;
-                migrate::require_sqlite(&mut **checkout(&writer)?, missing)?;
-                Self::sqlite(path, writer, lock)
+                migrate::require_sqlite(&mut Sqlite::new(path).open()?, missing)?;
+                Self::sqlite(path, lock)
             }
             DatabaseUrl::Postgres(uri) => {
-                migrate::require_postgres(&mut pool::postgres_without_timeouts(uri)?, missing)?;
-                Self::postgres(uri)
+                let database = Postgres::new(uri);
+                migrate::require_postgres(&mut database.open_plain()?, missing)?;
+                Ok(Self::postgres(database))
             }
         }
     }
 
-    fn sqlite(path: &Path, writer: SqlitePool, lock: Option<FileLock>) -> Result<Self, StoreError> {
+    fn sqlite(path: &Path, lock: Option<FileLock>) -> Result<Self, StoreError> {
+        let health = Health::always_up();
+        let gate = |size| Gate::new(Sqlite::new(path), size, &health);
         let pools = Pools::Sqlite(Box::new(SqliteGates {
             watch: Watch::new(path)?,
+            reserve: Arc::new(Reserve::of(path)),
             inline_reader: Mutex::new(pool::sqlite_without_wait(path)?),
-            readers: Gate::new(pool::sqlite(path, SQLITE_READERS)?, SQLITE_READERS),
-            writer: Gate::new(writer, 1),
-            urgent_reader: Gate::new(pool::sqlite(path, URGENT_CONNECTIONS)?, URGENT_CONNECTIONS),
+            readers: gate(SQLITE_READERS),
+            writer: gate(1),
+            urgent_reader: gate(URGENT_CONNECTIONS),
         }));
-        Ok(Self { inner: Arc::new(Inner { pools, _lock: lock }) })
+        Ok(Self { inner: Arc::new(Inner { pools, health, _lock: lock }) })
     }
 
-    fn postgres(uri: &str) -> Result<Self, StoreError> {
-        let gate = |size| Ok::<_, StoreError>(Gate::new(pool::postgres(uri, size)?, size));
-        let gates = PgGates {
-            all: gate(POSTGRES_CONNECTIONS)?,
-            urgent: gate(URGENT_CONNECTIONS)?,
-            change_log: gate(CHANGE_LOG_CONNECTIONS)?,
-        };
-        Ok(Self { inner: Arc::new(Inner { pools: Pools::Postgres(gates), _lock: None }) })
+    fn postgres(database: Postgres) -> Self {
+        let health = Health::monitor(database.clone());
+        let gate = |size| Gate::new(database.clone(), size, &health);
+        let pools = Pools::Postgres(PgGates {
+            all: gate(POSTGRES_CONNECTIONS),
+            urgent: gate(URGENT_CONNECTIONS),
+            change_log: gate(CHANGE_LOG_CONNECTIONS),
+        });
+        Self { inner: Arc::new(Inner { pools, health, _lock: None }) }
+    }
+
+    /// Whether the database answers, as known from the last attempt to ask it. Always true on SQLite.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.inner.health.is_up()
     }
 
     /// Runs a use case that changes nothing. It is not a transaction: each statement sees the latest
@@ -143,9 +158,11 @@ impl Store {
         match &self.inner.pools {
             Pools::Sqlite(gates) => {
                 let gate = if lane == Lane::Urgent { &gates.urgent_reader } else { &gates.readers };
-                run(gate, lane, move |conn| work(&mut Conn::Sqlite(conn))).await
+                run(gate, lane, move |pooled, _| work(&mut Conn::Sqlite(&mut pooled.conn))).await
             }
-            Pools::Postgres(gates) => run(gates.of(lane), lane, move |conn| work(&mut Conn::Postgres(conn))).await,
+            Pools::Postgres(gates) => {
+                run(gates.of(lane), lane, move |pooled, _| work(&mut Conn::Postgres(&mut pooled.conn))).await
+            }
         }
     }
 
@@ -199,7 +216,10 @@ impl Store {
         let Some(mut check) = gates.watch.check().await? else { return Ok(false) };
         // Something was committed. This process writes on one connection only, and the data version of
         // that connection changes only when other programs commit.
-        let version = run(&gates.writer, Lane::Urgent, watch::data_version).await?;
+        let version = run(&gates.writer, Lane::Urgent, |pooled, _| {
+            Ok::<_, StoreError>((pooled.number, watch::data_version(&mut pooled.conn)?))
+        })
+        .await?;
         Ok(check.finish(version))
     }
 
@@ -222,8 +242,12 @@ impl Store {
     #[doc(hidden)]
     pub async fn execute_raw(&self, sql: String) -> Result<(), StoreError> {
         match &self.inner.pools {
-            Pools::Sqlite(gates) => run(&gates.writer, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
-            Pools::Postgres(gates) => run(&gates.all, Lane::Normal, move |conn| Ok(conn.batch_execute(&sql)?)).await,
+            Pools::Sqlite(gates) => {
+                run(&gates.writer, Lane::Normal, move |on, _| Ok(on.conn.batch_execute(&sql)?)).await
+            }
+            Pools::Postgres(gates) => {
+                run(&gates.all, Lane::Normal, move |on, _| Ok(on.conn.batch_execute(&sql)?)).await
+            }
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Runs transactions: commits or rehearses them, and reports how they ended.
 
+use std::sync::Arc;
+
 use diesel::connection::Connection as _;
 use diesel::result::Error as DieselError;
 
 use super::Store;
-use super::gate::{Lane, Pools, run};
+use super::gate::{Lane, Pools, Progress, run};
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::tx::{Changes, Outcome, Rehearsed, Tx};
@@ -28,18 +30,32 @@ impl Store {
     {
         match &self.inner.pools {
             Pools::Sqlite(gates) => {
+                let reserve = Arc::clone(&gates.reserve);
                 // Immediate: a deferred transaction that reads first fails with SQLITE_BUSY, without
                 // waiting, when it starts to write.
-                run(&gates.writer, lane, move |conn| {
-                    commit(ended, |attempt| {
-                        conn.immediate_transaction(|conn| attempt.run(Tx::new(Conn::Sqlite(conn)), work))
-                    })
+                run(&gates.writer, lane, move |pooled, progress| {
+                    if lane == Lane::Urgent {
+                        reserve.release_if_low();
+                    } else if !reserve.is_kept() {
+                        return Err(StoreError::StorageFull(None).into());
+                    }
+                    let done = commit(ended, |attempt| {
+                        let transaction = |conn: &mut _| attempt.run(Tx::new(Conn::Sqlite(conn)), progress, work);
+                        pooled.conn.immediate_transaction(transaction)
+                    });
+                    if done.is_err() {
+                        reserve.release_if_low();
+                    }
+                    done
                 })
                 .await
             }
             Pools::Postgres(gates) => {
-                run(gates.of(lane), lane, move |conn| {
-                    commit(ended, |attempt| conn.transaction(|conn| attempt.run(Tx::new(Conn::Postgres(conn)), work)))
+                run(gates.of(lane), lane, move |pooled, progress| {
+                    commit(ended, |attempt| {
+                        let transaction = |conn: &mut _| attempt.run(Tx::new(Conn::Postgres(conn)), progress, work);
+                        pooled.conn.transaction(transaction)
+                    })
                 })
                 .await
             }
@@ -59,17 +75,19 @@ impl Store {
     {
         match &self.inner.pools {
             Pools::Sqlite(gates) => {
-                run(&gates.writer, lane, move |conn| {
+                run(&gates.writer, lane, move |pooled, _| {
                     roll_back(|abort| {
-                        conn.immediate_transaction(|conn| Err(abort(rehearse(Tx::new(Conn::Sqlite(conn)), work))))
+                        pooled
+                            .conn
+                            .immediate_transaction(|conn| Err(abort(rehearse(Tx::new(Conn::Sqlite(conn)), work))))
                     })
                 })
                 .await
             }
             Pools::Postgres(gates) => {
-                run(gates.of(lane), lane, move |conn| {
+                run(gates.of(lane), lane, move |pooled, _| {
                     roll_back(|abort| {
-                        conn.transaction(|conn| Err(abort(rehearse(Tx::new(Conn::Postgres(conn)), work))))
+                        pooled.conn.transaction(|conn| Err(abort(rehearse(Tx::new(Conn::Postgres(conn)), work))))
                     })
                 })
                 .await
@@ -103,10 +121,14 @@ impl Attempt {
     fn run<T, E: From<StoreError>>(
         &mut self,
         mut tx: Tx<'_>,
+        progress: &Progress,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, Abort<E>> {
         let done = work(&mut tx).map_err(Abort::UseCase)?;
         let (changes, _) = tx.finish().map_err(|error| Abort::UseCase(error.into()))?;
+        if !progress.may_commit() {
+            return Err(Abort::UseCase(StoreError::TooSlow.into()));
+        }
         self.changes = Some(changes);
         Ok(done)
     }
@@ -120,13 +142,18 @@ fn commit<T, E: From<StoreError>>(
     let mut ended = Ended { outcome: Outcome::RolledBack, report: Some(ended) };
     let mut attempt = Attempt::default();
     let done = transaction(&mut attempt);
+    let was_sent = attempt.changes.is_some();
     ended.outcome = match (&done, attempt.changes) {
         (Ok(_), Some(changes)) => Outcome::Committed(changes),
         // The COMMIT was sent, and failed or its result was lost.
         (Err(_), Some(_)) => Outcome::Unknown,
         (_, None) => Outcome::RolledBack,
     };
-    done.map_err(Abort::into_error)
+    done.map_err(|abort| match abort {
+        Abort::UseCase(error) => error,
+        Abort::Database(error) if was_sent => StoreError::commit(error).into(),
+        Abort::Database(error) => StoreError::from(error).into(),
+    })
 }
 
 fn rehearse<T, E: From<StoreError>>(
@@ -165,14 +192,5 @@ enum Abort<E> {
 impl<E> From<DieselError> for Abort<E> {
     fn from(error: DieselError) -> Self {
         Self::Database(error)
-    }
-}
-
-impl<E: From<StoreError>> Abort<E> {
-    fn into_error(self) -> E {
-        match self {
-            Self::UseCase(error) => error,
-            Self::Database(error) => E::from(error.into()),
-        }
     }
 }

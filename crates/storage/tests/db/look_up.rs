@@ -25,7 +25,7 @@ async fn sqlite_lookups_run_on_the_calling_thread(db: Db) {
 async fn a_failed_lookup_is_retried_on_another_thread(db: Db) {
     let asking = thread::current().id();
     let work = move |_: &mut Conn<'_>| match thread::current().id() {
-        id if id == asking => Err(StoreError::Busy(0)),
+        id if id == asking => Err(StoreError::Busy),
         id => Ok(id),
     };
     let found = db.store.fetch_facts(Lane::Normal, work).await.unwrap();
