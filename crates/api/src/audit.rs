@@ -26,7 +26,7 @@ pub struct AuditLog {
     pub ip: String,
     /// The client's `User-Agent`.
     pub user_agent: String,
-    /// `api_key`, `user` or `audit_log`.
+    /// `api_key`, `user`, `audit_log` or `clock`.
     pub resource_type: String,
     /// The id of the resource; for a key, the key's id.
     pub resource_id: String,
@@ -34,6 +34,12 @@ pub struct AuditLog {
     pub resource_target: String,
     /// `create`, `write`, `delete`, `login` or `logout`; an expire is a `write`.
     pub action: String,
+    /// What happened, such as `key.expired` or `user.suspended`.
+    #[serde(default)]
+    pub event: String,
+    /// The id of the key that acted; absent if no key was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
     /// The fields that changed.
     pub diff: BTreeMap<String, DiffField>,
     /// The whole state before the action, or null.
@@ -46,7 +52,8 @@ pub struct AuditLog {
     pub description: String,
     /// The user who acted; null for the server itself or an unknown user.
     pub user: Option<AuditActor>,
-    /// More facts; for a key, `owner_id`.
+    /// More facts: for a key, `owner_id`; `minted_by`, the ids of the key that created the acting key, of
+    /// the key that created that one, and so on.
     pub additional_fields: Value,
 }
 

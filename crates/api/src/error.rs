@@ -129,6 +129,8 @@ error_codes! {
     UnsupportedMediaType "unsupported_media_type" 415;
     /// The client sent too many requests of this kind.
     TooManyRequests "too_many_requests" 429;
+    /// Too many wrong passwords came from this address.
+    TooManyAttempts "too_many_attempts" 429;
     /// Internal server error.
     Internal "internal" 500;
     /// The server is temporarily unavailable: the database is out of reach, or the server is overloaded.

@@ -23,6 +23,38 @@ pub enum LoginType {
     Other,
 }
 
+/// The kind of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeyKind {
+    /// Created by request and named.
+    Token,
+    /// Created by logging in.
+    Session,
+    /// A kind that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+/// Whether a key works, as of the time of the response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeyStatus {
+    /// The key works.
+    Live,
+    /// The key has expired, or was ended.
+    Expired,
+    /// The key's owner is suspended.
+    UserSuspended,
+    /// A status that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
 /// A key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -56,6 +88,25 @@ pub struct ApiKey {
     pub lifetime_seconds: i64,
     /// Resources the key may act on.
     pub allow_list: Vec<String>,
+    /// The kind; absent from older servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<KeyKind>,
+    /// Whether the key works; absent from older servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<KeyStatus>,
+    /// When the key was ended before its expiry; absent if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub ended_at: Option<Timestamp>,
+    /// The address of the client that used the key last, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_ip: Option<String>,
+    /// The id of the key that created this one; absent if a login did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minted_by: Option<String>,
+    /// The plain scopes that `scopes` stands for; absent if it holds no composite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes_expanded: Option<Vec<String>>,
 }
 
 /// The parts of an [`ApiKey`]. The server fills them, because `ApiKey` is non-exhaustive.
@@ -73,6 +124,12 @@ pub struct ApiKeyParts {
     pub token_name: String,
     pub lifetime_seconds: i64,
     pub allow_list: Vec<String>,
+    pub kind: KeyKind,
+    pub status: KeyStatus,
+    pub ended_at: Option<Timestamp>,
+    pub last_used_ip: Option<String>,
+    pub minted_by: Option<String>,
+    pub scopes_expanded: Option<Vec<String>>,
 }
 
 impl From<ApiKeyParts> for ApiKey {
@@ -98,6 +155,12 @@ impl From<ApiKeyParts> for ApiKey {
             token_name: parts.token_name,
             lifetime_seconds: parts.lifetime_seconds,
             allow_list: parts.allow_list,
+            kind: Some(parts.kind),
+            status: Some(parts.status),
+            ended_at: parts.ended_at,
+            last_used_ip: parts.last_used_ip,
+            minted_by: parts.minted_by,
+            scopes_expanded: parts.scopes_expanded,
         }
     }
 }
@@ -130,6 +193,10 @@ pub struct CreateTokenRequest {
     /// Lifetime in nanoseconds; 0 or absent means the server's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<i64>,
+    /// Lifetime in seconds, as some older clients send it in place of `lifetime`; 0 or absent means the
+    /// server's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_seconds: Option<i64>,
     /// Token name; if absent or empty, the server picks a random name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_name: Option<String>,

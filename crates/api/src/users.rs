@@ -153,6 +153,10 @@ pub struct CreateUserRequest {
     /// `password` (the default), or `none` for a service account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_type: Option<String>,
+    /// Whether the user is a service account, as some older clients say it: the same as the login type
+    /// `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disable_login: Option<bool>,
     /// Roles: `owner`, `user-admin`, `auditor`, `verifier`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,

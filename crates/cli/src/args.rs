@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use keyward_sdk::Lifetime;
 
 use crate::commands::Command;
 use crate::server_url::ServerUrl;
 
 const EXAMPLES: &str = "\
+The stored session is used unless KEYWARD_SESSION_TOKEN holds a session or a token.
+
 Examples:
   keyward login https://keyward.example.com
   keyward tokens create --name ci --lifetime 30d --scope workspace:read
@@ -21,7 +24,7 @@ Exit codes:
   3  not found
   4  not logged in, or not allowed
   5  conflict, such as a name that is already taken
-  6  the server cannot be reached";
+  6  the server cannot be reached, or cannot answer for now";
 
 /// Create, list and expire API keys on a Keyward server
 #[derive(Debug, Parser)]
@@ -50,6 +53,10 @@ pub(crate) struct Global {
     /// The default is `keyward` in the platform's configuration directory.
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) config_dir: Option<PathBuf>,
+
+    /// Maximum time of a request with its retries, such as 10s [default: 30s]
+    #[arg(long, value_name = "DURATION", global = true)]
+    pub(crate) timeout: Option<Lifetime>,
 
     /// Print without colour [env: NO_COLOR]
     #[arg(long, global = true)]
@@ -121,6 +128,8 @@ mod tests {
             "keyward tokens rm x",
             "keyward tokens delete x",
             "keyward tokens expire x y -",
+            "keyward tokens revoke x --timeout 5s",
+            "keyward tokens view -",
             "keyward users ls",
             "keyward audit ls",
             "keyward tokens list -c id,name --column expires_at --url http://h -v",

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use keyward_sdk::{Client, SecretString};
@@ -12,6 +13,7 @@ use keyward_sdk::{Client, SecretString};
 use crate::args::Global;
 use crate::error::{Context, Error};
 use crate::exit::Exit;
+use crate::output;
 use crate::server_url::ServerUrl;
 use crate::store::{Store, Stored};
 
@@ -19,6 +21,12 @@ use crate::store::{Store, Stored};
 pub(crate) const SESSION_TOKEN: &str = "KEYWARD_SESSION_TOKEN";
 const URL: &str = "KEYWARD_URL";
 const CONFIG_DIR: &str = "KEYWARD_CONFIG_DIR";
+
+/// The time that a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The time that a request may take with its retries, unless --timeout sets it.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The message when a command needs a credential and finds none.
 const NO_SESSION: &str = "no session token found - run 'keyward login' first";
@@ -28,6 +36,7 @@ pub(crate) struct Config {
     url: Option<ServerUrl>,
     variable: Option<SecretString>,
     dir: Option<PathBuf>,
+    timeout: Duration,
 }
 
 /// A credential and its source.
@@ -66,7 +75,8 @@ impl Config {
             },
         };
         let dir = global.config_dir.clone().or_else(|| variable_os(CONFIG_DIR).map(PathBuf::from));
-        Ok(Self { url, variable: variable(SESSION_TOKEN)?.map(SecretString::from), dir })
+        let timeout = global.timeout.map_or(TIMEOUT, |timeout| Duration::from_nanos(timeout.as_nanos().unsigned_abs()));
+        Ok(Self { url, variable: variable(SESSION_TOKEN)?.map(SecretString::from), dir, timeout })
     }
 
     /// The server in use.
@@ -135,8 +145,25 @@ impl Config {
     pub(crate) fn connect(&self) -> Result<Connection, Error> {
         let url = self.url()?;
         let credential = self.credential()?;
-        let client = client(&url, Some(&credential.token))?;
+        let client = self.client(&url, Some(&credential.token))?;
         Ok(Connection { client, url, credential })
+    }
+
+    /// Builds a client for the server, with or without a credential. It says on stderr when it retries.
+    pub(crate) fn client(&self, url: &ServerUrl, token: Option<&SecretString>) -> Result<Client, Error> {
+        let builder = Client::builder(url.as_str())
+            .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(self.timeout)
+            .deadline(self.timeout)
+            .on_retry(|error, pause| {
+                output::note(&format!("{error}; trying again in {:.1} s", pause.as_secs_f64()));
+            });
+        let builder = match token {
+            Some(token) => builder.token(token.clone()),
+            None => builder,
+        };
+        builder.build().context(format!("cannot set up the HTTP client for {url}"))
     }
 }
 
@@ -157,16 +184,6 @@ impl fmt::Display for Source {
             Self::File(path) => write!(f, "{}", path.display()),
         }
     }
-}
-
-/// Builds a client for the server, with or without a credential.
-pub(crate) fn client(url: &ServerUrl, token: Option<&SecretString>) -> Result<Client, Error> {
-    let builder = Client::builder(url.as_str()).user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")));
-    let builder = match token {
-        Some(token) => builder.token(token.clone()),
-        None => builder,
-    };
-    builder.build().context(format!("cannot set up the HTTP client for {url}"))
 }
 
 /// The value of an environment variable; `None` if it is unset or empty.

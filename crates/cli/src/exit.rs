@@ -18,7 +18,7 @@ pub enum Exit {
     NotAllowed = 4,
     /// A name is taken, or the state of the resource forbids the change.
     Conflict = 5,
-    /// The server cannot be reached.
+    /// The server cannot be reached, or cannot answer for now.
     Unreachable = 6,
 }
 
@@ -29,6 +29,7 @@ impl Exit {
             401 | 403 => Self::NotAllowed,
             404 => Self::NotFound,
             409 => Self::Conflict,
+            503 => Self::Unreachable,
             // Any other status still means that the server read the request and refused it.
             _ => Self::Failed,
         }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::access::ResourceKind;
 use crate::audit::Action;
 use crate::clock::Timestamp;
-use crate::key::ApiKey;
+use crate::key::{ApiKey, KeyId};
 use crate::user::{Email, User, UserId, Username};
 use crate::word::{UnknownWord, words};
 
@@ -42,7 +42,16 @@ impl From<&User> for Actor {
     }
 }
 
-/// When an event happened, and which request and user caused it.
+/// The key that caused an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActingKey {
+    /// The key's id.
+    pub id: KeyId,
+    /// The key that created it, the key that created that one, and so on.
+    pub minted_by: Vec<KeyId>,
+}
+
+/// When an event happened, and which request, user and key caused it.
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// Time of the event.
@@ -51,13 +60,15 @@ pub struct Origin {
     pub request: Option<RequestInfo>,
     /// The user who caused the event; none for the server itself or an unknown user.
     pub actor: Option<Actor>,
+    /// The key that caused the event; none if no key was used, as in a login.
+    pub key: Option<ActingKey>,
 }
 
 impl Origin {
     /// The origin of an event that the server itself caused.
     #[must_use]
     pub fn system(time: Timestamp) -> Self {
-        Self { time, request: None, actor: None }
+        Self { time, request: None, actor: None, key: None }
     }
 }
 
@@ -123,6 +134,13 @@ pub enum Event {
         /// Why the last one failed.
         reason: LoginFailure,
     },
+    /// Logins from one address are refused after too many wrong passwords.
+    LoginThrottled {
+        /// The user who was named last, if there is one.
+        user: Option<User>,
+        /// Until when they are refused.
+        until: Timestamp,
+    },
     /// Retention removed audit entries from before the cutoff.
     EntriesRetired {
         /// The number of removed records.
@@ -178,6 +196,8 @@ pub enum Cause {
     PasswordChanged,
     /// The owner was deleted.
     UserDeleted,
+    /// The key that created this session was ended.
+    MinterEnded,
 }
 
 words!(Cause, "cause");
@@ -257,6 +277,9 @@ pub enum EventKind {
     /// [`Event::LoginFailed`].
     #[strum(serialize = "user.login_failed")]
     LoginFailed,
+    /// [`Event::LoginThrottled`].
+    #[strum(serialize = "user.login_throttled")]
+    LoginThrottled,
     /// [`Event::EntriesRetired`].
     #[strum(serialize = "audit_log.retired")]
     EntriesRetired,
@@ -292,6 +315,7 @@ impl Event {
             },
             Self::UserDeleted { .. } => EventKind::UserDeleted,
             Self::LoginFailed { .. } => EventKind::LoginFailed,
+            Self::LoginThrottled { .. } => EventKind::LoginThrottled,
             Self::EntriesRetired { .. } => EventKind::EntriesRetired,
             Self::RetentionConfirmed { .. } => EventKind::RetentionConfirmed,
             Self::ClockAdopted { .. } => EventKind::ClockAdopted,
@@ -312,6 +336,7 @@ impl Event {
             | Self::UserChanged { .. }
             | Self::UserDeleted { .. }
             | Self::LoginFailed { .. }
+            | Self::LoginThrottled { .. }
             | Self::EntriesRetired { .. }
             | Self::RetentionConfirmed { .. }
             | Self::ClockAdopted { .. }
@@ -337,7 +362,8 @@ impl EventKind {
             | Self::RolesChanged
             | Self::PasswordChanged
             | Self::UserDeleted
-            | Self::LoginFailed => ResourceKind::User,
+            | Self::LoginFailed
+            | Self::LoginThrottled => ResourceKind::User,
             Self::EntriesRetired => ResourceKind::AuditLog,
             Self::ClockAdopted | Self::ClockAccepted => ResourceKind::Clock,
         }
@@ -348,7 +374,7 @@ impl EventKind {
     pub fn action(self, cause: Option<Cause>) -> Action {
         match self {
             Self::KeyCreated | Self::UserCreated => Action::Create,
-            Self::LoggedIn | Self::LoginFailed => Action::Login,
+            Self::LoggedIn | Self::LoginFailed | Self::LoginThrottled => Action::Login,
             Self::KeyExpired if cause == Some(Cause::Logout) => Action::Logout,
             Self::KeyExpired
             | Self::UserSuspended

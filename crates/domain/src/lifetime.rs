@@ -27,6 +27,9 @@ pub enum InvalidLifetime {
 const SECOND: i64 = 1_000_000_000;
 
 impl Lifetime {
+    /// The longest lifetime, about 292 years.
+    pub const MAX: Self = Self { nanos: i64::MAX };
+
     /// From nanoseconds; none if negative.
     #[must_use]
     pub fn from_nanos(nanos: i64) -> Option<Self> {
@@ -89,6 +92,12 @@ impl Lifetime {
     #[must_use]
     pub fn is_zero(self) -> bool {
         self.nanos == 0
+    }
+
+    /// Adds `other`; [`Self::MAX`] at the most.
+    #[must_use]
+    pub fn saturating_add(self, other: Self) -> Self {
+        Self { nanos: self.nanos.saturating_add(other.nanos) }
     }
 
     /// Subtracts `other`; zero if `other` is longer.

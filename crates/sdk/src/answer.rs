@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyward_api::{Endpoint, ErrorBody, headers};
-use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use zeroize::Zeroizing;
 
@@ -121,6 +121,13 @@ impl Reader<'_> {
                 format!("The server redirects to \"{}\".", self.excerpt(location.as_bytes(), MAX_QUOTED_MESSAGE))
                     .into();
             said.hint = Some("Redirects are not followed; use the server's own URL.".into());
+            return said;
+        }
+        let is_html =
+            text_of(headers, &CONTENT_TYPE).starts_with("text/html") || body.trim_ascii_start().starts_with(b"<");
+        if is_html {
+            said.message = format!("An HTML page came back with the status {status}, not an answer of Keyward.").into();
+            said.hint = Some("Check the URL, and the proxy in front of the server.".into());
             return said;
         }
         let excerpt = self.excerpt(body, MAX_QUOTED_MESSAGE);

@@ -1,6 +1,7 @@
 //! Builds a [`Client`].
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -42,7 +43,13 @@ pub struct ClientBuilder {
     user_agent: String,
     root_certificates: Vec<Vec<u8>>,
     retries: u32,
+    connect_timeout: Duration,
+    deadline: Option<Duration>,
+    on_retry: Option<OnRetry>,
 }
+
+/// Called before a retry, with the error of the attempt and the time until the retry.
+pub(crate) type OnRetry = Arc<dyn Fn(&Error, Duration) + Send + Sync>;
 
 impl ClientBuilder {
     pub(crate) fn new(url: String) -> Self {
@@ -53,6 +60,9 @@ impl ClientBuilder {
             user_agent: USER_AGENT.to_owned(),
             root_certificates: Vec::new(),
             retries: RETRIES,
+            connect_timeout: CONNECT_TIMEOUT,
+            deadline: None,
+            on_retry: None,
         }
     }
 
@@ -65,6 +75,25 @@ impl ClientBuilder {
     /// Timeout of one attempt, from connecting to the end of the response; 30 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Timeout of connecting to the server; 10 s by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Maximum time of one call with all its retries; without one, only the timeouts of the attempts
+    /// apply.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Calls `on_retry` before each retry, with the error of the attempt and the time until the retry.
+    pub fn on_retry(mut self, on_retry: impl Fn(&Error, Duration) + Send + Sync + 'static) -> Self {
+        self.on_retry = Some(Arc::new(on_retry));
         self
     }
 
@@ -113,11 +142,19 @@ impl ClientBuilder {
             .referer(false)
             .user_agent(user_agent)
             .timeout(self.timeout)
-            .connect_timeout(self.timeout.min(CONNECT_TIMEOUT))
+            .connect_timeout(self.timeout.min(self.connect_timeout))
             .pool_idle_timeout(POOL_IDLE_TIMEOUT);
         let http = if encrypted { http } else { http.no_proxy() };
         let http = http.build().map_err(|error| Error::Setup(Box::new(error)))?;
-        Ok(Client::new(Shared { http, url: url.into(), retries: self.retries }, self.token))
+        let shared = Shared {
+            http,
+            url: url.into(),
+            timeout: self.timeout,
+            retries: self.retries,
+            deadline: self.deadline,
+            on_retry: self.on_retry,
+        };
+        Ok(Client::new(shared, self.token))
     }
 }
 

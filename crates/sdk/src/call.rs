@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use keyward_api::{Access, Endpoint, Method};
@@ -83,19 +83,26 @@ impl<E: Endpoint> Call<E> {
 }
 
 impl Client {
-    /// Sends a call. Retries if that is safe and may succeed.
+    /// Sends a call. Retries if that is safe and may succeed, until the deadline.
     pub(crate) async fn call<E: Endpoint>(&self, call: Call<E>) -> Result<Answer<E::Response>, Error> {
         let retries = if E::METHOD.is_idempotent() { self.shared.retries } else { 0 };
         let mut lost = None;
         let mut attempt = 0;
+        let began = Instant::now();
+        let left = || self.shared.deadline.map(|deadline| deadline.saturating_sub(began.elapsed()));
         loop {
-            let error = match self.attempt(&call).await {
+            let error = match self.attempt(&call, left()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let Some(pause) = retry::pause(&error, attempt).filter(|_| attempt < retries) else {
+            let Some(pause) = retry::pause(&error, attempt)
+                .filter(|pause| attempt < retries && left().is_none_or(|left| *pause < left))
+            else {
                 return Err(retry::final_error(E::METHOD, lost, error));
             };
+            if let Some(on_retry) = &self.shared.on_retry {
+                on_retry(&error, pause);
+            }
             if retry::may_have_been_applied(&error) {
                 lost.get_or_insert(error);
             }
@@ -104,7 +111,7 @@ impl Client {
         }
     }
 
-    async fn attempt<E: Endpoint>(&self, call: &Call<E>) -> Result<Answer<E::Response>, Error> {
+    async fn attempt<E: Endpoint>(&self, call: &Call<E>, left: Option<Duration>) -> Result<Answer<E::Response>, Error> {
         let url = format!("{}{}{}", self.shared.url, call.path, call.query);
         let mut request = self.shared.http.request(method::<E>(), url);
         // Public endpoints get no credential, so that it is sent as rarely as possible.
@@ -114,9 +121,8 @@ impl Client {
         if let Some((name, value)) = &call.header {
             request = request.header(*name, value.clone());
         }
-        if let Some(timeout) = call.timeout {
-            request = request.timeout(timeout);
-        }
+        let timeout = call.timeout.unwrap_or(self.shared.timeout);
+        request = request.timeout(left.map_or(timeout, |left| left.min(timeout)));
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::builder::ClientBuilder;
+use crate::builder::{ClientBuilder, OnRetry};
 use crate::error::InvalidInput;
 use crate::secret::SecretString;
 
@@ -22,7 +23,10 @@ pub(crate) struct Shared {
     pub(crate) http: reqwest::Client,
     /// Without a trailing slash.
     pub(crate) url: Arc<str>,
+    pub(crate) timeout: Duration,
     pub(crate) retries: u32,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) on_retry: Option<OnRetry>,
 }
 
 impl Client {

@@ -126,6 +126,7 @@ impl Client {
             name: req.name.clone(),
             password: req.password.as_ref().map(|password| password.expose().to_owned()),
             login_type: req.login_type.clone(),
+            disable_login: None,
             roles: req.roles.clone(),
         };
         let call = Call::<users::CreateUser>::new(&[])?.body(&request);

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use keyward_service::Service;
 
 use crate::metrics::Metrics;
+use crate::request_log::RequestLog;
 use crate::users::setup_code::SetupCode;
 use crate::verify::RateLimit;
 
@@ -22,6 +23,8 @@ pub struct App {
     pub(crate) revocations: RateLimit,
     /// The metrics.
     pub metrics: Metrics,
+    /// The request log.
+    pub request_log: RequestLog,
 }
 
 impl App {

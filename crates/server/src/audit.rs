@@ -48,6 +48,8 @@ fn show(entry: &Entry) -> AuditLog {
         resource_id: entry.resource_id.clone(),
         resource_target: entry.resource_target.clone(),
         action: entry.action.to_string(),
+        event: entry.event.to_string(),
+        key_id: entry.key_id.as_ref().map(ToString::to_string),
         diff: diff(&entry.diff),
         old: entry.old.clone(),
         new: entry.new.clone(),
@@ -68,7 +70,7 @@ fn status(event: EventKind, cause: Option<Cause>) -> u16 {
         EventKind::KeyCreated | EventKind::LoggedIn | EventKind::UserCreated => 201,
         EventKind::KeyExpired => match cause {
             Some(Cause::Logout | Cause::RevokedByHolder | Cause::UserDeleted) => 200,
-            Some(Cause::Requested | Cause::PasswordChanged) | None => 204,
+            Some(Cause::Requested | Cause::PasswordChanged | Cause::MinterEnded) | None => 204,
         },
         EventKind::KeyDeleted | EventKind::PasswordChanged => 204,
         EventKind::KeysRetired
@@ -81,6 +83,7 @@ fn status(event: EventKind, cause: Option<Cause>) -> u16 {
         | EventKind::ClockAdopted
         | EventKind::ClockAccepted => 200,
         EventKind::LoginFailed => 401,
+        EventKind::LoginThrottled => 429,
     }
 }
 

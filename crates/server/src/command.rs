@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use crate::config::{self, Config, Sources, Unusable};
+use crate::request_log::RequestLog;
 use crate::run::{Running, start};
 use crate::users::parse;
 use crate::{VERSION, logging};
@@ -135,7 +136,9 @@ async fn serve(config: &Config, url: &DatabaseUrl, catalogue: Catalogue) -> Resu
     }
     let service = open(config, url, catalogue).await?;
     let new = !service.has_first_user().await?;
-    let running = start(service, listen, config.listen.trusted_proxies.0.clone()).await?;
+    let running =
+        start(service, listen, config.listen.trusted_proxies.0.clone(), RequestLog::start(config.log.log_format))
+            .await?;
     announce(url, &running, new)?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("received SIGTERM, stopping"),

@@ -13,6 +13,7 @@ mod http;
 mod keys;
 mod logging;
 mod metrics;
+mod request_log;
 pub mod routes;
 mod run;
 mod system;
@@ -21,6 +22,7 @@ mod verify;
 
 pub use app::App;
 pub use command::main;
+pub use request_log::RequestLog;
 pub use run::{Running, start};
 
 /// The version of this program, as in `0.1.0`.

@@ -104,6 +104,20 @@ impl Metrics {
     }
 }
 
+/// The name of a method for labels and the log. A client can send any word; only known methods are named.
+pub(crate) fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
 /// A cache of counters for one thread, so that a counter that it has used before needs no lock.
 #[derive(Debug)]
 pub(crate) struct Counters {
@@ -117,18 +131,7 @@ impl Counters {
     }
 
     /// Counts a response.
-    pub(crate) fn count(&self, method: &Method, route: &'static str, status: u16, took: Duration) {
-        // A client can send any word as the method; only known methods become a label.
-        let method = match *method {
-            Method::GET => "GET",
-            Method::POST => "POST",
-            Method::PUT => "PUT",
-            Method::DELETE => "DELETE",
-            Method::HEAD => "HEAD",
-            Method::PATCH => "PATCH",
-            Method::OPTIONS => "OPTIONS",
-            _ => "other",
-        };
+    pub(crate) fn count(&self, method: &'static str, route: &'static str, status: u16, took: Duration) {
         let labels = Request { method, route, status };
         let mut used = self.used.borrow_mut();
         if let Some((_, answers, durations)) = used.iter().find(|(of, ..)| *of == labels) {

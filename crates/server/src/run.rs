@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::background::Background;
 use crate::http::middleware;
 use crate::metrics::{Counters, Metrics};
+use crate::request_log::RequestLog;
 use crate::routes;
 use crate::users::setup_code::SetupCode;
 use crate::verify::RateLimit;
@@ -44,13 +45,19 @@ pub struct Running {
 ///
 /// # Errors
 /// If the database does not answer, or the address cannot be bound.
-pub async fn start(service: Service, listen: SocketAddr, trusted_proxies: Vec<IpNet>) -> Result<Running, StartError> {
+pub async fn start(
+    service: Service,
+    listen: SocketAddr,
+    trusted_proxies: Vec<IpNet>,
+    request_log: RequestLog,
+) -> Result<Running, StartError> {
     let app = web::Data::from(Arc::new(App {
         service,
         trusted_proxies,
         setup_code: SetupCode::generate().map_err(Error::Random)?,
         revocations: RateLimit::default(),
         metrics: Metrics::default(),
+        request_log,
     }));
     let data = app.clone();
     let server = HttpServer::new(move || {
@@ -113,6 +120,7 @@ impl Running {
         self.handle.stop(true).await;
         let served = self.serving.await.map_err(io::Error::other)?;
         self.background.stop(&self.app.service).await;
+        self.app.request_log.flush();
         served
     }
 }

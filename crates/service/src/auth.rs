@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use keyward_domain::event::RequestInfo;
-use keyward_domain::{ApiKey, Timestamp};
-use keyward_storage::{Lane, keys, usage};
+use keyward_domain::{ApiKey, KeyId, Timestamp, UserId};
+use keyward_storage::{Lane, StoreError, keys, usage};
 use keyward_verdict::{Need, Verdict};
 
 use crate::Service;
@@ -20,13 +20,39 @@ pub enum Rejection {
     Invalid,
     /// The secret is right, but the key has expired.
     #[error("the key expired at {0}")]
-    Expired(Timestamp),
+    Expired(Timestamp, Holder),
     /// The secret is right, but the owner is suspended.
     #[error("the user is suspended")]
-    Suspended,
+    Suspended(Holder),
     /// The key could not be judged.
     #[error(transparent)]
     Failed(#[from] Error),
+}
+
+/// The key of a request and its owner, for the request log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The owner's id.
+    pub user: UserId,
+    /// The key's id.
+    pub key: KeyId,
+}
+
+impl From<&ApiKey> for Holder {
+    fn from(key: &ApiKey) -> Self {
+        Self { user: key.user_id, key: key.id.clone() }
+    }
+}
+
+impl Rejection {
+    /// The holder of the secret, if the secret is right.
+    #[must_use]
+    pub fn holder(&self) -> Option<&Holder> {
+        match self {
+            Self::Expired(_, holder) | Self::Suspended(holder) => Some(holder),
+            Self::Invalid | Self::Failed(_) => None,
+        }
+    }
 }
 
 impl Service {
@@ -40,8 +66,8 @@ impl Service {
         let key = &cached.owned.key;
         let now = self.now();
         match cached.verdict(&Need::nothing(), now) {
-            Verdict::Expired(at) => return Err(Rejection::Expired(at)),
-            Verdict::UserSuspended => return Err(Rejection::Suspended),
+            Verdict::Expired(at) => return Err(Rejection::Expired(at, Holder::from(key))),
+            Verdict::UserSuspended => return Err(Rejection::Suspended(Holder::from(key))),
             // The need is empty here; the endpoint checks its scope next.
             Verdict::Valid
             | Verdict::InsufficientScope(_)
@@ -52,10 +78,14 @@ impl Service {
         let settings = &self.inner.settings.sessions;
         let facts =
             match key.slide(now, settings.session_max_lifetime).filter(|_| !settings.disable_session_expiry_refresh) {
-                Some(end) => Box::pin(self.slide(cached, now, end, lane)).await?,
+                Some(end) => match Box::pin(self.slide(Arc::clone(&cached), now, end, lane)).await {
+                    // The session still works; it slides when the disk has space again.
+                    Err(Error::Store(StoreError::StorageFull(_))) => cached,
+                    slid => slid?,
+                },
                 None => cached,
             };
-        Ok(Caller { facts, request, now })
+        Ok(Caller { facts, request, now, minters: Vec::new() })
     }
 
     /// Extends a session in use. [`ApiKey::slide`] limits this to about once an hour.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use keyward_domain::access::{self, Act, Decision, Relation, ResourceKind};
-use keyward_domain::event::{Actor, Origin, RequestInfo};
+use keyward_domain::event::{ActingKey, Actor, Origin, RequestInfo};
 use keyward_domain::user::UserRef;
-use keyward_domain::{ApiKey, Catalogue, Timestamp, User};
+use keyward_domain::{ApiKey, Catalogue, KeyId, Timestamp, User};
 use keyward_storage::{Tx, keys};
 use keyward_verdict::{Need, Verdict};
 
@@ -21,6 +21,9 @@ pub struct Caller {
     pub request: RequestInfo,
     /// The time at which everything in the request is judged.
     pub now: Timestamp,
+    /// The key that created the calling key, the key that created that one, and so on. Empty until
+    /// [`Caller::with_minters`] reads them, because only changes need them.
+    pub(crate) minters: Vec<KeyId>,
 }
 
 impl Caller {
@@ -104,11 +107,23 @@ impl Caller {
         if !owned.owner.is_active() {
             return Err(Error::Suspended);
         }
-        Ok(Self { facts: Arc::new(self.facts.renewed(owned)), request: self.request.clone(), now: self.now })
+        let facts = Arc::new(self.facts.renewed(owned));
+        Self { facts, request: self.request.clone(), now: self.now, minters: Vec::new() }.with_minters(tx)
+    }
+
+    /// The caller with the ids of the keys that led to the calling key, for the audit log.
+    pub(crate) fn with_minters(self, tx: &mut Tx<'_>) -> Result<Self, Error> {
+        let minters = keys::minters(tx, self.key())?;
+        Ok(Self { minters, ..self })
     }
 
     /// The origin of the events of this request.
     pub(crate) fn origin(&self) -> Origin {
-        Origin { time: self.now, request: Some(self.request.clone()), actor: Some(Actor::from(self.user())) }
+        Origin {
+            time: self.now,
+            request: Some(self.request.clone()),
+            actor: Some(Actor::from(self.user())),
+            key: Some(ActingKey { id: self.key().id.clone(), minted_by: self.minters.clone() }),
+        }
     }
 }

@@ -98,6 +98,9 @@ pub enum Error {
     /// The user is suspended.
     #[error("the user is suspended")]
     Suspended,
+    /// Too many wrong passwords came from the client's address; how long it must wait.
+    #[error("too many wrong passwords; try again in {0}")]
+    TooManyAttempts(Lifetime),
     /// The queue for hashing passwords is full.
     #[error("too many passwords are being checked; try again")]
     PasswordsBusy,

@@ -23,6 +23,8 @@ type Pair = (Option<IpAddr>, String);
 #[derive(Debug, Default)]
 pub(crate) struct FailedLogins {
     pairs: Mutex<HashMap<Pair, Failures>>,
+    /// Refusals that have begun and have no entry yet.
+    refusals: Mutex<Vec<(Origin, Event)>>,
 }
 
 #[derive(Debug)]
@@ -67,14 +69,26 @@ impl FailedLogins {
         failures.reason = reason;
     }
 
+    /// Adds the begin of a refusal of logins. There are at most as many as [`LoginThrottle`] has entries.
+    ///
+    /// [`LoginThrottle`]: crate::login_throttle::LoginThrottle
+    pub(crate) fn add_refusal(&self, user: Option<User>, until: Timestamp, request: &RequestInfo, now: Timestamp) {
+        let origin = Origin { time: now, request: Some(request.clone()), actor: None, key: None };
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.push((origin, Event::LoginThrottled { user, until }));
+    }
+
     /// The events due at `now`; with `all`, every event with an unreported failure.
     fn due(&self, now: Timestamp, all: bool) -> Vec<(Origin, Event)> {
         let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
         pairs.retain(|_, failures| failures.count > 0 || failures.reported.is_some_and(|at| now.since(at) < INTERVAL));
-        let mut events = Vec::new();
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events = std::mem::take(&mut *refusals);
+        drop(refusals);
         for failures in pairs.values_mut().filter(|failures| failures.count > 0) {
             if all || failures.reported.is_none_or(|at| now.since(at) >= INTERVAL) {
-                let origin = Origin { time: failures.last, request: Some(failures.request.clone()), actor: None };
+                let origin =
+                    Origin { time: failures.last, request: Some(failures.request.clone()), actor: None, key: None };
                 let (user, count, reason) = (failures.user.clone(), failures.count, failures.reason);
                 events.push((origin, Event::LoginFailed { user, count, reason }));
                 failures.count = 0;

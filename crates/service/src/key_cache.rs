@@ -187,6 +187,8 @@ mod tests {
             expires_at: Timestamp::MAX,
             ended_at: None,
             slides_until: None,
+            last_used_ip: None,
+            minted_by: None,
         };
         let presented = PresentedKey::parse(plain.expose()).unwrap();
         (presented, Arc::new(CachedKey::new(OwnedKey { key, owner }, &Catalogue::built_in())))

@@ -13,6 +13,7 @@ mod failed_logins;
 mod key_cache;
 pub mod keys;
 mod login;
+mod login_throttle;
 mod password;
 mod retention;
 pub mod right;
@@ -23,7 +24,7 @@ pub mod users;
 mod verifiers;
 mod verify;
 
-pub use auth::Rejection;
+pub use auth::{Holder, Rejection};
 pub use caller::Caller;
 pub use coherence::PEER_SYNC_INTERVAL;
 pub use desk::{Desk, LookedUp};
@@ -45,6 +46,7 @@ use keyward_storage::Store;
 use crate::coherence::Coherence;
 use crate::failed_logins::FailedLogins;
 use crate::key_cache::KeyCache;
+use crate::login_throttle::LoginThrottle;
 use crate::password::Passwords;
 use crate::time::Skew;
 use crate::usage::Usage;
@@ -66,6 +68,7 @@ struct Inner {
     passwords: Passwords,
     usage: Usage,
     failed_logins: FailedLogins,
+    login_throttle: LoginThrottle,
     verifiers: Verifiers,
     coherence: Coherence,
 }
@@ -125,6 +128,7 @@ impl Service {
             passwords,
             usage: Usage::default(),
             failed_logins: FailedLogins::default(),
+            login_throttle: LoginThrottle::default(),
             verifiers,
             coherence,
         };

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::Service;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::login_throttle::Account;
 use crate::users::NewUser;
 
 impl Service {
@@ -27,7 +28,7 @@ impl Service {
     /// # Errors
     /// [`Error::FirstUserExists`] if there is a user already; [`Error::PasswordMissing`].
     pub async fn create_first_user(&self, request: RequestInfo, new: NewUser) -> Result<User, Error> {
-        let origin = Origin { time: self.now(), request: Some(request), actor: None };
+        let origin = Origin { time: self.now(), request: Some(request), actor: None, key: None };
         let (user, hash) = self.new_owner(new, origin.time).await?;
         let made = user.clone();
         self.change(Lane::Normal, move |tx| {
@@ -84,6 +85,7 @@ impl Service {
     /// # Errors
     /// [`Error::IncorrectCredentials`] if the user does not exist, has no password or another one; each
     /// case does the same work. [`Error::Suspended`] only after the right password.
+    /// [`Error::TooManyAttempts`] after too many wrong passwords, before the password is looked at.
     pub async fn log_in(
         &self,
         request: RequestInfo,
@@ -92,14 +94,23 @@ impl Service {
     ) -> Result<PlainKey, Error> {
         let name = login.to_owned();
         let found = self.inner.store.read(Lane::Normal, move |conn| users::find_login(conn, &name)).await?;
+        let account =
+            found.as_ref().map_or_else(|| Account::Nobody(login.to_lowercase()), |found| Account::User(found.user.id));
+        if let Some(wait) = self.inner.login_throttle.wait(request.ip, &account, self.now()) {
+            return Err(Error::TooManyAttempts(wait));
+        }
         let stored = found.as_ref().and_then(|found| found.password_hash.clone());
         let bytes = Zeroizing::new(password.as_bytes().to_vec());
         let right = self.inner.passwords.verify(bytes, stored).await?;
         let Some(Credentials { user, password_hash }) = found.clone().filter(|_| right) else {
-            let user = found.map(|found| found.user);
-            self.inner.failed_logins.add(login, user, LoginFailure::Credentials, &request, self.now());
+            let (user, now) = (found.map(|found| found.user), self.now());
+            if let Some(until) = self.inner.login_throttle.add(request.ip, &account, now) {
+                self.inner.failed_logins.add_refusal(user.clone(), until, &request, now);
+            }
+            self.inner.failed_logins.add(login, user, LoginFailure::Credentials, &request, now);
             return Err(Error::IncorrectCredentials);
         };
+        self.inner.login_throttle.clear(request.ip, &account);
         if !user.is_active() {
             self.inner.failed_logins.add(login, Some(user), LoginFailure::Suspended, &request, self.now());
             return Err(Error::Suspended);
@@ -132,6 +143,8 @@ impl Service {
             expires_at: now.checked_add(lifetime).unwrap_or(Timestamp::MAX).min(cap),
             ended_at: None,
             slides_until: None,
+            last_used_ip: None,
+            minted_by: None,
         };
         let new = NewKey { key, digest: plain.digest() };
         self.change(Lane::Normal, move |tx| {
@@ -142,7 +155,7 @@ impl Service {
             if users::password_hash(tx, id)? != checked {
                 return Err(Error::IncorrectCredentials);
             }
-            let origin = Origin { time: now, request: Some(request), actor: Some(Actor::from(&user)) };
+            let origin = Origin { time: now, request: Some(request), actor: Some(Actor::from(&user)), key: None };
             Ok(keys::create(tx, new, true, &origin)?)
         })
         .await?;
@@ -159,6 +172,7 @@ impl Service {
             // If the key was deleted meanwhile, the response also waits for that change.
             tx.promise_end();
             let Some(owned) = keys::find_for_update(tx, &caller.key().id)? else { return Ok(()) };
+            let caller = caller.with_minters(tx)?;
             Ok(keys::expire(tx, owned.key, caller.now, Cause::Logout, &caller.origin())?)
         })
         .await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use keyward_domain::event::{Cause, Origin, RequestInfo};
+use keyward_domain::event::{ActingKey, Cause, Origin, RequestInfo};
 use keyward_domain::key::PresentedKey;
 use keyward_domain::{ApiKey, Scopes, Timestamp, User};
 use keyward_storage::{Conn, Lane, StoreError, keys};
@@ -80,12 +80,13 @@ impl Service {
     pub async fn revoke_by_holder(&self, request: RequestInfo, text: &str) -> Result<(), Error> {
         // Looked up first, so that a guess costs only a read and does not wait for the writer.
         let Some(cached) = self.facts_of(text, Lane::Urgent).await? else { return Ok(()) };
-        let origin = Origin { time: self.now(), request: Some(request), actor: None };
-        let id = cached.owned.key.id.clone();
+        let (time, key) = (self.now(), cached.owned.key.clone());
         self.change(Lane::Urgent, move |tx| {
+            let acting = ActingKey { id: key.id.clone(), minted_by: keys::minters(tx, &key)? };
+            let origin = Origin { time, request: Some(request), actor: None, key: Some(acting) };
             // If the key was deleted meanwhile, the response also waits for that change.
             tx.promise_end();
-            let Some(owned) = keys::find_for_update(tx, &id)? else { return Ok(()) };
+            let Some(owned) = keys::find_for_update(tx, &key.id)? else { return Ok(()) };
             Ok(keys::expire(tx, owned.key, origin.time, Cause::RevokedByHolder, &origin)?)
         })
         .await

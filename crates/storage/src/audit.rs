@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 use keyward_domain::audit::{Entry, Filter};
 use keyward_domain::event::{Actor, Event, Origin, RequestInfo};
-use keyward_domain::{Timestamp, UserId};
+use keyward_domain::{KeyId, Timestamp, UserId};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -36,6 +36,7 @@ struct EntryRow {
     new: String,
     diff: String,
     additional_fields: String,
+    key_id: Option<String>,
 }
 
 /// Entries per INSERT. PostgreSQL allows 65 535 bound values in a statement.
@@ -86,6 +87,15 @@ macro_rules! matching {
         }
         if let Some(request) = $filter.request_id {
             query = query.filter(audit_logs::request_id.eq(DbId(request)));
+        }
+        if let Some(key) = &$filter.key_id {
+            query = query.filter(audit_logs::key_id.eq(key));
+        }
+        if let Some(event) = $filter.event {
+            query = query.filter(audit_logs::event.eq(event.as_str()));
+        }
+        if let Some(incident) = $filter.incident {
+            query = query.filter(audit_logs::incident_id.eq(DbId(incident)));
         }
         if let Some(from) = $filter.date_from {
             query = query.filter(audit_logs::time.ge(DbInstant(from)));
@@ -198,6 +208,7 @@ impl From<&Entry> for EntryRow {
             new: entry.new.to_string(),
             diff: entry.diff.to_string(),
             additional_fields: entry.additional_fields.to_string(),
+            key_id: entry.key_id.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -226,6 +237,7 @@ fn read(row: EntryRow) -> Result<Entry, Box<dyn std::error::Error + Send + Sync>
         time: row.time.0,
         request: row.request_id.map(|id| RequestInfo { id: id.0, ip, user_agent }),
         actor,
+        key_id: row.key_id.map(KeyId::from_stored),
         event: row.event.parse()?,
         cause: row.cause.map(|cause| cause.parse()).transpose()?,
         action: row.action.parse()?,

@@ -48,6 +48,7 @@ diesel::table! {
         ended_at -> Nullable<Instant>,
         slides_until -> Nullable<Instant>,
         slid_at -> Nullable<Instant>,
+        minted_by -> Nullable<Text>,
     }
 }
 
@@ -76,6 +77,8 @@ diesel::table! {
         diff -> Text,
         additional_fields -> Text,
         clock_epoch -> BigInt,
+        key_id -> Nullable<Text>,
+        incident_id -> Nullable<Id>,
     }
 }
 

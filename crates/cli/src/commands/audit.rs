@@ -24,7 +24,7 @@ pub(crate) enum Command {
   keyward audit list --resource-target ci --limit 20"
 )]
 pub(crate) struct List {
-    /// Only actions on resources of this type: api_key, user or audit_log
+    /// Only actions on resources of this type: api_key, user, audit_log or clock
     #[arg(long, value_name = "TYPE")]
     resource_type: Option<String>,
     /// Only actions on the resource with this ID
@@ -54,10 +54,23 @@ pub(crate) struct List {
     /// Only the request with this ID
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
+    /// Only this event, such as key.expired or user.suspended
+    #[arg(long)]
+    event: Option<String>,
+    /// Only what was done with the key with this ID
+    #[arg(long, value_name = "ID")]
+    key_id: Option<String>,
+    /// Only the incident with this ID
+    #[arg(long, value_name = "ID")]
+    incident: Option<String>,
 
     /// Maximum number of entries
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+
+    /// All entries, however many
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
 
     /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
@@ -72,12 +85,15 @@ pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
     let mut filter = AuditFilter { q: args.query()?, ..AuditFilter::default() };
     let mut entries: Vec<AuditLog> = Vec::new();
-    let mut left = args.limit;
+    let limit = if args.all { u32::MAX } else { args.limit };
+    let mut left = limit;
+    let mut has_more = false;
     while left > 0 {
         filter.limit = Some(left.min(MAX_PAGE));
         let page = client.audit_logs(&filter).await.context("cannot read the audit log")?;
         left = left.saturating_sub(u32::try_from(page.items.audit_logs.len()).unwrap_or(u32::MAX));
         entries.extend(page.items.audit_logs);
+        has_more = page.next.is_some();
         match page.next {
             Some(cursor) => filter.after = Some(cursor),
             None => break,
@@ -90,6 +106,8 @@ pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     }
     if entries.is_empty() {
         app.out.note("No audit entries found.");
+    } else if has_more {
+        app.out.note(&format!("more than {limit}; --limit N or --all"));
     }
     Ok(())
 }
@@ -108,6 +126,9 @@ impl List {
             ("date_from", &self.date_from),
             ("date_to", &self.date_to),
             ("request_id", &self.request_id),
+            ("event", &self.event),
+            ("key_id", &self.key_id),
+            ("incident", &self.incident),
         ];
         let given = terms.into_iter().filter_map(|(key, value)| value.as_deref().map(|value| term(key, value)));
         let terms = given.collect::<Result<Vec<_>, _>>()?;

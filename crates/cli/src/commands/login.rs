@@ -4,7 +4,7 @@ use clap::Subcommand;
 use keyward_sdk::types::ErrorCode;
 use keyward_sdk::{Client, CreateFirstUser, SecretString, UserRef};
 
-use super::login_token;
+use super::{login_token, logout};
 use crate::App;
 use crate::config::{self, SESSION_TOKEN};
 use crate::error::{Context, Error};
@@ -107,9 +107,16 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let store = app.config.store()?;
     store.prepare()?;
 
-    let login = Login { args: &args, app, url: &url, client: config::client(&url, None)? };
+    let login = Login { args: &args, app, url: &url, client: app.config.client(&url, None)? };
     let signed_in = login.sign_in().await?;
+    let replaced = store.load()?;
     store.save(&url, &signed_in.token)?;
+    if let (Some(session), Some(of)) = (replaced.session, replaced.url)
+        && of == url
+        && session.expose() != signed_in.token.expose()
+    {
+        end_replaced(&url, &session, &signed_in.token, app).await;
+    }
     let username = &signed_in.username;
     if signed_in.is_new {
         app.out.line(&format!("User {username} has been created as an owner."))?;
@@ -119,6 +126,20 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
         app.out.warn(&format!("{SESSION_TOKEN} overrides the stored session; unset it to use the session"));
     }
     Ok(())
+}
+
+/// Ends the session that this login replaces, if it is of the same user: nothing would use it any more. The
+/// login has succeeded, so an error is only a warning.
+async fn end_replaced(url: &ServerUrl, session: &SecretString, new: &SecretString, app: &App<'_>) {
+    let user = async |token: &SecretString| app.config.client(url, Some(token))?.user(&UserRef::Me).await.context("");
+    let same = match (user(session).await, user(new).await) {
+        (Ok(before), Ok(now)) => before.id == now.id,
+        // A session that no longer works needs no end.
+        (Err(_), _) | (_, Err(_)) => false,
+    };
+    if same && let Err(error) = logout::end(url, session, app).await {
+        app.out.warn(&format!("the replaced session is still live: {}", error.one_line()));
+    }
 }
 
 struct Login<'a> {
@@ -146,7 +167,7 @@ impl Login<'_> {
     async fn with_token(&self) -> Result<SignedIn, Error> {
         let token = prompt::secret_from_stdin(self.app.out, "Token: ", "--token-stdin needs the token")?;
         let token = SecretString::from(token.expose().trim());
-        let client = config::client(self.url, Some(&token))?;
+        let client = self.app.config.client(self.url, Some(&token))?;
         let user = client.user(&UserRef::Me).await.context(format!("cannot log in to {} with the token", self.url))?;
         Ok(SignedIn { username: user.username, token, is_new: false })
     }

@@ -1,33 +1,31 @@
-//! `keyward logout`: expires the session and forgets it. A token is only forgotten.
+//! `keyward logout`: expires the session in use and forgets it. A token is only forgotten.
 
 use keyward_sdk::{KeyId, KeyKind, SecretString};
 
 use crate::App;
-use crate::config::{self, SESSION_TOKEN};
+use crate::config::{SESSION_TOKEN, Source};
 use crate::error::{Context, Error};
 use crate::server_url::ServerUrl;
 
 /// Log out: expire the session and forget it on this machine
 ///
 /// The server expires a session (kws_…). A token (kwd_…) is only forgotten, because other programs
-/// may use it; expire it with `keyward tokens remove`.
+/// may use it; expire it with `keyward tokens remove`. If KEYWARD_SESSION_TOKEN is set, this ends that
+/// session, and the stored one stays.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  keyward logout
+  KEYWARD_SESSION_TOKEN=kws_... keyward logout")]
 pub(crate) struct Args {}
 
 pub(crate) async fn run(_args: &Args, app: &App<'_>) -> Result<(), Error> {
     let url = app.config.url()?;
     let in_use = app.config.credential()?;
-    end(&url, &in_use.token).await?;
-    let mut tokens = vec![in_use.token];
-
-    // Besides the variable there may be a stored session. It ends too, but only if it belongs to
-    // this server.
-    if app.config.variable_is_set() {
-        if let Some(stored) = app.config.stored_credential_if_any()? {
-            if stored.token.expose() != tokens.first().map_or("", SecretString::expose) {
-                end(&url, &stored.token).await?;
-                tokens.push(stored.token);
-            }
+    end(&url, &in_use.token, app).await?;
+    if in_use.source == Source::Variable {
+        // The variable may hold the stored session. Then there is nothing left to keep.
+        let stored = app.config.stored_credential_if_any()?;
+        if stored.is_some_and(|stored| stored.token.expose() == in_use.token.expose()) {
             app.config.store()?.forget_session()?;
         }
         app.out.warn(&format!("{SESSION_TOKEN} is still set; unset it"));
@@ -36,8 +34,9 @@ pub(crate) async fn run(_args: &Args, app: &App<'_>) -> Result<(), Error> {
     }
 
     app.out.line(&format!("Logged out of {url}."))?;
-    for token in tokens.iter().filter(|token| !is_session(token)) {
-        let name = KeyId::leading(token.expose()).map_or_else(|| "the token".to_owned(), |id| format!("token {id}"));
+    if !is_session(&in_use.token) {
+        let id = KeyId::leading(in_use.token.expose());
+        let name = id.map_or_else(|| "the token".to_owned(), |id| format!("token {id}"));
         let hint = "run `keyward tokens remove` to expire it";
         app.out.note(&format!("{name} was forgotten on this machine but not expired; {hint}"));
     }
@@ -45,11 +44,11 @@ pub(crate) async fn run(_args: &Args, app: &App<'_>) -> Result<(), Error> {
 }
 
 /// Expires a session on the server. A session that has expired already is no error.
-async fn end(url: &ServerUrl, token: &SecretString) -> Result<(), Error> {
+pub(super) async fn end(url: &ServerUrl, token: &SecretString, app: &App<'_>) -> Result<(), Error> {
     if !is_session(token) {
         return Ok(());
     }
-    match config::client(url, Some(token))?.logout().await {
+    match app.config.client(url, Some(token))?.logout().await {
         Err(error) if error.is_unauthorized() => Ok(()),
         ended => ended
             .context("cannot expire the session")

@@ -4,7 +4,6 @@ use clap::Subcommand;
 
 use crate::App;
 use crate::args::ViewFormat;
-use crate::config;
 use crate::error::{Context, Error};
 use crate::output::{Cell, Table};
 
@@ -25,7 +24,7 @@ pub(crate) struct List {
 pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     let Command::List(args) = command;
     // The list is public, so no credential is sent.
-    let client = config::client(&app.config.url()?, None)?;
+    let client = app.config.client(&app.config.url()?, None)?;
     let scopes = client.scopes().await.context("cannot list the scopes")?;
     match args.output {
         ViewFormat::Json => app.out.json(&scopes.scopes),

@@ -109,7 +109,7 @@ impl Output {
 
     /// Prints a line on stderr.
     pub(crate) fn note(&self, line: &str) {
-        to_stderr(&format!("{}\n", text::masked(&text::visible(line))));
+        note(line);
     }
 
     /// Prints a line on stderr if stderr is a terminal.
@@ -171,6 +171,11 @@ fn to_stdout(bytes: &[u8]) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Error::silent(Exit::Done)),
         written => written.context("cannot write to stdout"),
     }
+}
+
+/// Prints a line on stderr.
+pub(crate) fn note(line: &str) {
+    to_stderr(&format!("{}\n", text::masked(&text::visible(line))));
 }
 
 fn to_stderr(text: &str) {

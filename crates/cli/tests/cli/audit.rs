@@ -66,9 +66,12 @@ async fn the_limit_goes_beyond_a_page_of_the_servers(app: TestApp) {
     app.owner.token(&json!({})).await;
     let all = count(&shell.keyward("audit list -o json").await.json());
     for limit in 1..=all {
-        assert_eq!(count(&shell.keyward(&format!("audit list -o json --limit {limit}")).await.json()), limit);
+        let run = shell.keyward(&format!("audit list -o json --limit {limit}")).await;
+        let more = if limit < all { format!("more than {limit}; --limit N or --all\n") } else { String::new() };
+        assert_eq!(count(&run.json_saying(&more)), limit);
     }
     assert_eq!(count(&shell.keyward("audit list -o json --limit 5000").await.json()), all);
+    assert_eq!(count(&shell.keyward("audit list -o json --all").await.json()), all);
 }
 
 async fn a_bad_value_is_refused_by_its_name(app: TestApp) {

@@ -117,7 +117,15 @@ async fn logging_in_again_takes_the_place_of_the_session(app: TestApp) {
     app.person("ada", &[]).await;
     let run = shell.keyward_reading("login --username ada --password-stdin", PASSWORD).await;
     run.printed(&format!("Logged in to {} as ada.\n", app.url));
-    assert_ne!(shell.file("session").unwrap(), app.owner.session);
+    let first = shell.file("session").unwrap();
+    assert_ne!(first, app.owner.session);
+    app.owner.http.get("/api/v2/users/me").await.expect(200);
+
+    // The replaced session of the same user ends: nothing would use it any more.
+    shell.keyward_reading("login --username ada --password-stdin", PASSWORD).await;
+    assert_ne!(shell.file("session").unwrap(), first);
+    app.with(first.trim()).get("/api/v2/users/me").await.refused(401, "key_expired");
+    app.with(shell.file("session").unwrap().trim()).get("/api/v2/users/me").await.expect(200);
 }
 
 async fn a_wrong_password_stores_nothing(app: TestApp) {

@@ -13,7 +13,7 @@ on_both! {
     a_missing_scope_exits_4,
     a_taken_name_exits_5,
     a_server_that_is_not_keyward_exits_1,
-    a_failing_database_exits_1_and_is_not_a_bad_key,
+    a_failing_database_exits_6_and_is_not_a_bad_key,
 }
 
 async fn an_expired_session_exits_4_and_says_what_to_do(app: TestApp) {
@@ -73,13 +73,17 @@ async fn a_server_that_is_not_keyward_exits_1(app: TestApp) {
         exit 1");
 }
 
-async fn a_failing_database_exits_1_and_is_not_a_bad_key(app: TestApp) {
+async fn a_failing_database_exits_6_and_is_not_a_bad_key(app: TestApp) {
     let shell = Shell::of(&app, &app.owner);
     app.database.execute("ALTER TABLE api_keys RENAME TO lost").unwrap();
-    shell.keyward("tokens list").await.is("
+    // Less time than the server asks to wait.
+    shell.keyward("tokens list --timeout 1s").await.is("
         ! error: cannot list tokens
         !   cause: The server is temporarily unavailable.
         !   hint: Try again in a moment.
         !   request id: <uuid>
-        exit 1");
+        exit 6");
+    let run = shell.keyward("tokens list --timeout 4s").await;
+    assert_eq!(run.exit, Some(6));
+    assert!(run.stderr.matches("trying again in 1.").count() >= 1, "{run:?}");
 }

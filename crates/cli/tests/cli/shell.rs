@@ -166,7 +166,13 @@ impl Run {
     /// It was done, with this JSON on stdout and nothing on stderr.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        assert_eq!((self.exit, self.stderr.as_str()), (Some(0), ""), "{self:?}");
+        self.json_saying("")
+    }
+
+    /// It was done, with JSON on stdout and this on stderr.
+    #[track_caller]
+    pub fn json_saying(&self, said: &str) -> serde_json::Value {
+        assert_eq!((self.exit, self.stderr.as_str()), (Some(0), said), "{self:?}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("not JSON: {error}: {self:?}"))
     }
 

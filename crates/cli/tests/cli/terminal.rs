@@ -94,7 +94,7 @@ fn a_terminal_is_told_from_a_pipe() {
     assert!(shell.read());
     let (exit, shown) = shell.ended();
     assert_eq!(exit, Some(6), "{shown}");
-    assert!(shown.starts_with("\u{1b}["), "in colour: {shown}");
+    assert!(shown.contains("\u{1b}[1;31merror"), "in colour: {shown}");
 }
 
 on_both! {
@@ -238,7 +238,8 @@ async fn a_new_token_is_shown_with_its_end(app: TestApp) {
     let shell = Shell::of(&app, &app.owner);
     let command = shell.command("tokens create -n ci");
     let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
-    let expected = "<token>\nToken \"ci\" (<id>) expires at <time>. It is shown only this once.\n";
+    let expected = "<token>\nThe token can do everything its owner can; --scope narrows it, as in --scope \
+                    workspace:read.\nToken \"ci\" (<id>) expires at <time>. It is shown only this once.\n";
     assert_eq!((exit, shown.as_str()), (Some(0), expected));
 }
 

@@ -40,7 +40,7 @@ async fn a_service_account_has_no_password(app: TestApp) {
     let line = "user create --username svc --email svc@example.com --login-type none -o json";
     let user = shell.keyward(line).await.json();
     assert_eq!((&user["username"], &user["login_type"]), (&json!("svc"), &json!("none")));
-    let created = shell.keyward("tokens create -u svc --lifetime 30d -o json").await.json();
+    let created = shell.keyward("tokens create -u svc --lifetime 30d --scope *:* -o json").await.json();
     assert_eq!(created["user_id"], user["id"]);
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::access::ResourceKind;
 use crate::clock::Timestamp;
 use crate::event::{Actor, Cause, Event, EventKind, LoginFailure, Origin, RequestInfo};
-use crate::key::ApiKey;
+use crate::key::{ApiKey, KeyId};
 use crate::user::{Roles, User};
 use crate::word::{UnknownWord, words};
 
@@ -55,6 +55,8 @@ pub struct Entry {
     pub request: Option<RequestInfo>,
     /// The user who caused the event; none for the server itself or an unknown user.
     pub actor: Option<Actor>,
+    /// The key that acted; none if no key was used.
+    pub key_id: Option<KeyId>,
     /// What happened.
     pub event: EventKind,
     /// Why a key was expired; none for any other event.
@@ -83,12 +85,23 @@ impl Entry {
     /// Makes the entry for an event.
     #[must_use]
     pub fn of(origin: &Origin, event: &Event) -> Self {
+        let mut entry = Self::without_minters(origin, event);
+        if let Some(key) = origin.key.as_ref().filter(|key| !key.minted_by.is_empty())
+            && let Value::Object(fields) = &mut entry.additional_fields
+        {
+            let ids: Vec<&str> = key.minted_by.iter().map(KeyId::as_str).collect();
+            fields.insert("minted_by".to_owned(), json!(ids));
+        }
+        entry
+    }
+
+    fn without_minters(origin: &Origin, event: &Event) -> Self {
         let entry = EntryBuilder { origin, event };
         match event {
             Event::KeyCreated { key } => entry.key("created", None, Some(key)),
             Event::LoggedIn { key } => entry.key("logged in with", None, Some(key)),
             Event::KeyExpired { before, after, cause } => match cause {
-                Cause::Requested | Cause::PasswordChanged | Cause::UserDeleted => {
+                Cause::Requested | Cause::PasswordChanged | Cause::UserDeleted | Cause::MinterEnded => {
                     entry.key("expired", Some(before), Some(after))
                 }
                 Cause::Logout => entry.key("logged out of", Some(before), Some(after)),
@@ -105,6 +118,13 @@ impl Entry {
             Event::UserChanged { before, after, .. } => entry.user("changed", Some(before), Some(after)),
             Event::UserDeleted { user } => entry.user("deleted", Some(user), None),
             Event::LoginFailed { user, count, reason } => entry.login_failed(user.as_ref(), *count, *reason),
+            Event::LoginThrottled { user, until } => Self {
+                resource_id: user.as_ref().map_or_else(String::new, |user| user.id.to_string()),
+                resource_target: user.as_ref().map_or_else(String::new, |user| user.username.to_string()),
+                description: format!("too many wrong passwords: logins from this address are refused until {until}"),
+                additional_fields: json!({ "until": until }),
+                ..entry.entry(None, None)
+            },
             Event::RetentionConfirmed { count, cutoff } => Self {
                 description: format!("an operator confirmed that retention removes keys that expired before {cutoff}"),
                 additional_fields: json!({ "count": count, "before": cutoff }),
@@ -194,6 +214,7 @@ impl EntryBuilder<'_> {
             time: self.origin.time,
             request: self.origin.request.clone(),
             actor: self.origin.actor.clone(),
+            key_id: self.origin.key.as_ref().map(|key| key.id.clone()),
             event: kind,
             cause,
             action: kind.action(cause),
@@ -229,6 +250,7 @@ fn key_state(key: &ApiKey) -> State {
         "last_used": key.last_used,
         "expires_at": key.expires_at,
         "ended_at": key.ended_at,
+        "minted_by": key.minted_by.as_ref().map(KeyId::as_str),
     }))
 }
 

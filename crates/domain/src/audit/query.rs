@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Action;
 use crate::access::ResourceKind;
 use crate::clock::Timestamp;
+use crate::event::EventKind;
 
 /// Conditions on entries. All must match; a field that is none matches every entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +32,12 @@ pub struct Filter {
     pub date_to: Option<Timestamp>,
     /// The id of the request.
     pub request_id: Option<Uuid>,
+    /// The id of the key that acted.
+    pub key_id: Option<String>,
+    /// The event.
+    pub event: Option<EventKind>,
+    /// The id of the incident.
+    pub incident: Option<Uuid>,
 }
 
 /// An invalid term of a query.
@@ -42,8 +49,8 @@ pub struct InvalidTerm {
     pub detail: String,
 }
 
-const KEYS: &str =
-    "resource_type, resource_id, resource_target, action, username, email, ip, date_from, date_to and request_id";
+const KEYS: &str = "resource_type, resource_id, resource_target, action, event, username, email, key_id, ip, date_from, \
+                    date_to, request_id and incident";
 
 impl Filter {
     /// Parses space-separated `key:value` terms. A term is split at its first `:`. Values with spaces
@@ -92,14 +99,21 @@ impl Filter {
             }
             "date_from" => self.date_from.replace(date(&value, "T00:00:00Z").map_err(invalid)?).is_some(),
             "date_to" => self.date_to.replace(date(&value, "T23:59:59.999999Z").map_err(invalid)?).is_some(),
-            "request_id" => {
-                let id = Uuid::try_parse(&value).map_err(|_malformed| invalid(format!("\"{value}\" is not a UUID")))?;
-                self.request_id.replace(id).is_some()
+            "request_id" => self.request_id.replace(uuid(&value).map_err(invalid)?).is_some(),
+            "incident" => self.incident.replace(uuid(&value).map_err(invalid)?).is_some(),
+            "key_id" => self.key_id.replace(value).is_some(),
+            "event" => {
+                let event = value.to_lowercase().parse().map_err(|error| invalid(format!("{error}")))?;
+                self.event.replace(event).is_some()
             }
             _ => return Err(invalid(format!("unknown key \"{key}\"; the keys are {KEYS}"))),
         };
         if twice { Err(invalid(format!("\"{key}\" is given twice"))) } else { Ok(()) }
     }
+}
+
+fn uuid(text: &str) -> Result<Uuid, String> {
+    Uuid::try_parse(text).map_err(|_malformed| format!("\"{text}\" is not a UUID"))
 }
 
 /// Parses an RFC 3339 time, or a date completed by `rest`.

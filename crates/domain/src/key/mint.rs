@@ -79,6 +79,8 @@ mod tests {
             expires_at: now.checked_add(Lifetime::days(1)).unwrap(),
             ended_at: None,
             slides_until: None,
+            last_used_ip: None,
+            minted_by: None,
         }
     }
 

@@ -16,6 +16,8 @@ pub use name::{InvalidTokenName, TokenName};
 pub use random_name::random_name;
 pub use secret::{DIGEST_VERSION, Digest, MalformedKey, PlainKey, PresentedKey};
 
+use std::net::IpAddr;
+
 use crate::allow_list::AllowList;
 use crate::clock::Timestamp;
 use crate::lifetime::Lifetime;
@@ -52,6 +54,10 @@ pub struct ApiKey {
     /// A limit on sliding that may be earlier than the server's own: a session created with a token
     /// ends no later than that token.
     pub slides_until: Option<Timestamp>,
+    /// The address of the client that used the key last, if known.
+    pub last_used_ip: Option<IpAddr>,
+    /// The key that created this one; none for a session from a login.
+    pub minted_by: Option<KeyId>,
 }
 
 impl ApiKey {
@@ -79,6 +85,12 @@ impl ApiKey {
     #[must_use]
     pub fn expired_at(&self, now: Timestamp) -> Option<Self> {
         (!self.is_dead(now)).then(|| Self { expires_at: now, ended_at: Some(now), ..self.clone() })
+    }
+
+    /// When the key was ended by hand; none if it is live, or had expired before.
+    #[must_use]
+    pub fn ended_early_at(&self) -> Option<Timestamp> {
+        self.ended_at.filter(|ended| *ended <= self.expires_at)
     }
 
     /// The new expiry of a session used at `now`; none if the expiry stays.
@@ -145,6 +157,8 @@ pub(crate) mod tests {
             expires_at: at(created).checked_add(lifetime).unwrap(),
             ended_at: None,
             slides_until: None,
+            last_used_ip: None,
+            minted_by: None,
         }
     }
 

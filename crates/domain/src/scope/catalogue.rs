@@ -220,6 +220,19 @@ impl Catalogue {
         Scopes::new(held.iter().chain(parts).cloned()).unwrap_or_else(|| held.clone())
     }
 
+    /// The plain scopes that the held scopes stand for; none if no composite is held.
+    #[must_use]
+    pub fn resolve(&self, held: &Scopes) -> Option<Scopes> {
+        if !held.iter().any(|scope| self.composites.contains_key(scope)) {
+            return None;
+        }
+        let plain = held.iter().flat_map(|scope| match self.composites.get(scope) {
+            Some(parts) => parts.clone(),
+            None => vec![scope.clone()],
+        });
+        Scopes::new(plain)
+    }
+
     /// The first wanted scope that the held scopes do not include. A composite is included if all its
     /// parts are.
     #[must_use]

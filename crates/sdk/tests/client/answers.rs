@@ -29,8 +29,9 @@ async fn a_refusal_has_all_that_the_server_said() {
 #[tokio::test]
 async fn a_refusal_of_another_program_is_told_by_its_status_and_beginning() {
     let long = "x".repeat(1000);
+    let html = "An HTML page came back with the status 502 Bad Gateway, not an answer of Keyward.";
     for (body, message) in
-        [("<h1>Bad gateway</h1>", "<h1>Bad gateway</h1>"), ("", "Bad Gateway"), (&long, &long[..200])]
+        [("<h1>Bad gateway</h1>", html), ("no upstream", "no upstream"), ("", "Bad Gateway"), (&long, &long[..200])]
     {
         let server = Server::start([answer(502, "Keyward-Request-Id: r-2\r\nRetry-After: 7\r\n", body)]);
         let Error::Api(refused) = server.client().user(&UserRef::Me).await.unwrap_err() else { panic!() };

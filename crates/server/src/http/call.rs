@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use keyward_api::{Access, BodyForm, Endpoint, ErrorCode, NoContent};
 use keyward_domain::user::UserRef;
-use keyward_service::{Caller, Lane, Service};
+use keyward_service::{Caller, Holder, Lane, Service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::de::DeserializeOwned;
 
@@ -95,7 +95,22 @@ async fn authenticate<E: Endpoint>(
         keyward_api::Lane::Normal => Lane::Normal,
         keyward_api::Lane::Urgent => Lane::Urgent,
     };
-    Ok(app.service.authenticate(&text, lane, context.info()).await?)
+    authenticate_key(app, context, &text, lane).await
+}
+
+/// Authenticates a presented key, and records whose it is for the request log.
+pub(crate) async fn authenticate_key(
+    app: &App,
+    context: &RequestContext,
+    text: &str,
+    lane: Lane,
+) -> Result<Caller, Problem> {
+    let result = app.service.authenticate(text, lane, context.info()).await;
+    match &result {
+        Ok(caller) => context.set_holder(Holder::from(caller.key())),
+        Err(rejection) => rejection.holder().into_iter().for_each(|holder| context.set_holder(holder.clone())),
+    }
+    Ok(result?)
 }
 
 impl<E: Endpoint> Call<E> {
@@ -106,6 +121,11 @@ impl<E: Endpoint> Call<E> {
 
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// The shared state, for a response that outlives the call.
+    pub fn app_handle(&self) -> web::Data<App> {
+        self.app.clone()
     }
 
     /// Whether the client is on this machine, without a proxy in between.

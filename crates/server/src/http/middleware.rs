@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -14,7 +14,8 @@ use keyward_service::within;
 use super::problem::Problem;
 use super::request::RequestContext;
 use crate::app::App;
-use crate::metrics::Counters;
+use crate::metrics::{self, Counters};
+use crate::request_log::Line;
 use crate::{LINEAGE_VERSION, VERSION, routes};
 
 const VERSION_HEADER: HeaderName = HeaderName::from_static(headers::VERSION);
@@ -37,47 +38,57 @@ pub(crate) async fn middleware(
     // Handlers and extractors turn their errors into responses; an error here is the framework's own.
     let deadline = tokio::time::Instant::now() + DATABASE_WITHIN;
     let answer = context.scope(within(deadline, next.call(request))).await?.map_into_boxed_body();
-    let mut answer = shaped(answer, &context);
+    let (mut answer, code) = shaped(answer, &context);
     add_headers(&mut answer, &context);
     // The fallback walks the whole route table again, so it runs only if no handler was reached.
     let route = context.route().unwrap_or_else(|| routes::pattern_of(answer.request()));
+    let (method, status) = (metrics::method(answer.request().method()), answer.status().as_u16());
+    let took = began.elapsed();
     if let Some(counters) = answer.request().app_data::<Counters>() {
-        counters.count(answer.request().method(), route, answer.status().as_u16(), began.elapsed());
+        counters.count(method, route, status, took);
     }
-    tracing::debug!(
-        request_id = %context.id(),
-        method = %answer.request().method(),
-        // The pattern, not the path: a client may send a whole key by mistake where its id belongs.
+    app.request_log.add(&Line {
+        now: app.service.now(),
+        request_id: context.id(),
+        method,
         route,
-        status = answer.status().as_u16(),
-        micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
-        "request answered"
-    );
+        status,
+        code: code.map(ErrorCode::as_str),
+        took,
+        ip: context.ip(),
+        holder: context.holder().as_ref(),
+        bytes: match answer.response().body().size() {
+            BodySize::None => Some(0),
+            BodySize::Sized(bytes) => Some(bytes),
+            BodySize::Stream => None,
+        },
+        headers: answer.request().headers(),
+    });
     Ok(answer)
 }
 
-/// Gives every error response its body, including the framework's own.
-fn shaped(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> ServiceResponse<BoxBody> {
+/// Gives every error response its body, including the framework's own. Returns its code as well.
+fn shaped(answer: ServiceResponse<BoxBody>, context: &RequestContext) -> (ServiceResponse<BoxBody>, Option<ErrorCode>) {
     if let Some(problem) = answer.response().error().and_then(|error| error.as_error::<Problem>()) {
         if let Some(cause) = std::error::Error::source(problem) {
             tracing::error!(request_id = %context.id(), code = %problem.code, chain = chain(cause), "request failed");
         }
-        let shaped = problem.answer(context.id());
-        return answer.into_response(shaped);
+        let (shaped, code) = (problem.answer(context.id()), problem.code);
+        return (answer.into_response(shaped), Some(code));
     }
     let ours = answer.headers().contains_key(header::CONTENT_TYPE);
     let code = match answer.status() {
         StatusCode::METHOD_NOT_ALLOWED => ErrorCode::MethodNotAllowed,
         status if status.is_server_error() && !ours => ErrorCode::Internal,
         status if status.is_client_error() && !ours => ErrorCode::BadRequest,
-        _ => return answer,
+        _ => return (answer, None),
     };
     let mut problem = Problem::new(code, code.meaning().trim());
     if let Some(allow) = answer.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()) {
         problem = problem.header(header::ALLOW, allow.to_owned()).hint(format!("This path supports {allow}."));
     }
     let shaped = problem.answer(context.id());
-    answer.into_response(shaped)
+    (answer.into_response(shaped), Some(code))
 }
 
 /// An error and its causes, in one line.

@@ -11,7 +11,7 @@ mod problem;
 mod refusals;
 mod request;
 
-pub(crate) use call::Call;
+pub(crate) use call::{Call, authenticate_key};
 pub(crate) use cursor::UserPage;
 pub(crate) use middleware::middleware;
 pub(crate) use page::{Page, stream_list};

@@ -1,5 +1,7 @@
 //! Lists on the wire: read and written one page at a time, in constant memory.
 
+use std::rc::Rc;
+
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use bytes::Bytes;
@@ -44,14 +46,14 @@ impl<C: Cursor> Page<C> {
 /// # Errors
 /// If the first page cannot be read. A later failure cuts the connection, so that a short list never
 /// looks complete.
-pub(crate) async fn stream_list<E, C, T, W, R, F>(
+pub(crate) async fn stream_list<E, C, T, W, R, F, S>(
     call: &Call<E>,
     page: Page<C>,
     opening: &'static str,
     closing: String,
     read: R,
     place: fn(&T) -> C,
-    show: fn(&T) -> W,
+    show: S,
 ) -> Result<HttpResponse, Problem>
 where
     E: Endpoint,
@@ -60,6 +62,7 @@ where
     W: Serialize + 'static,
     R: Fn(C, i64) -> F + 'static,
     F: Future<Output = Result<Vec<T>, keyward_service::Error>> + 'static,
+    S: Fn(&T) -> W + 'static,
 {
     let mut answer = HttpResponse::Ok();
     answer.content_type("application/json");
@@ -74,33 +77,33 @@ where
             }
         }
         let mut text = String::from(opening);
-        write_things(&mut text, &things, show, true)?;
+        write_things(&mut text, &things, &show, true)?;
         text.push_str(&closing);
         return Ok(answer.body(text));
     }
     let first = read(page.start, INNER_PAGE).await?;
     let mut text = String::from(opening);
-    write_things(&mut text, &first, show, true)?;
+    write_things(&mut text, &first, &show, true)?;
     let Some(next) = next_place(&first, place) else {
         text.push_str(&closing);
         return Ok(answer.body(text));
     };
-    let state = (Some(Bytes::from(text)), Some(next), read, closing);
-    Ok(answer.streaming(stream::try_unfold(state, move |(ready, next, read, closing)| async move {
+    let state = (Some(Bytes::from(text)), Some(next), read, closing, Rc::new(show));
+    Ok(answer.streaming(stream::try_unfold(state, move |(ready, next, read, closing, show)| async move {
         if let Some(ready) = ready {
-            return Ok::<_, Problem>(Some((ready, (None, next, read, closing))));
+            return Ok::<_, Problem>(Some((ready, (None, next, read, closing, show))));
         }
         let Some(start) = next else { return Ok(None) };
         let things = read(start, INNER_PAGE).await.inspect_err(|error| {
             tracing::error!(error = error as &dyn std::error::Error, "a list response was cut off");
         })?;
         let mut text = String::new();
-        write_things(&mut text, &things, show, false)?;
+        write_things(&mut text, &things, &*show, false)?;
         let next = next_place(&things, place);
         if next.is_none() {
             text.push_str(&closing);
         }
-        Ok(Some((Bytes::from(text), (None, next, read, closing))))
+        Ok(Some((Bytes::from(text), (None, next, read, closing, show))))
     })))
 }
 
@@ -112,7 +115,7 @@ fn next_place<T, C>(things: &[T], place: fn(&T) -> C) -> Option<C> {
 fn write_things<T, W: Serialize>(
     text: &mut String,
     things: &[T],
-    show: fn(&T) -> W,
+    show: &impl Fn(&T) -> W,
     first_page: bool,
 ) -> Result<(), Problem> {
     for (index, thing) in things.iter().enumerate() {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::http::header;
 use keyward_api::ErrorCode;
+use keyward_domain::Timestamp;
 use keyward_domain::audit::InvalidTerm;
 use keyward_domain::scope::UnknownScope;
 use keyward_service::{Error, Rejection, StoreError};
@@ -65,6 +66,14 @@ impl Problem {
         self.header(header::WWW_AUTHENTICATE, value)
     }
 
+    /// The key has expired at this time.
+    fn expired(at: Timestamp) -> Self {
+        Self::new(ErrorCode::KeyExpired, SIGNED_OUT)
+            .detail(format!("API key expired at \"{at}\"."))
+            .hint("Sign in again, or create a new token.")
+            .invalid_token(&format!("API key expired at {at}."))
+    }
+
     /// The server cannot answer now, but may soon.
     pub fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(ErrorCode::Unavailable, "The server is temporarily unavailable.")
@@ -78,16 +87,12 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::Invalid => Self::invalid_key(),
-            Rejection::Expired(at) => Self::new(ErrorCode::KeyExpired, SIGNED_OUT)
-                .detail(format!("API key expired at \"{at}\"."))
-                .hint("Sign in again, or create a new token.")
-                .invalid_token(&format!("API key expired at {at}.")),
-            Rejection::Suspended => suspended().invalid_token("User is not active."),
+            Rejection::Expired(at, _) => Self::expired(at),
+            Rejection::Suspended(_) => suspended().invalid_token("User is not active."),
             Rejection::Failed(error) => error.into(),
         }
     }
 }
-
 fn suspended() -> Problem {
     Problem::new(ErrorCode::UserSuspended, "User is not active: the account is suspended.")
         .hint("Ask an administrator to activate the account.")
@@ -101,7 +106,7 @@ impl From<Error> for Problem {
                 forbidden("your roles do not let you do this; ask an owner, who can do it or give you the role")
             }
             Error::OwnersOnly => forbidden("only an owner may make owners"),
-            Error::CallerEnded(Some(at)) => Rejection::Expired(at).into(),
+            Error::CallerEnded(Some(at)) => Self::expired(at),
             Error::CallerEnded(None) => Self::invalid_key(),
             Error::InsufficientScope(scope) => {
                 let header = format!("Bearer realm=\"keyward\", error=\"insufficient_scope\", scope=\"{scope}\"");
@@ -165,6 +170,12 @@ impl From<Error> for Problem {
             }
             Error::IncorrectCredentials => Self::new(ErrorCode::IncorrectCredentials, "Incorrect email or password."),
             Error::Suspended => suspended(),
+            Error::TooManyAttempts(wait) => {
+                let seconds = wait.as_secs() + 1;
+                Self::new(ErrorCode::TooManyAttempts, "Too many wrong passwords came from this address.")
+                    .hint(format!("Try again in {seconds} s. Other addresses can still log in."))
+                    .header(header::RETRY_AFTER, seconds.to_string())
+            }
             Error::PasswordsBusy => Self::unavailable(Error::PasswordsBusy),
             Error::Store(error @ StoreError::Damaged { .. }) => internal(error),
             Error::Store(error @ StoreError::OutcomeUnknown(_)) => {

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use keyward_domain::event::RequestInfo;
+use keyward_service::Holder;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -39,6 +40,7 @@ struct Inner {
     ip: Option<IpAddr>,
     user_agent: String,
     route: Cell<Option<&'static str>>,
+    holder: RefCell<Option<Holder>>,
 }
 
 impl RequestContext {
@@ -50,6 +52,7 @@ impl RequestContext {
             ip: peer.map(|peer| client_of(request, app, peer)),
             user_agent: agent.map(|agent| cut(&agent)).unwrap_or_default(),
             route: Cell::new(None),
+            holder: RefCell::default(),
         };
         Self { inner: Rc::new(inner) }
     }
@@ -82,6 +85,16 @@ impl RequestContext {
     /// Records the matched route.
     pub fn set_route(&self, route: &'static str) {
         self.inner.route.set(Some(route));
+    }
+
+    /// Records the key of the request, once its secret is known to be right.
+    pub fn set_holder(&self, holder: Holder) {
+        self.inner.holder.replace(Some(holder));
+    }
+
+    /// The key of the request, if its secret is right.
+    pub fn holder(&self) -> std::cell::Ref<'_, Option<Holder>> {
+        self.inner.holder.borrow()
     }
 
     /// The request data that the audit log keeps.

@@ -3,7 +3,7 @@
 //! Use cases: `crates/service/src/keys/create.rs`.
 
 use actix_web::HttpResponse;
-use keyward_api::keys::{CreateSessionKey, CreateToken, CreateTokenRequest, CreatedKey, CreatedToken};
+use keyward_api::keys::{CreateSessionKey, CreateToken, CreateTokenRequest, CreatedKey, CreatedToken, KeyStatus};
 use keyward_domain::{AllowList, Catalogue, Lifetime, Scopes};
 use keyward_service::keys::{NewToken, NotPositive};
 use keyward_service::right;
@@ -21,8 +21,12 @@ pub(crate) async fn token(call: Call<CreateToken>) -> Result<HttpResponse, Probl
             .detail("expires_at cannot be set")
             .hint("Send \"lifetime\" in nanoseconds."));
     }
+    if body.lifetime.is_some() && body.lifetime_seconds.is_some() {
+        return Err(Problem::invalid_field("lifetime_seconds", "send lifetime or lifetime_seconds, not both"));
+    }
     let (plain, key) = keys.create_token(parse(body, call.service().catalogue())?).await?;
-    call.answer(&CreatedToken::new(plain.expose().to_owned(), show::key(&key)))
+    let token = show::key(&key, KeyStatus::Live, call.service().catalogue());
+    call.answer(&CreatedToken::new(plain.expose().to_owned(), token))
 }
 
 /// `POST /api/v2/users/{user}/keys`
@@ -49,11 +53,16 @@ fn parse(body: CreateTokenRequest, catalogue: &Catalogue) -> Result<NewToken, Pr
     };
     // Existing clients send an empty name and a lifetime of 0 for none.
     let name = body.token_name.filter(|name| !name.is_empty());
-    let lifetime = body.lifetime.filter(|nanos| *nanos != 0);
+    let nanos = body.lifetime.filter(|nanos| *nanos != 0).map(Lifetime::from_nanos);
+    let seconds = body.lifetime_seconds.filter(|seconds| *seconds != 0).map(|seconds| match seconds {
+        // A number that is too large for a lifetime is refused like any other that is too long.
+        0.. => Some(Lifetime::from_secs(seconds).unwrap_or(Lifetime::MAX)),
+        _ => None,
+    });
     Ok(NewToken {
         scopes,
         allow_list: AllowList::parse(body.allow_list.iter().flatten().map(String::as_str), catalogue),
         name: name.map(|name| name.parse()).transpose(),
-        lifetime: lifetime.map(|nanos| Lifetime::from_nanos(nanos).ok_or(NotPositive)).transpose(),
+        lifetime: nanos.or(seconds).map(|lifetime| lifetime.ok_or(NotPositive)).transpose(),
     })
 }

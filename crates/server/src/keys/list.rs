@@ -5,8 +5,7 @@
 use actix_web::HttpResponse;
 use keyward_api::Endpoint;
 use keyward_api::keys::{ListKeys, ListTokens};
-use keyward_domain::ApiKey;
-use keyward_service::keys::{KeyCursor, KeyList};
+use keyward_service::keys::{KeyCursor, KeyList, ListedKey};
 use keyward_service::right;
 
 use super::show;
@@ -31,13 +30,16 @@ pub(crate) async fn keys(call: Call<ListKeys>) -> Result<HttpResponse, Problem> 
 }
 
 async fn answer<E: Endpoint>(call: &Call<E>, list: KeyList, page: Page<KeyCursor>) -> Result<HttpResponse, Problem> {
+    let now = list.now();
     let read = move |start, limit| {
         let list = list.clone();
         async move { list.page(start, limit).await }
     };
-    stream_list(call, page, "[", "]".to_owned(), read, place, show::with_owner).await
+    let app = call.app_handle();
+    let show = move |listed: &ListedKey| show::with_owner(listed, now, app.service.catalogue());
+    stream_list(call, page, "[", "]".to_owned(), read, place, show).await
 }
 
-fn place((key, _): &(ApiKey, String)) -> KeyCursor {
-    KeyCursor { expires_at: key.expires_at, id: key.id.to_string() }
+fn place(listed: &ListedKey) -> KeyCursor {
+    KeyCursor { expires_at: listed.key.expires_at, id: listed.key.id.to_string() }
 }

@@ -3,7 +3,9 @@
 //! Use cases: `crates/service/src/keys/view.rs`.
 
 use actix_web::HttpResponse;
-use keyward_api::keys::{TokenConfig, ViewKey, ViewTokenByName, ViewTokenConfig};
+use keyward_api::Endpoint;
+use keyward_api::keys::{ApiKey, TokenConfig, ViewKey, ViewTokenByName, ViewTokenConfig};
+use keyward_service::keys::OwnedKey;
 use keyward_service::right;
 
 use super::show;
@@ -13,14 +15,19 @@ use crate::http::{Call, KeyPath, NamePath, Problem, UserPath};
 pub(crate) async fn by_id(call: Call<ViewKey>) -> Result<HttpResponse, Problem> {
     let KeyPath { user, keyid } = call.path()?;
     let key = call.service().key(call.caller()?, right::ReadKeys, &user, keyid).await?.view().await?;
-    call.answer(&show::key(&key))
+    answer(&call, &key)
 }
 
 /// `GET /api/v2/users/{user}/keys/tokens/{keyname}`
 pub(crate) async fn by_name(call: Call<ViewTokenByName>) -> Result<HttpResponse, Problem> {
     let NamePath { user, keyname } = call.path()?;
     let key = call.service().view_token(call.caller()?, &user, keyname).await?;
-    call.answer(&show::key(&key))
+    answer(&call, &key)
+}
+
+fn answer<E: Endpoint<Response = ApiKey>>(call: &Call<E>, found: &OwnedKey) -> Result<HttpResponse, Problem> {
+    let status = show::status(&found.key, found.owner.is_active(), call.service().now());
+    call.answer(&show::key(&found.key, status, call.service().catalogue()))
 }
 
 /// `GET /api/v2/users/{user}/keys/tokens/tokenconfig`

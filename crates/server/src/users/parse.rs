@@ -41,9 +41,16 @@ pub(crate) fn new_user(body: CreateUserRequest) -> Result<NewUser, InvalidUser> 
         return Err(InvalidUser::new("name", detail));
     }
     let login = body.login_type.filter(|text| !text.is_empty());
-    let login: UserLogin = login
-        .map_or(Ok(UserLogin::Password), |text| text.parse())
-        .map_err(|error| InvalidUser::new("login_type", error))?;
+    let login: Option<UserLogin> =
+        login.map(|text| text.parse()).transpose().map_err(|error| InvalidUser::new("login_type", error))?;
+    let login = match (login, body.disable_login.unwrap_or(false)) {
+        (Some(UserLogin::Password), true) => {
+            let detail = "disable_login is true, but login_type is \"password\"; send one of them";
+            return Err(InvalidUser::new("disable_login", detail));
+        }
+        (_, true) => UserLogin::None,
+        (login, false) => login.unwrap_or(UserLogin::Password),
+    };
     let password = body.password.map(Zeroizing::new).filter(|text| !text.is_empty());
     let password = match (login, password) {
         (UserLogin::Password, Some(text)) => {

@@ -34,7 +34,7 @@ pub(crate) async fn authz(
     let context = http::context()?;
     context.set_route("/authz");
     let text = http::presented(&request)?.ok_or_else(Problem::unauthenticated)?;
-    let caller = app.service.authenticate(&text, Lane::Normal, context.info()).await?;
+    let caller = http::authenticate_key(&app, &context, &text, Lane::Normal).await?;
     let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = request.query_string().split('&').map(decoded).collect();
     let all = |name: &'static str| {
         let values = pairs.iter().filter(move |(key, _)| key == name);

@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 
 use actix_web::HttpResponse;
 use bytes::Bytes;
+use keyward_api::keys::KeyStatus;
 use keyward_api::verify::{MOST_KEYS, VerifyKey, VerifyKeys, VerifyRequest, VerifyResponse};
 use keyward_api::{Endpoint, ErrorCode};
+use keyward_domain::Catalogue;
 use keyward_service::{Checked, Facts};
 use keyward_verdict::{Need, Verdict};
 
@@ -20,7 +22,7 @@ pub(crate) async fn one(call: Call<VerifyKey>) -> Result<HttpResponse, Problem> 
     let desk = call.service().desk(call.caller()?)?;
     let (key, need) = asked(&call, call.json()?)?;
     let checked = desk.check_key(&key, &need).await?;
-    Ok(call.answer_text(show(checked)?))
+    Ok(call.answer_text(show(checked, call.service().catalogue())?))
 }
 
 /// `POST /api/v2/keys/verify/batch`
@@ -38,7 +40,7 @@ pub(crate) async fn batch(call: Call<VerifyKeys>) -> Result<HttpResponse, Proble
         if index > 0 {
             text.push(b',');
         }
-        text.extend_from_slice(&show(checked)?);
+        text.extend_from_slice(&show(checked, call.service().catalogue())?);
     }
     text.extend_from_slice(b"]}");
     Ok(call.answer_text(text.into()))
@@ -51,7 +53,7 @@ fn asked<E: Endpoint>(call: &Call<E>, request: VerifyRequest) -> Result<(String,
 }
 
 /// A verdict as JSON: a [`VerifyResponse`]. The usual responses are serialised once and reused.
-fn show(checked: Checked) -> Result<Bytes, Problem> {
+fn show(checked: Checked, catalogue: &Catalogue) -> Result<Bytes, Problem> {
     let (verdict, facts) = match checked {
         Checked::Invalid => {
             static ANSWER: OnceLock<Bytes> = OnceLock::new();
@@ -64,7 +66,16 @@ fn show(checked: Checked) -> Result<Bytes, Problem> {
         }
         Checked::Known { verdict, facts } => (verdict, facts),
     };
-    let known = |facts: &Facts| Some((keys::show::key(facts.key()), users::show::user(facts.user())));
+    let status = match verdict {
+        Verdict::Expired(_) => KeyStatus::Expired,
+        Verdict::UserSuspended => KeyStatus::UserSuspended,
+        Verdict::Valid
+        | Verdict::InsufficientScope(_)
+        | Verdict::ResourceNotAllowed(_)
+        | Verdict::UnreadableNeed(_) => KeyStatus::Live,
+    };
+    let known =
+        |facts: &Facts| Some((keys::show::key(facts.key(), status, catalogue), users::show::user(facts.user())));
     match verdict {
         Verdict::Valid => facts.shown(|facts| written(&VerifyResponse::new(verdict.code(), None, known(facts)))),
         Verdict::Expired(_)

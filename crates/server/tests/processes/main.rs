@@ -8,6 +8,7 @@ mod clock;
 mod crash;
 mod database;
 mod disk;
+mod log;
 mod resets;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward-server");

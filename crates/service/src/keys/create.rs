@@ -82,6 +82,8 @@ impl OwnerKeys<'_, CreateKey> {
             expires_at,
             ended_at: None,
             slides_until: None,
+            last_used_ip: None,
+            minted_by: Some(caller.key().id.clone()),
         };
         let (digest, caller, in_service) = (plain.digest(), caller.clone(), service.clone());
         let key = service
@@ -123,6 +125,8 @@ impl OwnerKeys<'_, CreateKey> {
             expires_at: slides_until.map_or(end, |latest| latest.min(end)),
             ended_at: None,
             slides_until,
+            last_used_ip: None,
+            minted_by: Some(caller.key().id.clone()),
         };
         let (new, caller) = (NewKey { key, digest: plain.digest() }, caller.clone());
         let service = self.service.clone();

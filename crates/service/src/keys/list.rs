@@ -1,8 +1,8 @@
 //! Lists keys. The caller's rights are checked once; then the pages are read on demand.
 
 use keyward_domain::access::{self, Act, Decision, Relation};
-use keyward_domain::{ApiKey, KeyKind};
-use keyward_storage::keys::{KeyCursor, ListFilter, Owners, list};
+use keyward_domain::{KeyKind, Timestamp};
+use keyward_storage::keys::{KeyCursor, ListFilter, ListedKey, Owners, list};
 use keyward_storage::{Conn, Lane};
 
 use super::OwnerKeys;
@@ -49,11 +49,17 @@ impl OwnerKeys<'_, ReadKeys> {
 }
 
 impl KeyList {
-    /// At most `limit` keys after `cursor`, each with its owner's username.
+    /// The time at which all pages are judged.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.filter.now
+    }
+
+    /// At most `limit` keys after `cursor`.
     ///
     /// # Errors
     /// [`Error::Store`] if the database fails.
-    pub async fn page(&self, cursor: KeyCursor, limit: i64) -> Result<Vec<(ApiKey, String)>, Error> {
+    pub async fn page(&self, cursor: KeyCursor, limit: i64) -> Result<Vec<ListedKey>, Error> {
         let filter = self.filter;
         let work = move |conn: &mut Conn<'_>| list(conn, filter, &cursor, limit);
         Ok(self.service.inner.store.read(Lane::Normal, work).await?)

@@ -8,7 +8,7 @@ mod list;
 mod view;
 
 pub use create::{NewToken, NotPositive};
-pub use keyward_storage::keys::{KeyCursor, OwnedKey};
+pub use keyward_storage::keys::{KeyCursor, ListedKey, OwnedKey};
 pub use list::KeyList;
 
 use std::marker::PhantomData;

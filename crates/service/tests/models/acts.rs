@@ -36,7 +36,7 @@ impl Acts for Service {
     }
 
     async fn view_key(&self, caller: &Caller, id: &KeyId) -> Result<ApiKey, Error> {
-        self.key(caller, right::ReadKeys, &UserRef::Me, id.clone()).await?.view().await
+        self.key(caller, right::ReadKeys, &UserRef::Me, id.clone()).await?.view().await.map(|owned| owned.key)
     }
 
     async fn edit_roles(&self, caller: &Caller, user: &User, roles: Roles) -> Result<User, Error> {

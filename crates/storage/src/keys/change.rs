@@ -8,8 +8,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use keyward_domain::event::{Cause, Event, Origin};
 use keyward_domain::key::Digest;
-use keyward_domain::{ApiKey, KeyKind, Timestamp, TokenName, UserId};
+use keyward_domain::{ApiKey, KeyId, KeyKind, Timestamp, TokenName, UserId};
 
+use super::list::of_kind;
 use super::row::KeyRow;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
@@ -101,9 +102,9 @@ pub fn expire(tx: &mut Tx<'_>, key: ApiKey, now: Timestamp, cause: Cause, origin
             .set(api_keys::ended_at.eq(end))
             .execute(db))?;
         if marked > 0 {
-            tx.touch_key(key.id);
+            tx.touch_key(key.id.clone());
         }
-        return Ok(());
+        return expire_sessions_of(tx, &key.id, now, origin);
     };
     let changed = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
         .filter(api_keys::id.eq(key.id.as_str()))
@@ -111,9 +112,34 @@ pub fn expire(tx: &mut Tx<'_>, key: ApiKey, now: Timestamp, cause: Cause, origin
         .filter(api_keys::expires_at.gt(end))
         .set((api_keys::expires_at.eq(end), api_keys::ended_at.eq(end)))
         .execute(db))?;
+    let id = key.id.clone();
     if changed > 0 {
-        tx.touch_key(key.id.clone());
+        tx.touch_key(id.clone());
         tx.record(origin, Event::KeyExpired { before: key, after, cause });
+    }
+    expire_sessions_of(tx, &id, now, origin)
+}
+
+/// Ends the live sessions that a key has created, and the sessions that those have created: a session
+/// has no more rights than the key that created it, and ends with it.
+fn expire_sessions_of(tx: &mut Tx<'_>, minter: &KeyId, now: Timestamp, origin: &Origin) -> Result<(), StoreError> {
+    macro_rules! sessions {
+        () => {
+            api_keys::table
+                .filter(api_keys::minted_by.eq(minter.as_str()))
+                .filter(of_kind(KeyKind::Session))
+                .filter(api_keys::ended_at.is_null())
+                .filter(api_keys::expires_at.gt(DbInstant(now)))
+                .order(api_keys::id)
+                .select(KeyRow::as_select())
+        };
+    }
+    let rows: Vec<KeyRow> = match tx.conn() {
+        Conn::Sqlite(db) => sessions!().load(*db)?,
+        Conn::Postgres(db) => sessions!().for_update().load(*db)?,
+    };
+    for row in rows {
+        expire(tx, row.try_into()?, now, Cause::MinterEnded, origin)?;
     }
     Ok(())
 }
@@ -183,6 +209,7 @@ pub fn delete(tx: &mut Tx<'_>, key: ApiKey, origin: &Origin) -> Result<bool, Sto
     if removed > 0 {
         tx.promise_end();
         tx.touch_key(key.id.clone());
+        expire_sessions_of(tx, &key.id, origin.time, origin)?;
         tx.record(origin, Event::KeyDeleted { key });
     }
     Ok(removed > 0)

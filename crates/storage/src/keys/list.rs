@@ -10,6 +10,7 @@ use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
+use keyward_domain::user::UserStatus;
 use keyward_domain::{ApiKey, KeyKind, Timestamp, UserId};
 
 use super::row::KeyRow;
@@ -42,6 +43,17 @@ pub struct ListFilter {
     pub include_expired: bool,
     /// The time at which keys count as expired or live.
     pub now: Timestamp,
+}
+
+/// A key of a list.
+#[derive(Clone, Debug)]
+pub struct ListedKey {
+    /// The key.
+    pub key: ApiKey,
+    /// The owner's username.
+    pub username: String,
+    /// Whether the owner is not suspended.
+    pub owner_is_active: bool,
 }
 
 /// A position in a list: the next page begins after this expiry and id.
@@ -81,7 +93,7 @@ macro_rules! wanted {
             )
             .order((api_keys::expires_at.desc(), api_keys::id.desc()))
             .limit($limit)
-            .select((KeyRow::as_select(), users::username))
+            .select((KeyRow::as_select(), users::username, users::status))
     }};
 }
 
@@ -122,7 +134,7 @@ macro_rules! with_query {
     };
 }
 
-/// At most `limit` keys after `page` with their owners' usernames: latest expiry first, then highest id.
+/// At most `limit` keys after `page`: latest expiry first, then highest id.
 ///
 /// # Errors
 /// [`StoreError`] if the database fails.
@@ -131,9 +143,14 @@ pub fn list(
     filter: ListFilter,
     page: &KeyCursor,
     limit: i64,
-) -> Result<Vec<(ApiKey, String)>, StoreError> {
-    let rows: Vec<(KeyRow, String)> = on_backend!(conn, |db| with_query!(filter, page, limit, |query| query.load(db)))?;
-    rows.into_iter().map(|(row, username)| Ok((row.try_into()?, username))).collect()
+) -> Result<Vec<ListedKey>, StoreError> {
+    let rows: Vec<(KeyRow, String, String)> =
+        on_backend!(conn, |db| with_query!(filter, page, limit, |query| query.load(db)))?;
+    let listed = |(row, username, status): (KeyRow, String, String)| {
+        let owner_is_active = status == UserStatus::Active.as_str();
+        Ok(ListedKey { key: row.try_into()?, username, owner_is_active })
+    };
+    rows.into_iter().map(listed).collect()
 }
 
 /// The query plan of [`list`], one line a step. On PostgreSQL it is the generic plan, which the

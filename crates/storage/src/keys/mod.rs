@@ -6,7 +6,7 @@ mod retention;
 mod row;
 
 pub use change::{NewKey, create, delete, expire, expire_all_of, live_name_exists, lock_name};
-pub use list::{KeyCursor, ListFilter, Owners, explain_list, list};
+pub use list::{KeyCursor, ListFilter, ListedKey, Owners, explain_list, list};
 pub use retention::{Hold, confirm, count_expired, hold, retire, set_hold};
 
 use diesel::prelude::*;
@@ -64,6 +64,28 @@ pub fn facts(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<KeyFacts>, StoreE
 /// [`StoreError`] if the database fails.
 pub fn find(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<OwnedKey>, StoreError> {
     Ok(facts(conn, id)?.map(|facts| facts.owned))
+}
+
+/// The key that created `key`, the key that created that one, and so on, up to 32 keys. The record of the
+/// last one may be gone.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn minters(conn: &mut Conn<'_>, key: &ApiKey) -> Result<Vec<KeyId>, StoreError> {
+    const MOST: usize = 32;
+
+    let mut minters = Vec::new();
+    let mut next = key.minted_by.clone();
+    while let Some(id) = next.filter(|_| minters.len() < MOST) {
+        let found: Option<Option<String>> = on_backend!(conn, |db| api_keys::table
+            .filter(api_keys::id.eq(id.as_str()))
+            .select(api_keys::minted_by)
+            .get_result(db)
+            .optional())?;
+        minters.push(id);
+        next = found.flatten().map(KeyId::from_stored);
+    }
+    Ok(minters)
 }
 
 /// Like [`find`], but locks the key's row `FOR UPDATE` on PostgreSQL. On SQLite the transaction itself

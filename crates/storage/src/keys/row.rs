@@ -27,6 +27,8 @@ pub(super) struct KeyRow {
     pub expires_at: DbInstant,
     pub ended_at: Option<DbInstant>,
     pub slides_until: Option<DbInstant>,
+    pub last_used_ip: Option<String>,
+    pub minted_by: Option<String>,
 }
 
 impl KeyRow {
@@ -51,6 +53,8 @@ impl KeyRow {
             expires_at: DbInstant(key.expires_at),
             ended_at: key.ended_at.map(DbInstant),
             slides_until: key.slides_until.map(DbInstant),
+            last_used_ip: key.last_used_ip.map(|ip| ip.to_string()),
+            minted_by: key.minted_by.as_ref().map(ToString::to_string),
         })
     }
 }
@@ -102,5 +106,8 @@ fn read(row: KeyRow) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>>
         expires_at: instant(row.expires_at),
         ended_at: row.ended_at.map(instant),
         slides_until: row.slides_until.map(instant),
+        // Only shown. A value that was written by hand does not make the key unusable.
+        last_used_ip: row.last_used_ip.and_then(|ip| ip.parse().ok()),
+        minted_by: row.minted_by.map(keyward_domain::KeyId::from_stored),
     })
 }

@@ -106,6 +106,8 @@ impl Db {
             expires_at: now.checked_add(lifetime).unwrap(),
             ended_at: None,
             slides_until: None,
+            last_used_ip: None,
+            minted_by: None,
         };
         let new = NewKey { key, digest: plain.digest() };
         self.write(move |tx| keys::create(tx, new, false, &Origin::system(now))).await;
@@ -125,7 +127,7 @@ impl Db {
         let filter = ListFilter { owners, include_expired, now: self.now() };
         let list = self.store.read(Lane::Normal, move |conn| keys::list(conn, filter, &KeyCursor::first(), 100)).await;
         let list: Result<_, StoreError> = list;
-        list.unwrap().into_iter().map(|(key, _)| key.id.to_string()).collect()
+        list.unwrap().into_iter().map(|listed| listed.key.id.to_string()).collect()
     }
 
     /// How many audit entries there are.

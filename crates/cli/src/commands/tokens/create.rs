@@ -31,13 +31,13 @@ pub(crate) struct Args {
     #[arg(short, long, default_value = "me")]
     user: UserRef,
 
-    /// Scope of the token, such as workspace:read; may be repeated [default: all scopes]
-    #[arg(long, value_name = "SCOPE")]
+    /// Scopes of the token, such as workspace:read; separated by commas, or repeated [default: all scopes]
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
     scope: Vec<String>,
 
-    /// Resources the token may act on, such as workspace:web-1 or workspace:*; may be repeated
-    /// [default: all resources]
-    #[arg(long, value_name = "TYPE:ID")]
+    /// Resources the token may act on, such as workspace:web-1 or workspace:*; separated by commas, or
+    /// repeated [default: all resources]
+    #[arg(long, value_name = "TYPE:ID", value_delimiter = ',')]
     allow: Vec<String>,
 
     /// Output format: only the token, or the full response as JSON
@@ -54,7 +54,8 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     if let Some(lifetime) = args.lifetime {
         request = request.lifetime(Duration::from_nanos(lifetime.as_nanos().unsigned_abs()));
     }
-    if !args.scope.is_empty() {
+    let is_unlimited = args.scope.is_empty();
+    if !is_unlimited {
         request = request.scopes(args.scope);
     }
     if !args.allow.is_empty() {
@@ -69,6 +70,9 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
         }
     };
     printed.map_err(|error| not_printed(error, &created))?;
+    if is_unlimited {
+        app.out.note("The token can do everything its owner can; --scope narrows it, as in --scope workspace:read.");
+    }
     app.out.terminal_note(&format!(
         "Token \"{}\" ({}) expires at {}. It is shown only this once.",
         created.token.token_name,

@@ -8,8 +8,39 @@ use std::str::FromStr;
 use keyward_sdk::types::ApiKey;
 use keyward_sdk::{Client, KeyId, UserRef};
 
+use crate::App;
 use crate::error::{Context, Error};
 use crate::exit::Exit;
+use crate::prompt;
+
+/// A reference to one key on the command line, or `-` for one on stdin.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Given(KeyRef),
+    Stdin,
+}
+
+impl Target {
+    /// The reference; reads it from stdin if it is there.
+    pub(super) fn resolve(&self, app: &App<'_>) -> Result<KeyRef, Error> {
+        match self {
+            Self::Given(key) => Ok(key.clone()),
+            Self::Stdin => {
+                let what = "`-` needs a name, an ID or a token";
+                let text = prompt::secret_from_stdin(app.out, "Name, ID or token: ", what)?;
+                text.expose().parse().map_err(|error: InvalidKeyRef| Error::usage(format!("on stdin: {error}")))
+            }
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = InvalidKeyRef;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "-" { Ok(Self::Stdin) } else { text.parse().map(Self::Given) }
+    }
+}
 
 /// A reference to one key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,9 @@
 //! `keyward tokens remove`: expires tokens and keeps their records, or deletes both with `--delete`.
 
-use std::str::FromStr;
-
 use keyward_sdk::types::ApiKey;
 use keyward_sdk::{Client, ExpireOutcome, Timestamp, UserRef};
 
-use super::key_ref::{InvalidKeyRef, KeyRef, with_list_hint};
+use super::key_ref::{KeyRef, Target, with_list_hint};
 use crate::App;
 use crate::error::{Context, Error};
 use crate::exit::Exit;
@@ -15,7 +13,7 @@ use crate::prompt;
 ///
 /// --delete removes the records too. An ID may also be that of a session.
 #[derive(Debug, clap::Args)]
-#[command(visible_aliases = ["rm", "delete", "expire"], after_help = "Examples:
+#[command(visible_aliases = ["rm", "delete", "expire", "revoke"], after_help = "Examples:
   keyward tokens remove ci
   keyward tokens remove kwd_a1B2c3D4e5 nightly
   keyward tokens remove --delete --yes nightly --user svc-deploy
@@ -40,21 +38,6 @@ pub(crate) struct Args {
     yes: bool,
 }
 
-/// A key, or `-` for a key on stdin.
-#[derive(Clone, Debug)]
-enum Target {
-    Given(KeyRef),
-    Stdin,
-}
-
-impl FromStr for Target {
-    type Err = InvalidKeyRef;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "-" { Ok(Self::Stdin) } else { text.parse().map(Self::Given) }
-    }
-}
-
 /// The result for one key.
 enum Outcome {
     Expired(ExpireOutcome),
@@ -63,7 +46,7 @@ enum Outcome {
 }
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
-    let keys = args.tokens.iter().map(|target| resolve(target, app)).collect::<Result<Vec<_>, _>>()?;
+    let keys = args.tokens.iter().map(|target| target.resolve(app)).collect::<Result<Vec<_>, _>>()?;
     let client = app.config.connect()?.client;
     let removal = Removal { client: &client, args: &args, app };
     if let [key] = keys.as_slice() {
@@ -87,17 +70,6 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     app.out.note(&format!("{done} of {} {verb}, {failed} failed", keys.len()));
     printed?;
     if failed > 0 { Err(Error::silent(Exit::Failed)) } else { Ok(()) }
-}
-
-fn resolve(target: &Target, app: &App<'_>) -> Result<KeyRef, Error> {
-    match target {
-        Target::Given(key) => Ok(key.clone()),
-        Target::Stdin => {
-            let what = "`-` needs a name, an ID or a token";
-            let text = prompt::secret_from_stdin(app.out, "Name, ID or token: ", what)?;
-            text.expose().parse().map_err(|error: InvalidKeyRef| Error::usage(format!("on stdin: {error}")))
-        }
-    }
 }
 
 struct Removal<'a> {

@@ -4,7 +4,7 @@ use keyward_sdk::UserRef;
 use keyward_sdk::types::LoginType;
 
 use super::column::Column;
-use super::key_ref::KeyRef;
+use super::key_ref::Target;
 use crate::App;
 use crate::args::ViewFormat;
 use crate::error::Error;
@@ -19,9 +19,9 @@ use crate::output::Cell;
   keyward tokens view kwd_a1B2c3D4e5 -o json
   keyward tokens view nightly --user svc-deploy")]
 pub(crate) struct Args {
-    /// Token name, ID, or the token itself, of which only the ID is used
+    /// Token name, ID, or the token itself, of which only the ID is used; `-` reads it from stdin
     #[arg(value_name = "NAME|ID|TOKEN")]
-    token: KeyRef,
+    token: Target,
 
     /// Owner of the token: a username, a user ID, or me
     #[arg(short, long, default_value = "me")]
@@ -33,8 +33,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
+    let wanted = args.token.resolve(app)?;
     let client = app.config.connect()?.client;
-    let key = args.token.find(&client, &args.user, "view").await?;
+    let key = wanted.find(&client, &args.user, "view").await?;
     match args.output {
         ViewFormat::Json => app.out.json(&key),
         ViewFormat::Table => {

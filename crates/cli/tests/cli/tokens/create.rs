@@ -7,12 +7,17 @@ use serde_json::json;
 
 use crate::shell::{Run, Shell, aside};
 
+/// What is said of a token without scopes.
+const UNLIMITED: &str =
+    "The token can do everything its owner can; --scope narrows it, as in --scope workspace:read.\n";
+
 on_both! {
     it_prints_the_token_alone,
     a_token_that_nobody_could_read_is_told_of,
     json_is_the_whole_answer,
     without_flags_the_server_chooses,
     every_unit_of_a_lifetime_is_understood,
+    scopes_may_be_separated_by_commas,
     an_owner_makes_tokens_for_others,
     too_long_a_lifetime_is_refused_with_the_limit,
     an_unknown_scope_is_refused_with_near_ones,
@@ -26,6 +31,7 @@ async fn it_prints_the_token_alone(app: TestApp) {
     let run = shell.keyward("tokens create -n ci").await;
     run.is("
         <token>
+        ! The token can do everything its owner can; --scope narrows it, as in --scope workspace:read.
         exit 0");
     app.with(run.stdout.trim_end()).get("/api/v2/users/me").await.expect(200);
 }
@@ -61,8 +67,15 @@ async fn json_is_the_whole_answer(app: TestApp) {
     assert_eq!(created["allow_list"], json!(["template:*", "workspace:web-1"]));
 }
 
+async fn scopes_may_be_separated_by_commas(app: TestApp) {
+    let line = "tokens create -o json --scope workspace:read,api_key:read --allow template:*,workspace:web-1";
+    let created = Shell::of(&app, &app.owner).keyward(line).await.json();
+    assert_eq!(created["scopes"], json!(["workspace:read", "api_key:read"]));
+    assert_eq!(created["allow_list"], json!(["template:*", "workspace:web-1"]));
+}
+
 async fn without_flags_the_server_chooses(app: TestApp) {
-    let created = Shell::of(&app, &app.owner).keyward("tokens create -o json").await.json();
+    let created = Shell::of(&app, &app.owner).keyward("tokens create -o json").await.json_saying(UNLIMITED);
     assert_eq!(created["lifetime_seconds"], 7 * 24 * 3600);
     assert_eq!(created["scopes"], json!(["*:*"]));
     assert_eq!(created["allow_list"], json!(["*:*"]));
@@ -81,7 +94,8 @@ async fn every_unit_of_a_lifetime_is_understood(app: TestApp) {
         ("1y", 31_536_000),
         ("1w1d1h1m1s", 694_861),
     ] {
-        let created = shell.keyward(&format!("tokens create --lifetime {lifetime} -o json")).await.json();
+        let created =
+            shell.keyward(&format!("tokens create --lifetime {lifetime} -o json")).await.json_saying(UNLIMITED);
         assert_eq!(created["lifetime_seconds"], seconds, "{lifetime}");
     }
 }
@@ -90,7 +104,7 @@ async fn an_owner_makes_tokens_for_others(app: TestApp) {
     let ada = app.person("ada", &[]).await;
     let shell = Shell::of(&app, &app.owner);
     for user in ["ada", "ADA", ada.id.as_str()] {
-        let created = shell.keyward(&format!("tokens create -u {user} -o json")).await.json();
+        let created = shell.keyward(&format!("tokens create -u {user} -o json")).await.json_saying(UNLIMITED);
         assert_eq!(created["user_id"], ada.id.as_str());
     }
     shell.keyward("tokens create --user nobody").await.is("

@@ -35,8 +35,10 @@ async fn an_entry_tells_who_did_what_to_which_and_by_which_request(app: TestApp)
         "additional_fields",
         "description",
         "diff",
+        "event",
         "id",
         "ip",
+        "key_id",
         "new",
         "old",
         "request_id",
@@ -55,6 +57,7 @@ async fn an_entry_tells_who_did_what_to_which_and_by_which_request(app: TestApp)
     assert_eq!((text(entry, "resource_type"), text(entry, "action")), ("api_key", "write"));
     assert_eq!((&entry["resource_id"], text(entry, "resource_target")), (&token["id"], "ci"));
     assert_eq!(entry["status_code"], 204);
+    assert_eq!(entry["event"], "key.expired");
     assert!(text(entry, "description").contains("ci"));
     let owner = json!({ "id": app.owner.id, "username": "owner", "email": "owner@example.com" });
     assert_eq!(entry["user"], owner);

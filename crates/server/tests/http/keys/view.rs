@@ -34,7 +34,10 @@ async fn by_id_any_key_is_shown_live_or_dead(app: TestApp) {
     expire(&app.owner.http, id).await;
     let dead = app.owner.http.get(&path).await.expect(200).json();
     assert_ne!(dead["expires_at"], record["expires_at"]);
-    record["expires_at"] = dead["expires_at"].clone();
+    assert_eq!((&dead["ended_at"], &dead["status"]), (&dead["expires_at"], &json!("expired")));
+    for field in ["expires_at", "ended_at", "status"] {
+        record[field] = dead[field].clone();
+    }
     assert_eq!(dead, record);
 
     let session = format!("/api/v2/users/me/keys/{}", id_of(&app.owner.session));

@@ -29,6 +29,29 @@ on_both! {
     what_a_user_cannot_be_is_refused_by_field,
     only_an_owner_makes_owners,
     who_may_is_judged_before_the_body,
+    disable_login_makes_a_service_account,
+}
+
+/// A published client of the lineage sends `disable_login`, and an empty `login_type`.
+async fn disable_login_makes_a_service_account(app: TestApp) {
+    let body = |name: &str, more: Value| {
+        let mut body = json!({ "email": format!("{name}@example.com"), "username": name });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (name, more) in [
+        ("robot", json!({ "disable_login": true })),
+        ("robot-2", json!({ "disable_login": true, "login_type": "" })),
+        ("robot-3", json!({ "disable_login": true, "login_type": "none", "password": "" })),
+    ] {
+        let user = app.owner.http.post(USERS, &body(name, more)).await.expect(201).json();
+        assert_eq!(user["login_type"], "none");
+    }
+    let person = body("person", json!({ "disable_login": false, "login_type": "", "password": PASSWORD }));
+    assert_eq!(app.owner.http.post(USERS, &person).await.expect(201).json()["login_type"], "password");
+    let torn = body("torn", json!({ "disable_login": true, "login_type": "password", "password": PASSWORD }));
+    let refused = app.owner.http.post(USERS, &torn).await.refused(400, "validation_failed");
+    assert_eq!(wrong_fields(&refused), ["disable_login"]);
 }
 
 async fn a_user_is_answered_whole(app: TestApp) {

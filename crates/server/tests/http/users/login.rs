@@ -13,6 +13,29 @@ on_both! {
     every_failure_before_the_password_is_right_looks_alike,
     a_body_that_is_not_understood_is_not_repeated,
     logging_out_ends_the_presented_key,
+    too_many_wrong_passwords_shut_out_one_address_for_a_while,
+}
+
+async fn too_many_wrong_passwords_shut_out_one_address_for_a_while(app: TestApp) {
+    app.person("member", &[]).await;
+    let http = app.anonymous();
+    let wrong = json!({ "email": "owner", "password": "not the password" });
+    for _ in 0..10 {
+        http.post(LOGIN, &wrong).await.refused(401, "incorrect_credentials");
+    }
+    // The address of the user is the same account.
+    let right = json!({ "email": "owner@example.com", "password": PASSWORD });
+    for body in [&wrong, &right] {
+        let refused = http.post(LOGIN, body).await.refused(429, "too_many_attempts");
+        assert_eq!(refused.header("Retry-After"), Some("31"));
+    }
+    http.post(LOGIN, &json!({ "email": "member", "password": PASSWORD })).await.expect(201);
+    app.service.flush_failed_logins(true).await.unwrap();
+    let entries = app.audit("event:user.login_throttled").await;
+    assert_eq!(entries.len(), 1);
+    assert_eq!((&entries[0]["status_code"], text(&entries[0], "resource_target")), (&json!(429), "owner"));
+    app.advance(keyward_domain::Lifetime::seconds(31));
+    http.post(LOGIN, &right).await.expect(201);
 }
 
 async fn address_and_username_are_taken_in_any_case(app: TestApp) {

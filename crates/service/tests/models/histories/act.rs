@@ -229,8 +229,8 @@ impl<'w> History<'w> {
         let answer = world.service.authenticate(key.expose(), Lane::Normal, request()).await;
         let same = match (&before, &answer) {
             (None, Err(Rejection::Invalid)) => true,
-            (Some((Verdict::Expired(end), ..)), Err(Rejection::Expired(reported))) => end == reported,
-            (Some((Verdict::UserSuspended, ..)), Err(Rejection::Suspended)) => true,
+            (Some((Verdict::Expired(end), ..)), Err(Rejection::Expired(reported, _))) => end == reported,
+            (Some((Verdict::UserSuspended, ..)), Err(Rejection::Suspended(_))) => true,
             (Some((Verdict::Valid, stored, user)), Ok(caller)) => {
                 // This use may have slid the session.
                 let end = world.stored(key.expose()).await.map(|owned| owned.key.expires_at);

@@ -26,12 +26,29 @@ on_both! {
     the_maximum_follows_the_roles_of_whose_token_it_is,
     what_is_no_lifetime_is_refused_and_nothing_lives_for_ever,
     the_end_is_half_open,
+    a_lifetime_in_seconds_is_honoured,
 }
 
 async fn zero_null_and_nothing_take_the_default(app: TestApp) {
     for body in [json!({}), json!({ "lifetime": null }), json!({ "lifetime": 0 })] {
         lives(&create(&app.owner.http, &body).await.expect(201).json(), 7 * 86_400);
     }
+}
+
+/// A published client of the lineage sends `lifetime_seconds`.
+async fn a_lifetime_in_seconds_is_honoured(app: TestApp) {
+    lives(&create(&app.owner.http, &json!({ "lifetime_seconds": 3_600 })).await.expect(201).json(), 3_600);
+    for body in [json!({ "lifetime_seconds": 0 }), json!({ "lifetime_seconds": null, "lifetime": null })] {
+        lives(&create(&app.owner.http, &body).await.expect(201).json(), 7 * 86_400);
+    }
+    let negative = create(&app.owner.http, &json!({ "lifetime_seconds": -1 })).await;
+    refused_for(negative, "lifetime must be positive number greater than 0");
+    for seconds in [8 * 86_400, i64::MAX] {
+        let long = create(&app.owner.http, &json!({ "lifetime_seconds": seconds })).await;
+        refused_for(long, "lifetime must be less than or equal to 7d");
+    }
+    let both = create(&app.owner.http, &json!({ "lifetime_seconds": 60, "lifetime": 60 * SECOND })).await;
+    both.refused(400, "validation_failed");
 }
 
 async fn the_default_is_lowered_to_the_maximum(app: TestApp) {

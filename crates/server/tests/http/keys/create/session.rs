@@ -24,6 +24,7 @@ on_both! {
     whatever_body_comes_with_it_is_not_looked_at,
     only_a_token_that_may_do_all_makes_one_and_it_ends_with_that_token,
     an_owner_makes_one_for_another_user,
+    a_session_ends_with_the_token_that_made_it_and_the_log_names_the_keys,
 }
 
 async fn it_lives_as_long_as_a_token_by_default(app: TestApp) {
@@ -80,4 +81,34 @@ async fn an_owner_makes_one_for_another_user(app: TestApp) {
     let me = app.with(text(&made, "key")).get("/api/v2/users/me").await.expect(200).json();
     assert_eq!(text(&me, "id"), member.id);
     member.http.send("POST", "/api/v2/users/owner/keys").await.refused(404, "not_found");
+}
+
+async fn a_session_ends_with_the_token_that_made_it_and_the_log_names_the_keys(app: TestApp) {
+    let me = "/api/v2/users/me";
+    for delete in [false, true] {
+        let member = app.person(if delete { "other" } else { "member" }, &[]).await;
+        let (http, token) = token_of(&app, &member, &json!({})).await;
+        let (first, record) = session(&app, &http).await;
+        assert_eq!(record["minted_by"], json!(token));
+        assert_eq!((text(&record, "kind"), text(&record, "status")), ("session", "live"));
+        // A session of the session ends too; a token of the session is a key of its own.
+        let (second, _) = session(&app, &app.with(&first)).await;
+        let child = app.with(&second).post("/api/v2/users/me/keys/tokens", &json!({})).await.expect(201).json();
+        let path = format!("/api/v2/users/me/keys/{token}");
+        match delete {
+            true => member.http.send("DELETE", &path).await.expect(204),
+            false => member.http.send("PUT", &format!("{path}/expire")).await.expect(204),
+        };
+        for session in [&first, &second] {
+            app.with(session).get(me).await.refused(401, "key_expired");
+        }
+        app.with(text(&child, "key")).get(me).await.expect(200);
+
+        let made = &app.audit(&format!("event:key.created resource_id:{}", text(&child, "id"))).await[0];
+        assert_eq!(made["key_id"], id_of(&second));
+        assert_eq!(made["additional_fields"]["minted_by"], json!([id_of(&first), token, id_of(&member.session)]));
+        let ended = app.audit(&format!("event:key.expired resource_id:{}", id_of(&second))).await;
+        assert_eq!(ended.len(), 1);
+        assert_eq!(ended[0]["key_id"], json!(id_of(&member.session)));
+    }
 }

@@ -1,0 +1,317 @@
+//! The request log: one line for each request on stderr, after its answer.
+//!
+//! A request only appends its line to a buffer, because formatting a `tracing` event and writing it takes a
+//! third of the time of the fastest requests. A thread writes the buffer every few milliseconds, and the
+//! end of the server waits for it.
+
+use std::cell::RefCell;
+use std::io::{self, Write as _};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use actix_web::http::header::HeaderMap;
+use keyward_domain::Timestamp;
+use keyward_service::Holder;
+use uuid::Uuid;
+
+use crate::config::LogFormat;
+
+/// The target of the lines, for the log filter.
+pub(crate) const TARGET: &str = "keyward_server::request";
+
+/// How long lines are collected before they are written.
+const COLLECT: Duration = Duration::from_millis(20);
+
+/// The largest buffer, in bytes. If stderr does not take the lines in time, further ones are lost, and
+/// their number is logged.
+const MOST: usize = 4 * 1024 * 1024;
+
+/// Routes that monitoring calls all the time. They are logged at the level debug.
+const QUIET: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// The request log of a server.
+#[derive(Clone, Debug)]
+pub struct RequestLog {
+    shared: Option<Arc<Shared>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    format: LogFormat,
+    quiet_too: bool,
+    buffer: Mutex<Buffer>,
+    filled: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    lines: Vec<u8>,
+    lost: u64,
+}
+
+/// What a line says of a request.
+#[derive(Debug)]
+pub(crate) struct Line<'a> {
+    pub now: Timestamp,
+    pub request_id: Uuid,
+    pub method: &'static str,
+    /// The pattern, not the path: a client may send a whole key by mistake where its id belongs.
+    pub route: &'static str,
+    pub status: u16,
+    /// The code of an error.
+    pub code: Option<&'static str>,
+    pub took: Duration,
+    pub ip: Option<std::net::IpAddr>,
+    pub holder: Option<&'a Holder>,
+    /// The length of the body; none if it is not known yet.
+    pub bytes: Option<u64>,
+    pub headers: &'a HeaderMap,
+}
+
+impl RequestLog {
+    /// No log, for a program that embeds the server and for tests.
+    #[must_use]
+    pub fn off() -> Self {
+        Self { shared: None }
+    }
+
+    /// Starts the log, if the filter of [`tracing`] lets its lines through.
+    #[must_use]
+    pub(crate) fn start(format: LogFormat) -> Self {
+        if !tracing::enabled!(target: TARGET, tracing::Level::INFO) {
+            return Self::off();
+        }
+        let quiet_too = tracing::enabled!(target: TARGET, tracing::Level::DEBUG);
+        let shared = Arc::new(Shared { format, quiet_too, buffer: Mutex::default(), filled: Condvar::new() });
+        let own = Arc::clone(&shared);
+        thread::spawn(move || {
+            loop {
+                drop(own.filled.wait_while(own.buffer(), |buffer| buffer.lines.is_empty()));
+                thread::sleep(COLLECT);
+                own.write();
+            }
+        });
+        Self { shared: Some(shared) }
+    }
+
+    /// Adds the line of a request.
+    pub(crate) fn add(&self, line: &Line<'_>) {
+        thread_local! {
+            static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        let Some(shared) = &self.shared else { return };
+        if QUIET.contains(&line.route) && !shared.quiet_too {
+            return;
+        }
+        TEXT.with_borrow_mut(|text| {
+            text.clear();
+            let mut fields = Fields { text, format: shared.format };
+            // Writing to memory does not fail.
+            let _written = fields.line(line);
+            shared.append(text);
+        });
+    }
+
+    /// Writes the lines that wait.
+    pub(crate) fn flush(&self) {
+        if let Some(shared) = &self.shared {
+            shared.write();
+        }
+    }
+}
+
+impl Shared {
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        // No code panics while it holds the lock.
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(&self, line: &[u8]) {
+        let mut buffer = self.buffer();
+        if buffer.lines.len() + line.len() > MOST {
+            buffer.lost += 1;
+            return;
+        }
+        let was_empty = buffer.lines.is_empty();
+        buffer.lines.extend_from_slice(line);
+        drop(buffer);
+        if was_empty {
+            self.filled.notify_one();
+        }
+    }
+
+    fn write(&self) {
+        let Buffer { lines, lost } = std::mem::take(&mut *self.buffer());
+        // If stderr is closed, there is nowhere to say so.
+        let _written = io::stderr().write_all(&lines);
+        if lost > 0 {
+            tracing::error!(lost, "stderr did not take the request log in time; lines are lost");
+        }
+    }
+}
+
+/// Writes the fields of a line, as text or as JSON.
+struct Fields<'a> {
+    text: &'a mut Vec<u8>,
+    format: LogFormat,
+}
+
+impl Fields<'_> {
+    fn line(&mut self, line: &Line<'_>) -> io::Result<()> {
+        let level = if QUIET.contains(&line.route) { "DEBUG" } else { "INFO" };
+        match self.format {
+            LogFormat::Json => {
+                write!(self.text, "{{\"timestamp\":\"{}\",\"level\":\"{level}\"", line.now)?;
+                self.word("message", "request answered")?;
+            }
+            LogFormat::Text => write!(self.text, "{} {level:>5} {TARGET}: request answered", line.now)?,
+        }
+        let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
+        self.word("request_id", line.request_id.hyphenated().encode_lower(&mut id))?;
+        self.word("method", line.method)?;
+        self.word("route", line.route)?;
+        self.number("status", line.status)?;
+        if let Some(code) = line.code {
+            self.word("code", code)?;
+        }
+        let micros = line.took.as_micros();
+        self.number("duration_ms", format_args!("{}.{:03}", micros / 1_000, micros % 1_000))?;
+        if let Some(ip) = line.ip {
+            self.quoted("ip", ip)?;
+        }
+        if let Some(holder) = line.holder {
+            self.word("user_id", holder.user.as_uuid().hyphenated().encode_lower(&mut id))?;
+            self.quoted("key_id", &holder.key)?;
+        }
+        if let Some(bytes) = line.bytes {
+            self.number("bytes", bytes)?;
+        }
+        if let Some(sent) = client_request_id(line.headers) {
+            self.word("client_request_id", sent)?;
+        }
+        if let Some(trace) = trace_id(line.headers) {
+            self.word("trace_id", trace)?;
+        }
+        match self.format {
+            LogFormat::Json => writeln!(self.text, ",\"target\":\"{TARGET}\"}}"),
+            LogFormat::Text => writeln!(self.text),
+        }
+    }
+
+    /// A value that needs no escaping.
+    fn word(&mut self, name: &str, value: &str) -> io::Result<()> {
+        match self.format {
+            LogFormat::Json => {
+                for part in [",\"", name, "\":\"", value, "\""] {
+                    self.text.extend_from_slice(part.as_bytes());
+                }
+            }
+            LogFormat::Text => {
+                for part in [" ", name, "=", value] {
+                    self.text.extend_from_slice(part.as_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn quoted(&mut self, name: &str, value: impl std::fmt::Display) -> io::Result<()> {
+        match self.format {
+            LogFormat::Json => write!(self.text, ",\"{name}\":\"{value}\""),
+            LogFormat::Text => write!(self.text, " {name}={value}"),
+        }
+    }
+
+    fn number(&mut self, name: &str, value: impl std::fmt::Display) -> io::Result<()> {
+        match self.format {
+            LogFormat::Json => write!(self.text, ",\"{name}\":{value}"),
+            LogFormat::Text => write!(self.text, " {name}={value}"),
+        }
+    }
+}
+
+/// The client's own id of the request: up to 64 of `[A-Za-z0-9._-]`. Anything else is left out.
+fn client_request_id(headers: &HeaderMap) -> Option<&str> {
+    let sent = headers.get("x-request-id")?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    ((1..=64).contains(&sent.len()) && sent.bytes().all(plain)).then_some(sent)
+}
+
+/// The trace id of a `traceparent` header (W3C Trace Context): `00-<32 hex>-<16 hex>-<2 hex>`.
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let sent = headers.get("traceparent")?.to_str().ok()?;
+    let mut parts = sent.split('-');
+    let (version, trace) = (parts.next()?, parts.next()?);
+    let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let parent = parts.next()?;
+    let known = version.len() == 2 && version != "ff" && trace.len() == 32 && parent.len() == 16;
+    (known && [version, trace, parent].into_iter().all(is_hex) && trace.bytes().any(|byte| byte != b'0'))
+        .then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+    use keyward_domain::{KeyKind, PlainKey, UserId};
+
+    use super::*;
+
+    fn written(format: LogFormat, holder: Option<&Holder>, headers: &HeaderMap) -> String {
+        let mut text = Vec::new();
+        let line = Line {
+            now: "2026-01-31T12:00:00Z".parse().unwrap(),
+            request_id: Uuid::nil(),
+            method: "PUT",
+            route: "/api/v2/users/{user}/keys/{keyid}/expire",
+            status: 401,
+            code: Some("key_expired"),
+            took: Duration::from_micros(1_042),
+            ip: "192.0.2.1".parse().ok(),
+            holder,
+            bytes: Some(7),
+            headers,
+        };
+        Fields { text: &mut text, format }.line(&line).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_json_with_every_field_or_text() {
+        let key = PlainKey::generate(KeyKind::Token).unwrap().id().clone();
+        let holder = Holder { user: UserId::random(), key: key.clone() };
+        let mut headers = HeaderMap::new();
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        headers.insert(HeaderName::from_static("traceparent"), HeaderValue::from_static(trace));
+        headers.insert(HeaderName::from_static("x-request-id"), HeaderValue::from_static("a.b-c_1"));
+        let line: serde_json::Value = serde_json::from_str(&written(LogFormat::Json, Some(&holder), &headers)).unwrap();
+        assert_eq!(line["key_id"], key.as_str());
+        assert_eq!((line["duration_ms"].as_f64(), line["bytes"].as_u64()), (Some(1.042), Some(7)));
+        assert_eq!(line["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!((&line["client_request_id"], &line["code"]), (&"a.b-c_1".into(), &"key_expired".into()));
+        let text = written(LogFormat::Text, None, &HeaderMap::new());
+        assert!(text.starts_with("2026-01-31T12:00:00Z  INFO keyward_server::request: request answered request_id="));
+        assert!(text.ends_with(" code=key_expired duration_ms=1.042 ip=192.0.2.1 bytes=7\n"), "{text}");
+    }
+
+    #[test]
+    fn what_a_client_sends_is_logged_only_in_its_form() {
+        for (name, value) in [
+            ("x-request-id", "with space"),
+            ("x-request-id", "\"quoted\""),
+            ("x-request-id", ""),
+            ("traceparent", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"),
+            ("traceparent", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"),
+            ("traceparent", "nonsense"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            let text = written(LogFormat::Text, None, &headers);
+            assert!(!text.contains("client_request_id") && !text.contains("trace_id"), "{text}");
+        }
+        let long = "a".repeat(65);
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("x-request-id"), HeaderValue::from_str(&long).unwrap());
+        assert_eq!(client_request_id(&headers), None);
+    }
+}
