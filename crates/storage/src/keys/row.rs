@@ -83,9 +83,6 @@ impl TryFrom<KeyRow> for ApiKey {
 }
 
 fn read(row: KeyRow) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>> {
-    let scopes: Vec<String> = serde_json::from_str(&row.scopes)?;
-    let scopes = scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<Vec<_>, _>>()?;
-    let allow_list: Vec<String> = serde_json::from_str(&row.allow_list)?;
     let login_type: LoginType = row.login_type.parse()?;
     if row.kind.parse::<KeyKind>()? != login_type.kind() {
         return Err(format!("kind \"{}\" does not match login type \"{login_type}\"", row.kind).into());
@@ -97,8 +94,8 @@ fn read(row: KeyRow) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>>
         user_id: UserId::from_uuid(row.user_id.0),
         name: (!row.token_name.is_empty()).then(|| keyward_domain::TokenName::from_stored(row.token_name)),
         login_type,
-        scopes: Scopes::new(scopes).ok_or("the list of scopes is empty")?,
-        allow_list: AllowList::from_stored(allow_list.iter().map(String::as_str))?,
+        scopes: scopes(&row.scopes)?,
+        allow_list: allow_list(&row.allow_list)?,
         lifetime: Lifetime::from_secs(row.lifetime_seconds).ok_or("the lifetime is negative or too long")?,
         created_at: instant(row.created_at),
         updated_at: instant(row.updated_at),
@@ -110,4 +107,24 @@ fn read(row: KeyRow) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>>
         last_used_ip: row.last_used_ip.and_then(|ip| ip.parse().ok()),
         minted_by: row.minted_by.map(keyward_domain::KeyId::from_stored),
     })
+}
+
+/// The stored form of [`Scopes::all`] and [`AllowList::all`], which most keys have.
+const ALL: &str = r#"["*:*"]"#;
+
+fn scopes(stored: &str) -> Result<Scopes, Box<dyn std::error::Error + Send + Sync>> {
+    if stored == ALL {
+        return Ok(Scopes::all());
+    }
+    let names: Vec<String> = serde_json::from_str(stored)?;
+    let scopes = names.iter().map(|name| name.parse::<Scope>()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Scopes::new(scopes).ok_or("the list of scopes is empty")?)
+}
+
+fn allow_list(stored: &str) -> Result<AllowList, Box<dyn std::error::Error + Send + Sync>> {
+    if stored == ALL {
+        return Ok(AllowList::all());
+    }
+    let entries: Vec<String> = serde_json::from_str(stored)?;
+    Ok(AllowList::from_stored(entries.iter().map(String::as_str))?)
 }
