@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use keyward_domain::{KeyKind, Timestamp, UserId};
 use keyward_rig::bench::{
-    Goal, LIVE, Memory, Report, Seeded, Size, databases, mebibytes, median, release_server, spaced,
+    Goal, LIVE, Memory, Report, Seeded, Size, databases, mebibytes, median, release_server, spaced, start_with_log,
 };
 use keyward_service::{Lane, StoreError};
 use keyward_storage::Store;
 use keyward_storage::keys::{KeyCursor, ListFilter, Owners, explain_list, list};
-use keyward_test_support::{Http, ServerProcess, TestApp, TestDatabase};
+use keyward_test_support::{Http, TestApp, TestDatabase};
 
 /// Maximum ratio of times that should be equal.
 const MAX_RATIO: f64 = 1.5;
@@ -210,7 +210,7 @@ impl Bench {
 
     /// Measures the server's memory while it lists everything of the largest user.
     async fn memory(&self, report: &mut Report, server: &std::path::Path) {
-        let process = ServerProcess::start(server, self.large.url(), self.large.directory());
+        let process = start_with_log(server, &self.large);
         let http = Http::new(&process.url, Some(&self.users[2].person.session));
         let path = "/api/v2/users/me/keys/tokens";
         // The first requests open connections and fill caches, which stay.

@@ -15,9 +15,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use keyward_rig::bench::{
-    Answer, Bare, Goal, Load, Report, Size, cpu_time, databases, load, median, pin, release_server, serve_bare_if_asked,
+    Answer, Bare, Goal, Load, Report, Size, cpu_time, databases, load, median, pin, release_server,
+    serve_bare_if_asked, start_with_log,
 };
-use keyward_test_support::{Backend, ServerProcess, TestApp, TestDatabase};
+use keyward_test_support::{Backend, TestApp, TestDatabase};
 use serde_json::json;
 
 /// Number of concurrent requests.
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
         let malformed = format!("{}x", &key[..key.len() - 1]);
         let database = app.stop().await;
         pin(SERVER);
-        let server = ServerProcess::start(&program, database.url(), database.directory());
+        let server = start_with_log(&program, &database);
         pin(LOAD);
         let address: SocketAddr = server.url.trim_start_matches("http://").parse().expect("an address");
         let verify = |key: &str| {

@@ -1,12 +1,19 @@
 //! The release build of the server in a separate process.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use keyward_test_support::ServerProcess;
+use keyward_test_support::{ServerProcess, TestDatabase};
+
+/// Starts the server with the log that it has by default, a line for each request, in a file.
+#[must_use]
+pub fn start_with_log(program: &Path, database: &TestDatabase) -> ServerProcess {
+    let log = std::fs::File::create(database.directory().join("log")).expect("a file for the log");
+    ServerProcess::run(ServerProcess::command(program, database.url(), database.directory()).stderr(log))
+}
 
 /// Builds the server in release mode and returns its path.
 #[must_use]
