@@ -1,8 +1,7 @@
 //! The request log: one line for each request on stderr, after its answer.
 //!
-//! A request only appends its line to a buffer, because formatting a `tracing` event and writing it takes a
-//! third of the time of the fastest requests. A thread writes the buffer every few milliseconds, and the
-//! end of the server waits for it.
+//! A request only appends its line to a buffer, so that it does not wait for stderr. A thread writes the
+//! buffer every few milliseconds, and a server that stops writes what is left.
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
