@@ -1,8 +1,8 @@
 //! Metrics for Prometheus.
 
 use std::cell::RefCell;
-use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use actix_web::http::Method;
 use actix_web::web;
@@ -13,6 +13,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::app::App;
@@ -37,11 +38,42 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
+    verifications: Family<Verification, Counter>,
+    logins: Family<Outcome, Counter>,
+    barriers: Family<Outcome, Histogram, fn() -> Histogram>,
+    pool_wait: Histogram,
+    cache_hits: Counter,
+    cache_misses: Counter,
+    cache_size: Gauge,
+    verifiers: Gauge,
+    lease_valid: Gauge,
+    audit_entries: Counter,
+    process: Process,
     db_up: Gauge,
     clock_step: Gauge<f64, AtomicU64>,
     clock_skew: Gauge<f64, AtomicU64>,
     retention_removed: Family<Removed, Counter>,
     retention_held: Gauge,
+}
+
+/// A presented key that was judged: where, and the code of the verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Verification {
+    door: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+/// Figures of the process, from `/proc`. They stay 0 on a platform without it.
+#[derive(Debug, Default)]
+struct Process {
+    cpu_seconds: Counter<f64, AtomicU64>,
+    resident_memory: Gauge,
+    open_files: Gauge,
 }
 
 /// What retention removed.
@@ -79,7 +111,58 @@ impl Default for Metrics {
             "Keys that retention does not remove before an operator confirms it",
             retention_held.clone(),
         );
-        Self { registry, requests, durations, db_up, clock_step, clock_skew, retention_removed, retention_held }
+        let verifications = Family::default();
+        let logins = Family::default();
+        // The buckets go from 0.25 ms to about 8 s.
+        let barriers: Family<Outcome, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_25, 2.0, 16)));
+        let pool_wait = Histogram::new(exponential_buckets(0.000_01, 4.0, 12));
+        let (cache_hits, cache_misses, audit_entries) = (Counter::default(), Counter::default(), Counter::default());
+        let (cache_size, verifiers, lease_valid) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let process = Process::default();
+        registry.register("verify", "Presented keys that were judged", verifications.clone());
+        registry.register("login", "Logins", logins.clone());
+        registry.register("barrier_seconds", "Time a change waited for embedded verifiers", barriers.clone());
+        registry.register("db_pool_wait_seconds", "Time a use case waited for a connection", pool_wait.clone());
+        registry.register("cache_hits", "Uses of a key that the cache answered", cache_hits.clone());
+        registry.register("cache_misses", "Uses of a key that needed the database", cache_misses.clone());
+        registry.register("cache_size", "Cached keys", cache_size.clone());
+        registry.register("verifiers", "Connected embedded verifiers", verifiers.clone());
+        registry.register(
+            "lease_valid",
+            "Whether the server may grant leases to its verifiers, or has none: 1 or 0",
+            lease_valid.clone(),
+        );
+        registry.register("audit_entries", "Audit entries written", audit_entries.clone());
+        registry.register("build", "The program", Info::new([("version", crate::VERSION)]));
+        let bare = registry.sub_registry_with_prefix("process");
+        bare.register("cpu_seconds", "Processor time", process.cpu_seconds.clone());
+        bare.register("resident_memory_bytes", "Resident memory", process.resident_memory.clone());
+        bare.register("open_fds", "Open file descriptors", process.open_files.clone());
+        let started = Gauge::<f64, AtomicU64>::default();
+        started.set(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+        bare.register("start_time_seconds", "When the process started, since 1970", started);
+        Self {
+            registry,
+            requests,
+            durations,
+            verifications,
+            logins,
+            barriers,
+            pool_wait,
+            cache_hits,
+            cache_misses,
+            cache_size,
+            verifiers,
+            lease_valid,
+            audit_entries,
+            process,
+            db_up,
+            clock_step,
+            clock_skew,
+            retention_removed,
+            retention_held,
+        }
     }
 }
 
@@ -89,9 +172,38 @@ impl Metrics {
         self.db_up.set(i64::from(service.is_database_up()));
         self.clock_step.set(service.clock_step_seconds());
         self.clock_skew.set(service.clock_skew_seconds());
+        let stats = service.stats();
+        self.cache_hits.inner().store(stats.cache_hits, Ordering::Relaxed);
+        self.cache_misses.inner().store(stats.cache_misses, Ordering::Relaxed);
+        self.audit_entries.inner().store(stats.audit_entries, Ordering::Relaxed);
+        self.cache_size.set(count(stats.cached_keys));
+        self.verifiers.set(count(stats.verifiers));
+        self.lease_valid.set(i64::from(stats.lease_is_valid));
+        self.process.read();
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// Observes the service: barriers, and waits for the database.
+    pub(crate) fn observe(&self, service: &Service) {
+        let barriers = self.barriers.clone();
+        service.on_barrier(move |barrier| {
+            let outcome = if barrier.lapsed == 0 { "confirmed" } else { "lapsed" };
+            barriers.get_or_create(&Outcome { outcome }).observe(barrier.waited.as_secs_f64());
+        });
+        let pool_wait = self.pool_wait.clone();
+        service.on_database_wait(move |waited| pool_wait.observe(waited.as_secs_f64()));
+    }
+
+    /// Counts a presented key that was judged at this door.
+    pub(crate) fn count_verification(&self, door: &'static str, outcome: &'static str) {
+        self.verifications.get_or_create(&Verification { door, outcome }).inc();
+    }
+
+    /// Counts a login.
+    pub(crate) fn count_login(&self, outcome: &'static str) {
+        self.logins.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// Counts what a pass of retention did.
@@ -103,6 +215,34 @@ impl Metrics {
         self.retention_held.set(retired.held.map_or(0, |held| held.count));
     }
 }
+
+fn count(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+impl Process {
+    /// Reads the figures. What cannot be read keeps its value.
+    fn read(&self) {
+        // Fields 14 and 15 of the line, counted after the name in parentheses.
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11);
+        let mut ticks = || fields.next().and_then(|field| field.parse::<u32>().ok()).unwrap_or(0);
+        let seconds = (f64::from(ticks()) + f64::from(ticks())) / TICKS_PER_SECOND;
+        self.cpu_seconds.inner().store(seconds.to_bits(), Ordering::Relaxed);
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        if let Some(pages) = statm.split(' ').nth(1).and_then(|pages| pages.parse::<i64>().ok()) {
+            self.resident_memory.set(pages * PAGE_BYTES);
+        }
+        if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
+            self.open_files.set(count(files.count()));
+        }
+    }
+}
+
+/// The units of `/proc` on Linux: its processor time is always in hundredths of a second, and pages have
+/// 4 KiB on the usual platforms.
+const TICKS_PER_SECOND: f64 = 100.0;
+const PAGE_BYTES: i64 = 4_096;
 
 /// The name of a method for labels and the log. A client can send any word; only known methods are named.
 pub(crate) fn method(method: &Method) -> &'static str {

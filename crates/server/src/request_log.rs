@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use keyward_domain::Timestamp;
 use keyward_service::Holder;
 use uuid::Uuid;
@@ -22,12 +22,17 @@ pub(crate) const TARGET: &str = "keyward_server::request";
 /// How long lines are collected before they are written.
 const COLLECT: Duration = Duration::from_millis(20);
 
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
 /// The largest buffer, in bytes. If stderr does not take the lines in time, further ones are lost, and
 /// their number is logged.
 const MOST: usize = 4 * 1024 * 1024;
 
 /// Routes that monitoring calls all the time. They are logged at the level debug.
 const QUIET: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+static CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The request log of a server.
 #[derive(Clone, Debug)]
@@ -94,15 +99,17 @@ impl RequestLog {
         Self { shared: Some(shared) }
     }
 
+    /// Whether requests of this route are logged.
+    pub(crate) fn takes(&self, route: &str) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.quiet_too || !QUIET.contains(&route))
+    }
+
     /// Adds the line of a request.
     pub(crate) fn add(&self, line: &Line<'_>) {
         thread_local! {
             static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         let Some(shared) = &self.shared else { return };
-        if QUIET.contains(&line.route) && !shared.quiet_too {
-            return;
-        }
         TEXT.with_borrow_mut(|text| {
             text.clear();
             let mut fields = Fields { text, format: shared.format };
@@ -161,36 +168,46 @@ impl Fields<'_> {
         let level = if QUIET.contains(&line.route) { "DEBUG" } else { "INFO" };
         match self.format {
             LogFormat::Json => {
-                write!(self.text, "{{\"timestamp\":\"{}\",\"level\":\"{level}\"", line.now)?;
-                self.word("message", "request answered")?;
+                self.text.extend_from_slice(b"{\"timestamp\":\"");
+                self.instant(line.now)?;
+                self.text.push(b'"');
+                self.word("level", level);
+                self.word("message", "request answered");
             }
-            LogFormat::Text => write!(self.text, "{} {level:>5} {TARGET}: request answered", line.now)?,
+            LogFormat::Text => {
+                self.instant(line.now)?;
+                write!(self.text, " {level:>5} {TARGET}: request answered")?;
+            }
         }
         let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
-        self.word("request_id", line.request_id.hyphenated().encode_lower(&mut id))?;
-        self.word("method", line.method)?;
-        self.word("route", line.route)?;
-        self.number("status", line.status)?;
+        self.word("request_id", line.request_id.hyphenated().encode_lower(&mut id));
+        self.word("method", line.method);
+        self.word("route", line.route);
+        self.number("status", line.status);
         if let Some(code) = line.code {
-            self.word("code", code)?;
+            self.word("code", code);
         }
-        let micros = line.took.as_micros();
-        self.number("duration_ms", format_args!("{}.{:03}", micros / 1_000, micros % 1_000))?;
+        let micros = u64::try_from(line.took.as_micros()).unwrap_or(u64::MAX);
+        self.number("duration_ms", micros / 1_000);
+        self.text.push(b'.');
+        self.digits::<3>(micros % 1_000);
         if let Some(ip) = line.ip {
-            self.quoted("ip", ip)?;
+            self.start("ip", true);
+            write!(self.text, "{ip}")?;
+            self.end(true);
         }
         if let Some(holder) = line.holder {
-            self.word("user_id", holder.user.as_uuid().hyphenated().encode_lower(&mut id))?;
-            self.quoted("key_id", &holder.key)?;
+            self.word("user_id", holder.user.as_uuid().hyphenated().encode_lower(&mut id));
+            self.word("key_id", holder.key.as_str());
         }
         if let Some(bytes) = line.bytes {
-            self.number("bytes", bytes)?;
+            self.number("bytes", bytes);
         }
         if let Some(sent) = client_request_id(line.headers) {
-            self.word("client_request_id", sent)?;
+            self.word("client_request_id", sent);
         }
         if let Some(trace) = trace_id(line.headers) {
-            self.word("trace_id", trace)?;
+            self.word("trace_id", trace);
         }
         match self.format {
             LogFormat::Json => writeln!(self.text, ",\"target\":\"{TARGET}\"}}"),
@@ -198,48 +215,82 @@ impl Fields<'_> {
         }
     }
 
-    /// A value that needs no escaping.
-    fn word(&mut self, name: &str, value: &str) -> io::Result<()> {
-        match self.format {
-            LogFormat::Json => {
-                for part in [",\"", name, "\":\"", value, "\""] {
-                    self.text.extend_from_slice(part.as_bytes());
-                }
-            }
-            LogFormat::Text => {
-                for part in [" ", name, "=", value] {
-                    self.text.extend_from_slice(part.as_bytes());
-                }
-            }
+    /// Writes an instant. The text of its second is kept for the next line.
+    fn instant(&mut self, instant: Timestamp) -> io::Result<()> {
+        thread_local! {
+            static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
         }
+        let micros = instant.as_micros();
+        let fraction = micros.rem_euclid(MICROS_PER_SECOND);
+        let second = Timestamp::from_micros(micros - fraction).unwrap_or(instant);
+        SECOND.with_borrow_mut(|(kept, text)| {
+            if *kept != second.as_micros() {
+                *kept = second.as_micros();
+                *text = second.to_string();
+            }
+            self.text.extend_from_slice(text.trim_end_matches('Z').as_bytes());
+        });
+        self.text.push(b'.');
+        self.digits::<6>(fraction.unsigned_abs());
+        self.text.push(b'Z');
         Ok(())
     }
 
-    fn quoted(&mut self, name: &str, value: impl std::fmt::Display) -> io::Result<()> {
+    /// Writes the last `N` decimal digits of a number, with leading zeros.
+    fn digits<const N: usize>(&mut self, mut number: u64) {
+        let mut digits = [b'0'; N];
+        for digit in digits.iter_mut().rev() {
+            // A remainder by ten fits.
+            *digit += (number % 10) as u8;
+            number /= 10;
+        }
+        self.text.extend_from_slice(&digits);
+    }
+
+    fn start(&mut self, name: &str, quoted: bool) {
         match self.format {
-            LogFormat::Json => write!(self.text, ",\"{name}\":\"{value}\""),
-            LogFormat::Text => write!(self.text, " {name}={value}"),
+            LogFormat::Json => {
+                self.text.extend_from_slice(b",\"");
+                self.text.extend_from_slice(name.as_bytes());
+                self.text.extend_from_slice(if quoted { b"\":\"" } else { b"\":" });
+            }
+            LogFormat::Text => {
+                self.text.push(b' ');
+                self.text.extend_from_slice(name.as_bytes());
+                self.text.push(b'=');
+            }
         }
     }
 
-    fn number(&mut self, name: &str, value: impl std::fmt::Display) -> io::Result<()> {
-        match self.format {
-            LogFormat::Json => write!(self.text, ",\"{name}\":{value}"),
-            LogFormat::Text => write!(self.text, " {name}={value}"),
+    fn end(&mut self, quoted: bool) {
+        if quoted && self.format == LogFormat::Json {
+            self.text.push(b'"');
         }
+    }
+
+    /// A value that needs no escaping.
+    fn word(&mut self, name: &str, value: &str) {
+        self.start(name, true);
+        self.text.extend_from_slice(value.as_bytes());
+        self.end(true);
+    }
+
+    fn number(&mut self, name: &str, value: impl itoa::Integer) {
+        self.start(name, false);
+        self.text.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 }
 
 /// The client's own id of the request: up to 64 of `[A-Za-z0-9._-]`. Anything else is left out.
 fn client_request_id(headers: &HeaderMap) -> Option<&str> {
-    let sent = headers.get("x-request-id")?.to_str().ok()?;
+    let sent = headers.get(&CLIENT_REQUEST_ID)?.to_str().ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     ((1..=64).contains(&sent.len()) && sent.bytes().all(plain)).then_some(sent)
 }
 
 /// The trace id of a `traceparent` header (W3C Trace Context): `00-<32 hex>-<16 hex>-<2 hex>`.
 fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let sent = headers.get("traceparent")?.to_str().ok()?;
+    let sent = headers.get(&TRACE_PARENT)?.to_str().ok()?;
     let mut parts = sent.split('-');
     let (version, trace) = (parts.next()?, parts.next()?);
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -259,7 +310,7 @@ mod tests {
     fn written(format: LogFormat, holder: Option<&Holder>, headers: &HeaderMap) -> String {
         let mut text = Vec::new();
         let line = Line {
-            now: "2026-01-31T12:00:00Z".parse().unwrap(),
+            now: "2026-01-31T12:00:00.000042Z".parse().unwrap(),
             request_id: Uuid::nil(),
             method: "PUT",
             route: "/api/v2/users/{user}/keys/{keyid}/expire",
@@ -289,7 +340,9 @@ mod tests {
         assert_eq!(line["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!((&line["client_request_id"], &line["code"]), (&"a.b-c_1".into(), &"key_expired".into()));
         let text = written(LogFormat::Text, None, &HeaderMap::new());
-        assert!(text.starts_with("2026-01-31T12:00:00Z  INFO keyward_server::request: request answered request_id="));
+        assert!(
+            text.starts_with("2026-01-31T12:00:00.000042Z  INFO keyward_server::request: request answered request_id=")
+        );
         assert!(text.ends_with(" code=key_expired duration_ms=1.042 ip=192.0.2.1 bytes=7\n"), "{text}");
     }
 

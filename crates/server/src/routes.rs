@@ -79,6 +79,8 @@ pub(crate) fn pattern_of(request: &HttpRequest) -> &'static str {
 struct On {
     path: &'static str,
     route: Route,
+    /// For GET, the same for HEAD: the framework sends the answer without its body.
+    head: Option<Route>,
 }
 
 /// Binds the endpoint `E` to a handler that takes a [`Call`] of it. `Call<E>` enforces the access that
@@ -89,13 +91,14 @@ where
     F: Handler<(Call<E>,), Output = O>,
     O: Responder + 'static,
 {
+    let head = (E::METHOD == Method::Get).then(|| web::head().to(handler.clone()));
     let route = match E::METHOD {
         Method::Get => web::get(),
         Method::Post => web::post(),
         Method::Put => web::put(),
         Method::Delete => web::delete(),
     };
-    On { path: E::PATH, route: route.to(handler) }
+    On { path: E::PATH, route: route.to(handler), head }
 }
 
 struct Table<'a> {
@@ -107,7 +110,13 @@ impl Table<'_> {
     /// Registers all methods of one path. Any other method gets a 405 that lists the supported ones.
     fn path<const N: usize>(mut self, methods: [On; N]) -> Self {
         let path = methods.first().map_or("", |on| on.path);
-        let resource = methods.into_iter().fold(web::resource(path), |resource, on| resource.route(on.route));
+        let resource = methods.into_iter().fold(web::resource(path), |resource, on| {
+            let resource = resource.route(on.route);
+            match on.head {
+                Some(head) => resource.route(head),
+                None => resource,
+            }
+        });
         self.config.service(resource);
         self.patterns.push(path);
         self

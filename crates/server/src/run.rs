@@ -59,6 +59,7 @@ pub async fn start(
         metrics: Metrics::default(),
         request_log,
     }));
+    app.metrics.observe(&app.service);
     let data = app.clone();
     let server = HttpServer::new(move || {
         ActixApp::new()

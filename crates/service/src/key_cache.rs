@@ -124,6 +124,11 @@ impl KeyCache {
         }
     }
 
+    /// The number of cached keys.
+    pub(crate) fn len(&self) -> usize {
+        self.memory.as_ref().map_or(0, Memory::len)
+    }
+
     /// Caches facts that were read after `mark`, unless a change was applied since.
     pub(crate) fn keep(&self, mark: Option<Mark>, presented: &PresentedKey, key: &Arc<CachedKey>) {
         if let (Some(memory), Some(mark)) = (&self.memory, mark) {

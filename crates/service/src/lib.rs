@@ -18,6 +18,7 @@ mod password;
 mod retention;
 pub mod right;
 mod settings;
+mod stats;
 mod time;
 mod usage;
 pub mod users;
@@ -33,6 +34,7 @@ pub use keyward_storage::deadline::within;
 pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, Servers, StoreError};
 pub use retention::{HeldKeys, Retired};
 pub use settings::{RetentionSettings, SessionSettings, Settings, TokenSettings, VerifierSettings};
+pub use stats::Stats;
 pub use time::Accepted;
 pub use verifiers::{Barrier, Connected, PollReply};
 pub use verify::{Checked, Facts};
@@ -48,6 +50,7 @@ use crate::failed_logins::FailedLogins;
 use crate::key_cache::KeyCache;
 use crate::login_throttle::LoginThrottle;
 use crate::password::Passwords;
+use crate::stats::Counters;
 use crate::time::Skew;
 use crate::usage::Usage;
 use crate::verifiers::Verifiers;
@@ -62,6 +65,7 @@ struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
     skew: Skew,
+    counters: Counters,
     catalogue: Catalogue,
     settings: Settings,
     cache: KeyCache,
@@ -122,6 +126,7 @@ impl Service {
             store,
             clock,
             skew: Skew::default(),
+            counters: Counters::default(),
             catalogue,
             settings,
             cache,

@@ -105,7 +105,9 @@ impl Service {
     pub(crate) async fn facts_of(&self, text: &str, lane: Lane) -> Result<Option<Arc<CachedKey>>, Error> {
         let Ok(presented) = PresentedKey::parse(text) else { return Ok(None) };
         self.before_use().await;
-        match self.inner.cache.get(&presented) {
+        let cached = self.inner.cache.get(&presented);
+        self.inner.counters.count_look_up(!matches!(cached, Cached::Nothing(_)));
+        match cached {
             Cached::Key(key) => Ok(Some(key)),
             Cached::WrongSecret => Ok(None),
             // Boxed, so that requests with a cache hit do not carry the state of this future.

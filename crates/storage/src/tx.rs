@@ -36,6 +36,8 @@ pub struct Changes {
     /// then wait for every cache that may hold it, even if the transaction changed nothing: the key
     /// may have been ended by another request that is still waiting.
     pub promises_end: bool,
+    /// The number of audit entries that the transaction writes.
+    pub entries: usize,
 }
 
 impl Changes {
@@ -99,6 +101,7 @@ impl<'c> Tx<'c> {
     /// Writes the audit entries. Called last before the COMMIT.
     pub(crate) fn finish(mut self) -> Result<(Changes, Vec<(Origin, Event)>), StoreError> {
         audit::write(&mut self.conn, &self.events)?;
+        self.changes.entries = self.events.len();
         Ok((self.changes, self.events))
     }
 }

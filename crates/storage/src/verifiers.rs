@@ -144,7 +144,7 @@ pub fn read_change_log(conn: &mut Conn<'_>, last: Option<&Snapshot>) -> Result<O
     // An invalid id was written by hand, so the changed rows are unknown.
     let keys = row.keys.iter().map(|id| id.parse().ok()).collect::<Option<Vec<KeyId>>>();
     let users = row.users.iter().map(|id| id.parse().ok().map(UserId::from_uuid)).collect::<Option<Vec<UserId>>>();
-    let changes = keys.zip(users).map(|(keys, users)| Changes { keys, users, promises_end: false });
+    let changes = keys.zip(users).map(|(keys, users)| Changes { keys, users, ..Changes::default() });
     let servers = row.servers.iter().filter_map(|id| id.parse().ok()).zip(row.beats).collect();
     Ok(Some(ChangeLogRead {
         snapshot: Snapshot(row.snapshot),

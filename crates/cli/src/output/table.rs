@@ -73,7 +73,7 @@ impl Table {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(&self.columns)?;
         for row in &self.rows {
-            writer.write_record(row.iter().map(|cell| csv_text(&cell.exact())))?;
+            writer.write_record(row.iter().map(Cell::csv))?;
         }
         writer.into_inner().map_err(|error| error.into_error().into())
     }
@@ -93,11 +93,20 @@ pub(super) fn render_details(fields: Vec<(&str, Cell)>, terminal: bool, color: b
 }
 
 impl Cell {
-    /// The value for programs, with exact times.
+    /// The value in CSV. A time that has not come, such as the last use of an unused key, is empty.
+    fn csv(&self) -> String {
+        match self {
+            Self::Time(Timestamp::EPOCH) => String::new(),
+            other => csv_text(&other.exact()),
+        }
+    }
+
+    /// The value with exact times.
     fn exact(&self) -> String {
         match self {
             Self::Text(text) | Self::Id(text) => text.clone(),
             Self::List(items) => items.join(", "),
+            Self::Time(Timestamp::EPOCH) => "never".to_owned(),
             Self::Time(instant) | Self::Expiry(instant) => instant.to_string(),
         }
     }
@@ -246,7 +255,7 @@ mod tests {
         assert!(lines[0].ends_with("EXPIRES AT"), "{text}");
         assert!(lines[1].starts_with("kwd_0000000001  a\\u{202e}b "), "{text}");
         assert!(lines[1].ends_with("  2026-02-07T12:00:00Z"), "{text}");
-        assert_eq!(lines[2], format!("kwd_0000000002  {words}  1970-01-01T00:00:00Z"));
+        assert_eq!(lines[2], format!("kwd_0000000002  {words}  never"));
     }
 
     #[test]

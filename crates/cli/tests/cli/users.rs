@@ -58,8 +58,8 @@ async fn users_are_listed(app: TestApp) {
     app.person("ada", &["auditor", "user-admin"]).await;
     let shell = Shell::of(&app, &app.owner);
     shell.keyward("users list -q ada").await.is("
-        USERNAME  NAME  EMAIL            ROLES                STATUS  LOGIN TYPE  LAST SEEN             CREATED AT
-        ada             ada@example.com  user-admin, auditor  active  password    <time>  <time>
+        USERNAME  NAME  EMAIL            ROLES                STATUS  LOGIN TYPE  LAST SEEN  CREATED AT
+        ada             ada@example.com  user-admin, auditor  active  password    never      <time>
         exit 0");
     let list = shell.keyward("users ls -o json").await.json();
     assert_eq!(list, app.owner.http.get("/api/v2/users").await.json()["users"]);
@@ -83,7 +83,7 @@ async fn a_user_is_shown(app: TestApp) {
             EMAIL       ada@example.com
             STATUS      active
             LOGIN TYPE  password
-            LAST SEEN   <time>
+            LAST SEEN   never
             CREATED AT  <time>
             exit 0");
     }

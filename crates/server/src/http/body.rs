@@ -4,8 +4,10 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
+use actix_web::http::{Method, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt as _, StreamExt as _};
 use keyward_api::ErrorCode;
@@ -20,8 +22,30 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 /// sending would see a connection reset instead of the error response.
 const MOST_DRAINED: usize = 32 * 1024 * 1024;
 
+/// Whether everything after the head would be another protocol: the server does not switch protocols, and
+/// answers as if the client had not asked for it. A proxy may pass the headers of its client on.
+pub(crate) fn is_upgrade(request: &HttpRequest) -> bool {
+    let has = |name| request.headers().contains_key(name);
+    request.method() == Method::CONNECT
+        || (has(header::UPGRADE) && !has(header::CONTENT_LENGTH) && !has(header::TRANSFER_ENCODING))
+}
+
+/// Whether the client waits for permission to send a body that is too long anyway.
+fn is_announced_too_large(request: &HttpRequest, limit: usize) -> bool {
+    let headers = request.headers();
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    headers.contains_key(header::EXPECT)
+        && length.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > limit))
+}
+
 /// Reads a body of at most `limit` bytes.
-pub(crate) async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+pub(crate) async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    if is_upgrade(request) {
+        return Ok(Bytes::new());
+    }
+    if is_announced_too_large(request, limit) {
+        return Err(too_large(limit));
+    }
     // Most bodies arrive whole, together with their heads. They need no timer and no copy.
     let mut arrived = [Bytes::new(), Bytes::new()];
     for place in &mut arrived {

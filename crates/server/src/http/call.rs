@@ -47,7 +47,7 @@ impl<E: Endpoint + 'static> FromRequest for Call<E> {
         let request = request.clone();
         let payload = payload.take();
         Box::pin(async move {
-            let body = body::read(payload, E::BODY_LIMIT).await?;
+            let body = body::read(&request, payload, E::BODY_LIMIT).await?;
             let app = request
                 .app_data::<web::Data<App>>()
                 .cloned()

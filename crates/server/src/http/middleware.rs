@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
 use keyward_api::{ErrorCode, headers};
 use keyward_service::within;
 
+use super::body;
 use super::problem::Problem;
 use super::request::RequestContext;
 use crate::app::App;
@@ -36,16 +37,23 @@ pub(crate) async fn middleware(
     };
     let context = RequestContext::of(request.request(), &app);
     // Handlers and extractors turn their errors into responses; an error here is the framework's own.
-    let deadline = tokio::time::Instant::now() + DATABASE_WITHIN;
+    let deadline = tokio::time::Instant::from_std(began) + DATABASE_WITHIN;
     let answer = context.scope(within(deadline, next.call(request))).await?.map_into_boxed_body();
     let (mut answer, code) = shaped(answer, &context);
     add_headers(&mut answer, &context);
+    if body::is_upgrade(answer.request()) {
+        // What the client sends next is not HTTP.
+        answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     // The fallback walks the whole route table again, so it runs only if no handler was reached.
     let route = context.route().unwrap_or_else(|| routes::pattern_of(answer.request()));
     let (method, status) = (metrics::method(answer.request().method()), answer.status().as_u16());
     let took = began.elapsed();
     if let Some(counters) = answer.request().app_data::<Counters>() {
         counters.count(method, route, status, took);
+    }
+    if !app.request_log.takes(route) {
+        return Ok(answer);
     }
     app.request_log.add(&Line {
         now: app.service.now(),

@@ -20,20 +20,28 @@ pub(crate) use problem::Problem;
 
 use std::borrow::Cow;
 
+use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, web};
 use request::RequestContext;
 
 /// Responds to a request that matches no route, after it has read the body.
-pub(crate) async fn route_not_found(payload: web::Payload) -> Problem {
-    match body::read(payload.into_inner(), keyward_api::BODY_LIMIT).await {
+pub(crate) async fn route_not_found(request: HttpRequest, payload: web::Payload) -> Problem {
+    match body::read(&request, payload.into_inner(), keyward_api::BODY_LIMIT).await {
+        // The target of CONNECT is another host, for which this server supports no method (RFC 9110,
+        // sections 9.3.6 and 10.2.1).
+        Ok(_) if *request.method() == Method::CONNECT => Problem::new(
+            keyward_api::ErrorCode::MethodNotAllowed,
+            "CONNECT is not supported: this server is not a proxy.",
+        )
+        .header(header::ALLOW, String::new()),
         Ok(_) => Problem::new(keyward_api::ErrorCode::RouteNotFound, "Route not found."),
         Err(problem) => problem,
     }
 }
 
 /// Reads the body and discards it.
-pub(crate) async fn discard_body(payload: web::Payload) -> Result<(), Problem> {
-    body::read(payload.into_inner(), keyward_api::BODY_LIMIT).await.map(drop)
+pub(crate) async fn discard_body(request: &HttpRequest, payload: web::Payload) -> Result<(), Problem> {
+    body::read(request, payload.into_inner(), keyward_api::BODY_LIMIT).await.map(drop)
 }
 
 /// The context of the current request.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
 use keyward_domain::event::RequestInfo;
 use keyward_service::Holder;
 use uuid::Uuid;
@@ -20,8 +20,15 @@ const LONGEST_AGENT: usize = 256;
 const PART: usize = 10;
 
 /// Headers that proxies add. Any of them means that the peer is not the client.
-const PROXY_HEADERS: [&str; 7] =
-    ["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"];
+static PROXY_HEADERS: [HeaderName; 7] = [
+    HeaderName::from_static("x-forwarded-for"),
+    header::FORWARDED,
+    header::VIA,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-port"),
+];
 
 tokio::task_local! {
     /// The context of the current request, available in everything that its handler awaits.
@@ -107,7 +114,7 @@ impl RequestContext {
 pub(super) fn is_local(request: &HttpRequest) -> bool {
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
     peer.is_some_and(|peer| peer.is_loopback())
-        && !PROXY_HEADERS.iter().any(|name| request.headers().contains_key(*name))
+        && !PROXY_HEADERS.iter().any(|name| request.headers().contains_key(name))
 }
 
 /// A UUID of version 7 (RFC 9562). It must be unique but not secret, so one call to the operating

@@ -12,7 +12,9 @@ use crate::http::{Call, Problem};
 pub(crate) async fn log_in(call: Call<Login>) -> Result<HttpResponse, Problem> {
     let body = call.json()?;
     let password = Zeroizing::new(body.password);
-    let plain = call.service().log_in(call.context().info(), &body.email, password).await?;
+    let result = call.service().log_in(call.context().info(), &body.email, password).await.map_err(Problem::from);
+    call.app().metrics.count_login(result.as_ref().map_or_else(|problem| problem.code.as_str(), |_| "success"));
+    let plain = result?;
     call.answer(&LoginResponse { session_token: plain.expose().to_owned() })
 }
 

@@ -30,11 +30,18 @@ pub(crate) async fn authz(
     payload: web::Payload,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
-    http::discard_body(payload).await?;
+    http::discard_body(&request, payload).await?;
+    let result = judge(&request, &app).await;
+    let outcome = result.as_ref().map_or_else(|problem| problem.code.as_str(), |_| Verdict::Valid.code());
+    app.metrics.count_verification("authz", outcome);
+    result
+}
+
+async fn judge(request: &HttpRequest, app: &App) -> Result<HttpResponse, Problem> {
     let context = http::context()?;
     context.set_route("/authz");
-    let text = http::presented(&request)?.ok_or_else(Problem::unauthenticated)?;
-    let caller = http::authenticate_key(&app, &context, &text, Lane::Normal).await?;
+    let text = http::presented(request)?.ok_or_else(Problem::unauthenticated)?;
+    let caller = http::authenticate_key(app, &context, &text, Lane::Normal).await?;
     let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = request.query_string().split('&').map(decoded).collect();
     let all = |name: &'static str| {
         let values = pairs.iter().filter(move |(key, _)| key == name);

@@ -39,6 +39,8 @@ pub(crate) async fn poll(call: Call<PollVerifier>) -> Result<HttpResponse, Probl
 pub(crate) async fn look_up(call: Call<LookUpKey>) -> Result<HttpResponse, Problem> {
     let desk = call.service().desk(call.caller()?)?;
     let found = desk.look_up(&call.json()?.key).await?;
+    let outcome = if found.facts.is_some() { "known" } else { ErrorCode::InvalidKey.as_str() };
+    call.app().metrics.count_verification("embedded", outcome);
     let now = found.now;
     let show = |facts: Facts| KeyFacts {
         key_id: facts.key().id.to_string(),

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use keyward_api::keys::KeyStatus;
 use keyward_api::verify::{MOST_KEYS, VerifyKey, VerifyKeys, VerifyRequest, VerifyResponse};
 use keyward_api::{Endpoint, ErrorCode};
-use keyward_domain::Catalogue;
 use keyward_service::{Checked, Facts};
 use keyward_verdict::{Need, Verdict};
 
-use super::need;
+use super::{need, outcome};
+use crate::app::App;
 use crate::http::{Call, Problem};
 use crate::{keys, users};
 
@@ -22,7 +22,7 @@ pub(crate) async fn one(call: Call<VerifyKey>) -> Result<HttpResponse, Problem> 
     let desk = call.service().desk(call.caller()?)?;
     let (key, need) = asked(&call, call.json()?)?;
     let checked = desk.check_key(&key, &need).await?;
-    Ok(call.answer_text(show(checked, call.service().catalogue())?))
+    Ok(call.answer_text(show(checked, call.app())?))
 }
 
 /// `POST /api/v2/keys/verify/batch`
@@ -40,7 +40,7 @@ pub(crate) async fn batch(call: Call<VerifyKeys>) -> Result<HttpResponse, Proble
         if index > 0 {
             text.push(b',');
         }
-        text.extend_from_slice(&show(checked, call.service().catalogue())?);
+        text.extend_from_slice(&show(checked, call.app())?);
     }
     text.extend_from_slice(b"]}");
     Ok(call.answer_text(text.into()))
@@ -53,7 +53,9 @@ fn asked<E: Endpoint>(call: &Call<E>, request: VerifyRequest) -> Result<(String,
 }
 
 /// A verdict as JSON: a [`VerifyResponse`]. The usual responses are serialised once and reused.
-fn show(checked: Checked, catalogue: &Catalogue) -> Result<Bytes, Problem> {
+fn show(checked: Checked, app: &App) -> Result<Bytes, Problem> {
+    app.metrics.count_verification("verify", outcome(&checked));
+    let catalogue = app.service.catalogue();
     let (verdict, facts) = match checked {
         Checked::Invalid => {
             static ANSWER: OnceLock<Bytes> = OnceLock::new();

@@ -9,11 +9,21 @@ mod rate;
 
 pub(crate) use rate::RateLimit;
 
+use keyward_api::ErrorCode;
 use keyward_domain::Catalogue;
 use keyward_domain::allow_list::Resource;
+use keyward_service::Checked;
 use keyward_verdict::Need;
 
 use crate::http::Problem;
+
+/// The code of a verdict, for the metrics.
+fn outcome(checked: &Checked) -> &'static str {
+    match checked {
+        Checked::Invalid => ErrorCode::InvalidKey.as_str(),
+        Checked::Known { verdict, .. } => verdict.code(),
+    }
+}
 
 /// Parses the scopes and resources that a use of a key needs. An unknown scope is the caller's mistake,
 /// so it is an error and not a verdict.

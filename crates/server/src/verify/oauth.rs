@@ -9,6 +9,7 @@ use keyward_domain::{ApiKey, Timestamp, User};
 use keyward_service::Checked;
 use keyward_verdict::{Need, Verdict};
 
+use super::outcome;
 use crate::http::{Call, Problem};
 
 /// A token that is not valid now is only "not active": RFC 7662 advises against giving a reason.
@@ -16,6 +17,7 @@ pub(crate) async fn introspect(call: Call<Introspect>) -> Result<HttpResponse, P
     let desk = call.service().desk(call.caller()?)?;
     let form = call.form()?;
     let checked = desk.check_keys(vec![(form.token, Need::nothing())]).await?;
+    checked.iter().for_each(|checked| call.app().metrics.count_verification("introspect", outcome(checked)));
     call.answer(&match checked.into_iter().next() {
         Some(Checked::Known { verdict: Verdict::Valid, facts }) => active(facts.key(), facts.user()),
         Some(Checked::Known { .. } | Checked::Invalid) | None => Introspection::default(),

@@ -63,6 +63,14 @@ impl Coherence {
         matches!(self, Self::Alone)
     }
 
+    /// Whether this server may grant leases: in a cluster, while it is registered.
+    pub(crate) fn grants_leases(&self) -> bool {
+        match self {
+            Self::Alone => true,
+            Self::Cluster(cluster) => cluster.registration().is_some(),
+        }
+    }
+
     /// How long leases of a previous server may still last, if nothing else records them. In a cluster,
     /// the database lists the servers that grant leases.
     pub(crate) fn unknown_leases(&self, longest_lease: Option<Duration>) -> Option<Duration> {
@@ -101,7 +109,11 @@ impl Service {
         };
         let done = self.inner.store.write(lane, work, ended).await?;
         let barrier = match reported.await {
-            Ok(Remaining::Wait { number, committed }) => self.wait(number, committed).await,
+            Ok(Remaining::Wait { number, committed }) => {
+                let barrier = self.wait(number, committed).await;
+                self.inner.counters.observe_barrier(&barrier);
+                barrier
+            }
             Ok(Remaining::Nothing) | Err(_) => Barrier::default(),
         };
         Ok((done, barrier))
@@ -110,6 +122,9 @@ impl Service {
     /// Evicts what a transaction changed and notifies the verifiers. Runs on the transaction's thread.
     fn on_transaction_end(&self, outcome: &Outcome) -> Remaining {
         let committed = Instant::now();
+        if let Outcome::Committed(changes) = outcome {
+            self.inner.counters.count_entries(changes.entries);
+        }
         let number = match &self.inner.coherence {
             Coherence::Alone => self.evict_and_number(outcome),
             // Nothing is cached here, and triggers write the change log in the same transaction, so

@@ -11,7 +11,7 @@ use keyward_domain::key::Digest;
 use keyward_domain::{ApiKey, KeyId, KeyKind, Timestamp, TokenName, UserId};
 
 use super::list::of_kind;
-use super::row::KeyRow;
+use super::row::{KeyRow, SecretRow};
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::api_keys;
@@ -79,7 +79,7 @@ pub fn live_name_exists(
 /// [`StoreError`] if the database fails, or a key with this id exists.
 pub fn create(tx: &mut Tx<'_>, new: NewKey, login: bool, origin: &Origin) -> Result<(), StoreError> {
     let NewKey { key, digest } = new;
-    let row = KeyRow::new(&key, &digest)?;
+    let row = (KeyRow::new(&key)?, SecretRow::new(&key, &digest));
     on_backend!(tx.conn(), |db| diesel::insert_into(api_keys::table).values(&row).execute(db))?;
     // No cache can hold a new key, so it is not in the changes.
     tx.record(origin, if login { Event::LoggedIn { key } } else { Event::KeyCreated { key } });

@@ -93,7 +93,7 @@ macro_rules! wanted {
             )
             .order((api_keys::expires_at.desc(), api_keys::id.desc()))
             .limit($limit)
-            .select((KeyRow::as_select(), users::username, users::status))
+            .select((KeyRow::as_select(), users::username, users::status.eq(UserStatus::Active.as_str())))
     }};
 }
 
@@ -144,10 +144,9 @@ pub fn list(
     page: &KeyCursor,
     limit: i64,
 ) -> Result<Vec<ListedKey>, StoreError> {
-    let rows: Vec<(KeyRow, String, String)> =
+    let rows: Vec<(KeyRow, String, bool)> =
         on_backend!(conn, |db| with_query!(filter, page, limit, |query| query.load(db)))?;
-    let listed = |(row, username, status): (KeyRow, String, String)| {
-        let owner_is_active = status == UserStatus::Active.as_str();
+    let listed = |(row, username, owner_is_active): (KeyRow, String, bool)| {
         Ok(ListedKey { key: row.try_into()?, username, owner_is_active })
     };
     rows.into_iter().map(listed).collect()

@@ -19,7 +19,7 @@ use crate::schema::{api_keys, users};
 use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
 use crate::users::UserRow;
-use row::{KeyRow, digest_of};
+use row::{KeyRow, SecretRow};
 
 /// A key and its owner.
 #[derive(Clone, Debug)]
@@ -47,15 +47,16 @@ pub struct KeyFacts {
 // prepares the statement again each time such a value is bound. That takes five times as long as the
 // lookup itself.
 pub fn facts(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<KeyFacts>, StoreError> {
-    let found: Option<(KeyRow, UserRow)> = on_backend!(conn, |db| api_keys::table
+    let found: Option<(KeyRow, SecretRow, UserRow)> = on_backend!(conn, |db| api_keys::table
         .inner_join(users::table)
         .filter(api_keys::id.eq(id.as_str()))
-        .select((KeyRow::as_select(), UserRow::as_select()))
+        .select((KeyRow::as_select(), SecretRow::as_select(), UserRow::as_select()))
         .get_result(db)
         .optional())?;
-    let Some((key, owner)) = found else { return Ok(None) };
-    let digest = digest_of(&key)?;
-    Ok(Some(KeyFacts { owned: OwnedKey { key: key.try_into()?, owner: owner.try_into()? }, digest }))
+    let Some((key, secret, owner)) = found else { return Ok(None) };
+    let key = ApiKey::try_from(key)?;
+    let digest = secret.digest_of(&key)?;
+    Ok(Some(KeyFacts { owned: OwnedKey { key, owner: owner.try_into()? }, digest }))
 }
 
 /// Finds the key with this id and its owner.

@@ -1,7 +1,8 @@
 //! Queues in front of the connection pools, and how a use case runs on a connection.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use diesel::SqliteConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -61,7 +62,16 @@ pub(super) struct Gate<D: Database> {
     database: D,
     size: u32,
     health: Arc<Health>,
+    waits: Arc<Waits>,
     current: Mutex<Arc<Queue<D>>>,
+}
+
+type Observer = Box<dyn Fn(Duration) + Send + Sync>;
+
+/// Who is told how long use cases wait for a connection.
+#[derive(Default)]
+pub(super) struct Waits {
+    pub(super) observer: OnceLock<Observer>,
 }
 
 /// A pool and the queue in front of it. When the database goes down, a gate abandons both with the
@@ -77,9 +87,9 @@ pub(super) struct Queue<D: Database> {
 
 impl<D: Database + Clone> Gate<D> {
     /// A gate with at most `size` connections at a time, which are opened on demand.
-    pub(super) fn new(database: D, size: u32, health: &Arc<Health>) -> Self {
+    pub(super) fn new(database: D, size: u32, health: &Arc<Health>, waits: &Arc<Waits>) -> Self {
         let queue = Arc::new(Queue::new(database.clone(), size, health.downs()));
-        Self { database, size, health: Arc::clone(health), current: Mutex::new(queue) }
+        Self { database, size, health: Arc::clone(health), waits: Arc::clone(waits), current: Mutex::new(queue) }
     }
 
     fn queue(&self) -> Arc<Queue<D>> {
@@ -160,7 +170,11 @@ where
     E: From<StoreError> + Send + 'static,
 {
     let deadline = deadline::current();
+    let began = Instant::now();
     let (queue, permit) = gate.enter(lane, deadline).await?;
+    if let Some(observe) = gate.waits.observer.get() {
+        observe(began.elapsed());
+    }
     let progress = Arc::new(Progress::default());
     let shared = Arc::clone(&progress);
     let job = tokio::task::spawn_blocking(move || {

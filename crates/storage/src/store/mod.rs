@@ -7,6 +7,7 @@ pub use gate::Lane;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 
@@ -19,7 +20,7 @@ use crate::pool::{self, Database as _, Postgres, Sqlite};
 use crate::reserve::Reserve;
 use crate::url::DatabaseUrl;
 use crate::watch::{self, Watch};
-use gate::{Gate, PgGates, Pools, SqliteGates, run};
+use gate::{Gate, PgGates, Pools, SqliteGates, Waits, run};
 
 /// Read connections on SQLite. Writers have one connection, because SQLite allows one at a time.
 const SQLITE_READERS: u32 = 4;
@@ -44,6 +45,7 @@ pub struct Store {
 struct Inner {
     pools: Pools,
     health: Arc<Health>,
+    waits: Arc<Waits>,
     _lock: Option<FileLock>,
 }
 
@@ -114,8 +116,8 @@ impl Store {
     }
 
     fn sqlite(path: &Path, lock: Option<FileLock>) -> Result<Self, StoreError> {
-        let health = Health::always_up();
-        let gate = |size| Gate::new(Sqlite::new(path), size, &health);
+        let (health, waits) = (Health::always_up(), Arc::default());
+        let gate = |size| Gate::new(Sqlite::new(path), size, &health, &waits);
         let pools = Pools::Sqlite(Box::new(SqliteGates {
             watch: Watch::new(path)?,
             reserve: Arc::new(Reserve::of(path)),
@@ -124,18 +126,25 @@ impl Store {
             writer: gate(1),
             urgent_reader: gate(URGENT_CONNECTIONS),
         }));
-        Ok(Self { inner: Arc::new(Inner { pools, health, _lock: lock }) })
+        Ok(Self { inner: Arc::new(Inner { pools, health, waits, _lock: lock }) })
     }
 
     fn postgres(database: Postgres) -> Self {
-        let health = Health::monitor(database.clone());
-        let gate = |size| Gate::new(database.clone(), size, &health);
+        let (health, waits) = (Health::monitor(database.clone()), Arc::default());
+        let gate = |size| Gate::new(database.clone(), size, &health, &waits);
         let pools = Pools::Postgres(PgGates {
             all: gate(POSTGRES_CONNECTIONS),
             urgent: gate(URGENT_CONNECTIONS),
             change_log: gate(CHANGE_LOG_CONNECTIONS),
         });
-        Self { inner: Arc::new(Inner { pools, health, _lock: None }) }
+        Self { inner: Arc::new(Inner { pools, health, waits, _lock: None }) }
+    }
+
+    /// Calls `observe` with the time that each use case waits for a connection. Only the first call has an
+    /// effect.
+    pub fn on_wait(&self, observe: impl Fn(Duration) + Send + Sync + 'static) {
+        // A second observer is ignored, as documented.
+        let _first = self.inner.waits.observer.set(Box::new(observe));
     }
 
     /// Whether the database answers, as known from the last attempt to ask it. Always true on SQLite.

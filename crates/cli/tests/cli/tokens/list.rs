@@ -38,16 +38,16 @@ async fn tokens_filter_expired(app: TestApp) {
     let shell = Shell::of(&app, &app.owner);
     let live = shell.keyward("tokens list").await;
     live.is("
-        ID              NAME  SCOPES                      ALLOW LIST  LAST USED             EXPIRES AT            CREATED AT
-        <id>  live  workspace:read, template:*  *:*         <time>  <time>  <time>
+        ID              NAME  SCOPES                      ALLOW LIST  LAST USED  EXPIRES AT            CREATED AT
+        <id>  live  workspace:read, template:*  *:*         never      <time>  <time>
         ! 2 expired tokens hidden; --include-expired shows them
         exit 0");
     let all = shell.keyward("tokens ls --include-expired").await;
     all.is("
-        ID              NAME   SCOPES                      ALLOW LIST  LAST USED             EXPIRES AT            CREATED AT
-        <id>  live   workspace:read, template:*  *:*         <time>  <time>  <time>
-        <id>  short  *:*                         *:*         <time>  <time>  <time>
-        <id>  ended  *:*                         *:*         <time>  <time>  <time>
+        ID              NAME   SCOPES                      ALLOW LIST  LAST USED  EXPIRES AT            CREATED AT
+        <id>  live   workspace:read, template:*  *:*         never      <time>  <time>
+        <id>  short  *:*                         *:*         never      <time>  <time>
+        <id>  ended  *:*                         *:*         never      <time>  <time>
         exit 0");
     for (line, count) in [("", 1), ("--include-expired", 3), ("--all", 1), ("-a --include-expired", 3), ("-u owner", 1)]
     {
@@ -102,7 +102,7 @@ async fn csv_has_a_header_and_exact_times_and_no_formulas(app: TestApp) {
     let run = Shell::of(&app, &app.owner).keyward("tokens list -o csv").await;
     run.printed(&format!(
         "id,name,scopes,allow list,last used,expires at,created at\n\
-         {},\"'=1+1,\"\"x\"\"\",\"workspace:read, template:read\",*:*,1970-01-01T00:00:00Z,{},{}\n",
+         {},\"'=1+1,\"\"x\"\"\",\"workspace:read, template:read\",*:*,,{},{}\n",
         token["id"].as_str().unwrap(),
         token["expires_at"].as_str().unwrap(),
         token["created_at"].as_str().unwrap(),

@@ -25,7 +25,7 @@ async fn by_name_by_id_and_by_the_token_itself(app: TestApp) {
             NAME        my ci
             SCOPES      *:*
             ALLOW LIST  *:*
-            LAST USED   <time>
+            LAST USED   never
             EXPIRES AT  <time>
             CREATED AT  <time>
             KIND        token

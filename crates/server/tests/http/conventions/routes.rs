@@ -7,6 +7,17 @@ on_both! {
     an_unknown_route_is_told_to_anyone,
     every_path_takes_its_methods_and_names_them,
     the_description_is_the_one_that_is_published,
+    head_is_get_without_a_body,
+}
+
+async fn head_is_get_without_a_body(app: TestApp) {
+    for path in ["/api/v2/users/me", "/api/v2/users/me/keys", "/api/v2/audit", "/api/v2/buildinfo", "/healthz"] {
+        let get = app.owner.http.get(path).await.expect(200);
+        let head = app.owner.http.send("HEAD", path).await.expect(200);
+        assert!(head.text.is_empty(), "{path}");
+        assert_eq!(head.header("Content-Type"), get.header("Content-Type"), "{path}");
+    }
+    assert_eq!(app.anonymous().send("HEAD", "/api/v2/users/me").await.status, 401);
 }
 
 async fn an_unknown_route_is_told_to_anyone(app: TestApp) {
@@ -38,6 +49,9 @@ async fn every_path_takes_its_methods_and_names_them(app: TestApp) {
     assert!(paths.len() > 20);
     for (pattern, item) in paths {
         let mut methods: Vec<String> = item.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
+        if methods.iter().any(|method| method == "GET") {
+            methods.push("HEAD".to_owned());
+        }
         methods.sort();
         let path = pattern.replace("{user}", "me").replace("{keyid}", "kwd_0000000000").replace("{keyname}", "ci");
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"] {

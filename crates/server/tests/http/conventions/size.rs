@@ -31,6 +31,31 @@ on_both! {
     a_client_that_sends_without_end_reads_the_431,
     a_request_that_does_not_arrive_is_told_so_in_time,
     the_server_goes_on_when_a_client_leaves_in_the_middle,
+    another_protocol_is_not_waited_for,
+}
+
+/// A proxy that passes the headers of a WebSocket on, a client that takes the server for a proxy, and one
+/// that asks whether it may send too much.
+async fn another_protocol_is_not_waited_for(app: TestApp) {
+    let key = &app.owner.session;
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    for (head, status) in [
+        (format!("GET /authz HTTP/1.1\r\nAuthorization: Bearer {key}\r\n{upgrade}"), 200),
+        (format!("GET /api/v2/users/me HTTP/1.1\r\nAuthorization: Bearer {key}\r\n{upgrade}"), 200),
+        (format!("GET /authz HTTP/1.1\r\n{upgrade}"), 401),
+        (format!("GET /nowhere HTTP/1.1\r\n{upgrade}"), 404),
+        ("CONNECT 127.0.0.1:22 HTTP/1.1\r\n".to_owned(), 405),
+        ("CONNECT /api/v2/users/me HTTP/1.1\r\n".to_owned(), 405),
+        ("POST /api/v2/users/login HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9000000\r\n".to_owned(), 413),
+    ] {
+        let began = Instant::now();
+        let mut stream = connect(&app);
+        stream.write_all(format!("{head}Host: keyward\r\n\r\n").as_bytes()).unwrap();
+        let (_, text) = answer(stream);
+        let last = text.rsplit("HTTP/1.1 ").next().unwrap();
+        assert_eq!(last.get(..3), Some(status.to_string().as_str()), "{head}: {text}");
+        assert!(began.elapsed() < Duration::from_secs(5), "{head}: {:?}", began.elapsed());
+    }
 }
 
 async fn a_body_may_have_64_kib(app: TestApp) {
