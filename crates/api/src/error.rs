@@ -89,6 +89,8 @@ error_codes! {
     BadRequest "bad_request" 400;
     /// A field of the request has an invalid value.
     ValidationFailed "validation_failed" 400;
+    /// The password is one of the most common ones.
+    PasswordTooCommon "password_too_common" 400;
     /// A scope is not in the catalogue.
     InvalidScope "invalid_scope" 400;
     /// No credential was sent.

@@ -7,6 +7,7 @@ use keyward_api::ErrorCode;
 use keyward_domain::Timestamp;
 use keyward_domain::audit::InvalidTerm;
 use keyward_domain::scope::UnknownScope;
+use keyward_domain::user::InvalidPassword;
 use keyward_service::{Error, Rejection, StoreError};
 
 use super::problem::Problem;
@@ -40,6 +41,16 @@ impl Problem {
     /// A field of the request whose value is not allowed.
     pub fn invalid_field(field: &str, detail: impl ToString) -> Self {
         validation("The request has a field with an invalid value.", field, detail.to_string())
+    }
+
+    /// A new password that is not allowed.
+    pub fn invalid_password(error: InvalidPassword) -> Self {
+        match error {
+            InvalidPassword::Length(_) => Self::invalid_field("password", error),
+            InvalidPassword::TooCommon => Self::new(ErrorCode::PasswordTooCommon, "This password is too common.")
+                .validation("password", error.to_string())
+                .hint("Choose a password that nobody else uses, for example from a password manager."),
+        }
     }
 
     /// A search that cannot be understood; every term that is wrong is named.
@@ -144,7 +155,7 @@ impl From<Error> for Problem {
                     .hint(format!("The server's flag {flag} sets this limit{others}."))
             }
             Error::NoRandomName => Self::invalid_field("token_name", "no random name is free; choose a name"),
-            Error::InvalidPassword(error) => Self::invalid_field("password", error),
+            Error::InvalidPassword(error) => Self::invalid_password(error),
             error @ (Error::PasswordMissing | Error::NoPasswordToSet) => Self::invalid_field("password", error),
             Error::OldPasswordMissing => {
                 Self::invalid_field("old_password", "to change your own password, send the old one")

@@ -2,7 +2,7 @@
 
 use keyward_api::users::CreateUserRequest;
 use keyward_domain::Roles;
-use keyward_domain::user::{Password, UserLogin};
+use keyward_domain::user::{InvalidPassword, Password, UserLogin};
 use keyward_service::users::NewUser;
 use zeroize::Zeroizing;
 
@@ -13,21 +13,25 @@ const LONGEST_NAME: usize = 128;
 
 /// A field of a new user that is not allowed.
 #[derive(Debug, thiserror::Error)]
-#[error("{field}: {detail}")]
-pub(crate) struct InvalidUser {
-    field: &'static str,
-    detail: String,
+pub(crate) enum InvalidUser {
+    #[error("{field}: {detail}")]
+    Field { field: &'static str, detail: String },
+    #[error("password: {0}")]
+    Password(InvalidPassword),
 }
 
 impl InvalidUser {
     fn new(field: &'static str, detail: impl ToString) -> Self {
-        Self { field, detail: detail.to_string() }
+        Self::Field { field, detail: detail.to_string() }
     }
 }
 
 impl From<InvalidUser> for Problem {
-    fn from(InvalidUser { field, detail }: InvalidUser) -> Self {
-        Self::invalid_field(field, detail)
+    fn from(invalid: InvalidUser) -> Self {
+        match invalid {
+            InvalidUser::Field { field, detail } => Self::invalid_field(field, detail),
+            InvalidUser::Password(error) => Self::invalid_password(error),
+        }
     }
 }
 
@@ -53,9 +57,7 @@ pub(crate) fn new_user(body: CreateUserRequest) -> Result<NewUser, InvalidUser> 
     };
     let password = body.password.map(Zeroizing::new).filter(|text| !text.is_empty());
     let password = match (login, password) {
-        (UserLogin::Password, Some(text)) => {
-            Some(Password::new(text).map_err(|error| InvalidUser::new("password", error))?)
-        }
+        (UserLogin::Password, Some(text)) => Some(Password::new(text).map_err(InvalidUser::Password)?),
         (UserLogin::Password, None) => {
             return Err(InvalidUser::new("password", "a user who logs in needs a password"));
         }

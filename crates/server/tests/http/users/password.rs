@@ -38,6 +38,12 @@ async fn ones_own_password_needs_the_old_one(app: TestApp) {
         let refused = set(&member.http, "me", json!({ "old_password": PASSWORD, "password": short })).await;
         assert_eq!(wrong_fields(&refused.refused(400, "validation_failed")), ["password"]);
     }
+    for common in ["password1234", "PASSWORD1234", "123456"] {
+        let refused = set(&member.http, "me", json!({ "old_password": PASSWORD, "password": common })).await;
+        assert_eq!(wrong_fields(&refused.refused(400, "password_too_common")), ["password"]);
+        let new = json!({ "username": "grace", "email": "grace@example.com", "password": common });
+        app.owner.http.post("/api/v2/users", &new).await.refused(400, "password_too_common");
+    }
     assert_eq!(app.database.contents(), before);
     assert!(logs_in(&app, "member", PASSWORD).await);
 }
