@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use keyward_service::Service;
+use keyward_service::{Service, SetupCode};
 
 use crate::metrics::Metrics;
 use crate::request_log::RequestLog;
-use crate::users::setup_code::SetupCode;
 use crate::verify::RateLimit;
 
 /// The state of a running server, shared by all its threads.
@@ -17,8 +16,9 @@ pub struct App {
     pub service: Service,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// The code that the server prints at start. It lets another machine create the first user.
-    pub setup_code: SetupCode,
+    /// The code that the server prints at start, if there is no user. It lets another machine create the
+    /// first user, until another server of the database starts.
+    pub setup_code: Option<SetupCode>,
     /// The rate limit on `/oauth2/revoke`.
     pub(crate) revocations: RateLimit,
     /// The metrics.

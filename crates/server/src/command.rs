@@ -135,11 +135,10 @@ async fn serve(config: &Config, url: &DatabaseUrl, catalogue: Catalogue) -> Resu
         tracing::warn!(%listen, "listening beyond loopback without TLS: put a TLS proxy in front of the server");
     }
     let service = open(config, url, catalogue).await?;
-    let new = !service.has_first_user().await?;
     let running =
         start(service, listen, config.listen.trusted_proxies.0.clone(), RequestLog::start(config.log.log_format))
             .await?;
-    announce(url, &running, new)?;
+    announce(url, &running)?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("received SIGTERM, stopping"),
         _ = interrupt.recv() => tracing::info!("received SIGINT, stopping"),
@@ -168,15 +167,12 @@ fn end_within(time: Duration) {
 }
 
 /// Prints the `listening on` line, whose form is fixed, and then instructions for people.
-fn announce(database: &DatabaseUrl, running: &Running, new: bool) -> io::Result<()> {
+fn announce(database: &DatabaseUrl, running: &Running) -> io::Result<()> {
     let url = format!("http://{}", running.address());
     let mut text = format!("listening on {url}\ndatabase: {database}\n");
-    if new {
+    if let Some(code) = &running.app().setup_code {
         text.push_str(&format!("no user exists yet; create the first user with: keyward login {url}\n"));
-        text.push_str(&format!(
-            "a request from another machine needs the setup code: {}\n",
-            running.app().setup_code.expose()
-        ));
+        text.push_str(&format!("a request from another machine needs the setup code: {}\n", code.expose()));
     } else {
         text.push_str(&format!("log in with: keyward login {url}\n"));
     }

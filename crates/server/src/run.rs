@@ -17,7 +17,6 @@ use crate::http::middleware;
 use crate::metrics::{Counters, Metrics};
 use crate::request_log::RequestLog;
 use crate::routes;
-use crate::users::setup_code::SetupCode;
 use crate::verify::RateLimit;
 
 /// How long the head of a request may take to arrive.
@@ -51,10 +50,11 @@ pub async fn start(
     trusted_proxies: Vec<IpNet>,
     request_log: RequestLog,
 ) -> Result<Running, StartError> {
+    let setup_code = service.draw_setup_code().await?;
     let app = web::Data::from(Arc::new(App {
         service,
         trusted_proxies,
-        setup_code: SetupCode::generate().map_err(Error::Random)?,
+        setup_code,
         revocations: RateLimit::default(),
         metrics: Metrics::default(),
         request_log,

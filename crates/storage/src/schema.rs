@@ -112,6 +112,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    setup_code (id) {
+        id -> Integer,
+        digest -> Binary,
+    }
+}
+
+diesel::table! {
     verifier_lease (id) {
         id -> SmallInt,
         longest_ms -> Nullable<BigInt>,

@@ -64,7 +64,7 @@ impl NewApp {
     /// The setup code, which remote clients need to create the first user.
     #[must_use]
     pub fn setup_code(&self) -> &str {
-        self.running.app().setup_code.expose()
+        self.running.app().setup_code.as_ref().expect("no user exists yet").expose()
     }
 
     /// Stops the server gracefully and returns its database.

@@ -90,7 +90,7 @@ async fn from_elsewhere_the_first_user_needs_the_setup_code(app: TestApp) {
         ! <url> has no users yet; creating the first user, an owner.
         ! error: cannot create the first user
         !   cause: Creating the first user from another machine needs the setup code.
-        !   hint: Send the code that the server printed at start in the header Keyward-Setup-Code.
+        !   hint: Send the code that the last started server printed in the header Keyward-Setup-Code.
         !   hint: set KEYWARD_SETUP_CODE to the setup code that the server printed when it started
         !   request id: <uuid>
         exit 4");

@@ -7,6 +7,8 @@ use keyward_api::headers::SETUP_CODE;
 use keyward_api::users::{CreateFirstUser, CreateUserRequest, CreatedFirstUser, Message, ViewFirstUser};
 use keyward_api::{Endpoint as _, ErrorCode};
 
+use keyward_service::Error;
+
 use super::parse;
 use crate::http::{Call, Problem};
 
@@ -24,12 +26,15 @@ pub(crate) async fn view(call: Call<ViewFirstUser>) -> Result<HttpResponse, Prob
 
 /// `POST /api/v2/users/first`: from this machine, or with the setup code.
 pub(crate) async fn create(call: Call<CreateFirstUser>) -> Result<HttpResponse, Problem> {
-    if !call.is_local() && !call.app().setup_code.matches(call.header(SETUP_CODE)) {
+    if !call.is_local() && !call.service().is_setup_code(call.header(SETUP_CODE)).await? {
+        if call.service().has_first_user().await? {
+            return Err(Error::FirstUserExists.into());
+        }
         return Err(Problem::new(
             ErrorCode::SetupCodeRequired,
             "Creating the first user from another machine needs the setup code.",
         )
-        .hint("Send the code that the server printed at start in the header Keyward-Setup-Code."));
+        .hint("Send the code that the last started server printed in the header Keyward-Setup-Code."));
     }
     let body = call.json()?;
     let new = CreateUserRequest {

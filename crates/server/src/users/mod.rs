@@ -6,6 +6,5 @@ pub(crate) mod first;
 pub(crate) mod list;
 pub(crate) mod login;
 pub(crate) mod parse;
-pub(crate) mod setup_code;
 pub(crate) mod show;
 pub(crate) mod view;

@@ -8,6 +8,7 @@ use keyward_domain::user::UserStatus;
 use keyward_domain::{Roles, Timestamp, User};
 
 use super::row::{UserRow, roles_text};
+use super::setup_code::forget_setup_code;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::users;
@@ -31,7 +32,7 @@ pub fn hold_all(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Creates a user.
+/// Creates a user. From the first user on, there is no setup code.
 ///
 /// # Errors
 /// [`StoreError::Taken`] if the username or the address is taken, or another error if the database
@@ -42,7 +43,7 @@ pub fn create(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>, origin:
         .values((&row, users::password_hash.eq(password_hash)))
         .execute(db))?;
     tx.record(origin, Event::UserCreated { user: user.clone() });
-    Ok(())
+    forget_setup_code(tx)
 }
 
 /// A change of one property of a user.

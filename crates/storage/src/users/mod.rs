@@ -3,10 +3,12 @@
 mod change;
 mod list;
 mod row;
+mod setup_code;
 
 pub use change::{Change, create, delete, hold_all, update};
 pub use list::{UserFilter, count, list};
 pub(crate) use row::UserRow;
+pub use setup_code::{set_setup_code, setup_code};
 
 use diesel::prelude::*;
 use keyward_domain::user::{Email, UserRef, UserStatus, Username};

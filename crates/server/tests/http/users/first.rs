@@ -31,6 +31,7 @@ on_both! {
     the_first_user_is_an_owner_and_there_is_one_first,
     of_those_who_race_to_be_first_one_is,
     from_elsewhere_the_setup_code_is_needed,
+    only_the_last_started_server_has_the_setup_code,
     a_first_user_who_cannot_be_is_refused_and_the_place_stays_free,
 }
 
@@ -74,6 +75,18 @@ async fn from_elsewhere_the_setup_code_is_needed(app: TestApp) {
     }
     assert_eq!(server.database.count("SELECT count(*) AS count FROM users"), 0);
     from_elsewhere(&server, "X-Forwarded-For", Some(server.setup_code())).await.expect(201);
+}
+
+async fn only_the_last_started_server_has_the_setup_code(app: TestApp) {
+    // Drawn through the same service, since on SQLite only one server can open the database.
+    let server = new_server(&app).await;
+    let before = server.setup_code().to_owned();
+    let last = server.service.draw_setup_code().await.unwrap().expect("there is no user");
+    from_elsewhere(&server, "X-Forwarded-For", Some(&before)).await.refused(403, "setup_code_required");
+    from_elsewhere(&server, "X-Forwarded-For", Some(last.expose())).await.expect(201);
+    assert_eq!(server.database.count("SELECT count(*) AS count FROM setup_code"), 0, "it is gone with its purpose");
+    from_elsewhere(&server, "X-Forwarded-For", Some(last.expose())).await.refused(409, "conflict");
+    assert!(server.service.draw_setup_code().await.unwrap().is_none());
 }
 
 async fn a_first_user_who_cannot_be_is_refused_and_the_place_stays_free(app: TestApp) {
