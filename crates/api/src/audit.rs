@@ -40,6 +40,12 @@ pub struct AuditLog {
     /// The id of the key that acted; absent if no key was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<String>,
+    /// Why a key was ended, if a reason was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The incident of which the entry is a part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident_id: Option<Uuid>,
     /// The fields that changed.
     pub diff: BTreeMap<String, DiffField>,
     /// The whole state before the action, or null.

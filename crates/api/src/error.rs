@@ -125,6 +125,8 @@ error_codes! {
     RequestTimeout "request_timeout" 408;
     /// A name or an e-mail address is taken, or the current state does not allow the change.
     Conflict "conflict" 409;
+    /// The selector matches other keys than those of the dry run.
+    SelectionChanged "selection_changed" 409;
     /// The body is longer than the endpoint accepts.
     PayloadTooLarge "payload_too_large" 413;
     /// The body does not have the media type that the endpoint requires.

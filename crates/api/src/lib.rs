@@ -6,6 +6,7 @@
 pub mod audit;
 mod endpoint;
 pub mod error;
+pub mod incidents;
 pub mod keys;
 #[cfg(feature = "openapi")]
 mod openapi;

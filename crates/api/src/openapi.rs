@@ -11,7 +11,8 @@ use utoipa::openapi::{
 };
 
 use crate::{
-    Access, Endpoint, ErrorBody, Method, NoBody, NoContent, NoQuery, audit, keys, system, users, verifiers, verify,
+    Access, Endpoint, ErrorBody, Method, NoBody, NoContent, NoQuery, audit, incidents, keys, system, users, verifiers,
+    verify,
 };
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -42,6 +43,10 @@ pub fn document() -> OpenApi {
     draft.add::<keys::ViewKey>();
     draft.add::<keys::ExpireKey>();
     draft.add::<keys::DeleteKey>();
+    draft.add::<keys::IdentifyKey>();
+    draft.add::<incidents::ExpireKeys>();
+    draft.add::<incidents::ListIncidents>();
+    draft.add::<incidents::ViewIncident>();
     draft.add::<verify::VerifyKey>();
     draft.add::<verify::VerifyKeys>();
     draft.add::<verifiers::PollVerifier>();

@@ -12,6 +12,21 @@ pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
     }
 }
 
+/// Parses a bool in a query, or in JSON.
+pub(crate) fn optional_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Flag {
+        Bool(bool),
+        #[serde(deserialize_with = "flag")]
+        Text(bool),
+    }
+    match Option::<Flag>::deserialize(deserializer)? {
+        Some(Flag::Bool(flag) | Flag::Text(flag)) => Ok(Some(flag)),
+        None => Ok(None),
+    }
+}
+
 /// Parses a whole number in a query.
 pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::access::ResourceKind;
 use crate::audit::Action;
 use crate::clock::Timestamp;
-use crate::key::{ApiKey, KeyId};
+use crate::key::{ApiKey, EndNote, EndReason, KeyId};
 use crate::user::{Email, User, UserId, Username};
 use crate::word::{UnknownWord, words};
 
@@ -88,11 +88,31 @@ pub enum Event {
     /// A live key was ended by hand.
     KeyExpired {
         /// The key before the change.
-        before: ApiKey,
+        before: Box<ApiKey>,
         /// The key after the change.
-        after: ApiKey,
-        /// Why it was ended.
+        after: Box<ApiKey>,
+        /// What led to it.
         cause: Cause,
+        /// The request that ends many keys, if this is part of one.
+        incident: Option<Uuid>,
+    },
+    /// Someone asked whose key a text is.
+    KeyIdentified {
+        /// The key with the id in the text, if there is one.
+        key: Option<ApiKey>,
+        /// Whether the secret in the text is the key's.
+        exact: bool,
+    },
+    /// A request that ends many keys began.
+    IncidentBegan {
+        /// Its id.
+        id: Uuid,
+        /// How many keys it selected.
+        matched: usize,
+        /// Why it ends them.
+        reason: EndReason,
+        /// A note on why.
+        note: Option<EndNote>,
     },
     /// A key's record was deleted.
     KeyDeleted {
@@ -196,8 +216,10 @@ pub enum Cause {
     PasswordChanged,
     /// The owner was deleted.
     UserDeleted,
-    /// The key that created this session was ended.
+    /// The key that created this one was ended.
     MinterEnded,
+    /// A request that ends many keys.
+    Incident,
 }
 
 words!(Cause, "cause");
@@ -250,6 +272,12 @@ pub enum EventKind {
     /// [`Event::KeyExpired`].
     #[strum(serialize = "key.expired")]
     KeyExpired,
+    /// [`Event::KeyIdentified`].
+    #[strum(serialize = "key.identified")]
+    KeyIdentified,
+    /// [`Event::IncidentBegan`].
+    #[strum(serialize = "incident.began")]
+    IncidentBegan,
     /// [`Event::KeyDeleted`].
     #[strum(serialize = "key.deleted")]
     KeyDeleted,
@@ -304,6 +332,8 @@ impl Event {
             Self::KeyCreated { .. } => EventKind::KeyCreated,
             Self::LoggedIn { .. } => EventKind::LoggedIn,
             Self::KeyExpired { .. } => EventKind::KeyExpired,
+            Self::KeyIdentified { .. } => EventKind::KeyIdentified,
+            Self::IncidentBegan { .. } => EventKind::IncidentBegan,
             Self::KeyDeleted { .. } => EventKind::KeyDeleted,
             Self::KeysRetired { .. } => EventKind::KeysRetired,
             Self::UserCreated { .. } => EventKind::UserCreated,
@@ -323,6 +353,29 @@ impl Event {
         }
     }
 
+    /// The request that ends many keys, if the event is part of one.
+    #[must_use]
+    pub fn incident(&self) -> Option<Uuid> {
+        match self {
+            Self::KeyExpired { incident, .. } => *incident,
+            Self::IncidentBegan { id, .. } => Some(*id),
+            Self::KeyCreated { .. }
+            | Self::LoggedIn { .. }
+            | Self::KeyIdentified { .. }
+            | Self::KeyDeleted { .. }
+            | Self::KeysRetired { .. }
+            | Self::UserCreated { .. }
+            | Self::UserChanged { .. }
+            | Self::UserDeleted { .. }
+            | Self::LoginFailed { .. }
+            | Self::LoginThrottled { .. }
+            | Self::EntriesRetired { .. }
+            | Self::RetentionConfirmed { .. }
+            | Self::ClockAdopted { .. }
+            | Self::ClockAccepted { .. } => None,
+        }
+    }
+
     /// Why a key was ended; none for an event that ends no key.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
@@ -330,6 +383,8 @@ impl Event {
             Self::KeyExpired { cause, .. } => Some(*cause),
             Self::KeyCreated { .. }
             | Self::LoggedIn { .. }
+            | Self::KeyIdentified { .. }
+            | Self::IncidentBegan { .. }
             | Self::KeyDeleted { .. }
             | Self::KeysRetired { .. }
             | Self::UserCreated { .. }
@@ -353,6 +408,8 @@ impl EventKind {
             Self::KeyCreated
             | Self::LoggedIn
             | Self::KeyExpired
+            | Self::KeyIdentified
+            | Self::IncidentBegan
             | Self::KeyDeleted
             | Self::KeysRetired
             | Self::RetentionConfirmed => ResourceKind::ApiKey,
@@ -377,6 +434,8 @@ impl EventKind {
             Self::LoggedIn | Self::LoginFailed | Self::LoginThrottled => Action::Login,
             Self::KeyExpired if cause == Some(Cause::Logout) => Action::Logout,
             Self::KeyExpired
+            | Self::KeyIdentified
+            | Self::IncidentBegan
             | Self::UserSuspended
             | Self::UserActivated
             | Self::RolesChanged

@@ -50,6 +50,8 @@ fn show(entry: &Entry) -> AuditLog {
         action: entry.action.to_string(),
         event: entry.event.to_string(),
         key_id: entry.key_id.as_ref().map(ToString::to_string),
+        reason: reason(entry),
+        incident_id: entry.incident,
         diff: diff(&entry.diff),
         old: entry.old.clone(),
         new: entry.new.clone(),
@@ -64,16 +66,28 @@ fn show(entry: &Entry) -> AuditLog {
     }
 }
 
+/// Why a key was ended: in its state, or in the event of the incident itself.
+fn reason(entry: &Entry) -> Option<String> {
+    let text = |state: &Value, field: &str| state.get(field).and_then(Value::as_str).map(str::to_owned);
+    match entry.event {
+        EventKind::KeyExpired => text(&entry.new, "end_reason"),
+        EventKind::IncidentBegan => text(&entry.additional_fields, "reason"),
+        _ => None,
+    }
+}
+
 /// The status of the answer to the request that caused the event; 200 if there was no request.
 fn status(event: EventKind, cause: Option<Cause>) -> u16 {
     match event {
         EventKind::KeyCreated | EventKind::LoggedIn | EventKind::UserCreated => 201,
         EventKind::KeyExpired => match cause {
-            Some(Cause::Logout | Cause::RevokedByHolder | Cause::UserDeleted) => 200,
+            Some(Cause::Logout | Cause::RevokedByHolder | Cause::UserDeleted | Cause::Incident) => 200,
             Some(Cause::Requested | Cause::PasswordChanged | Cause::MinterEnded) | None => 204,
         },
         EventKind::KeyDeleted | EventKind::PasswordChanged => 204,
         EventKind::KeysRetired
+        | EventKind::KeyIdentified
+        | EventKind::IncidentBegan
         | EventKind::UserSuspended
         | EventKind::UserActivated
         | EventKind::RolesChanged

@@ -6,8 +6,9 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, HttpRequest, Responder, Route};
 use keyward_api::audit::ListAudit;
+use keyward_api::incidents::{ExpireKeys, ListIncidents, ViewIncident};
 use keyward_api::keys::{
-    CreateSessionKey, CreateToken, DeleteKey, ExpireKey, ListKeys, ListTokens, ViewKey, ViewTokenByName,
+    CreateSessionKey, CreateToken, DeleteKey, ExpireKey, IdentifyKey, ListKeys, ListTokens, ViewKey, ViewTokenByName,
     ViewTokenConfig,
 };
 use keyward_api::system::{ListScopes, ViewBuildInfo, ViewOpenApi};
@@ -54,6 +55,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ViewTokenByName, _, _>(keys::view::by_name)])
         .path([on::<ViewKey, _, _>(keys::view::by_id), on::<DeleteKey, _, _>(keys::delete::delete)])
         .path([on::<ExpireKey, _, _>(keys::expire::expire)])
+        .path([on::<IdentifyKey, _, _>(keys::identify::identify)])
+        .path([on::<ExpireKeys, _, _>(keys::expire_many::expire)])
+        .path([on::<ListIncidents, _, _>(keys::incidents::list)])
+        .path([on::<ViewIncident, _, _>(keys::incidents::view)])
         .path([on::<ListAudit, _, _>(audit::list)])
         .path([on::<ViewBuildInfo, _, _>(system::build_info)])
         .path([on::<ListScopes, _, _>(system::scopes)])

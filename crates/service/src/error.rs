@@ -6,6 +6,18 @@ use keyward_domain::user::InvalidPassword;
 use keyward_domain::{Lifetime, Timestamp};
 use keyward_storage::StoreError;
 
+use crate::incidents::Preview;
+
+impl Error {
+    /// The error for a selector whose user was not found.
+    pub(crate) fn of_selected_user(error: Self) -> Self {
+        match error {
+            Self::NotFound => Self::UnknownUser,
+            other => other,
+        }
+    }
+}
+
 /// Why a use case was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -114,6 +126,18 @@ pub enum Error {
         /// The time of the newest entry.
         newest: Timestamp,
     },
+    /// A selector names a user who is missing or hidden.
+    #[error("there is no such user")]
+    UnknownUser,
+    /// The selector matches other keys than those of the preview.
+    #[error("the selector matches other keys than those of the preview")]
+    SelectionChanged(Box<Preview>),
+    /// The incident with this id has other keys.
+    #[error("an incident with this id has other keys")]
+    IncidentDiffers,
+    /// Another request did the batch of an incident.
+    #[error("another request goes on with this incident")]
+    IncidentMovedOn,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

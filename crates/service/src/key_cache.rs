@@ -191,6 +191,8 @@ mod tests {
             last_used: None,
             expires_at: Timestamp::MAX,
             ended_at: None,
+            end_reason: None,
+            end_note: None,
             slides_until: None,
             last_used_ip: None,
             minted_by: None,

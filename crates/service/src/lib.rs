@@ -10,6 +10,7 @@ mod coherence;
 mod desk;
 mod error;
 mod failed_logins;
+pub mod incidents;
 mod key_cache;
 pub mod keys;
 mod login;

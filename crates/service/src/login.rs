@@ -142,6 +142,8 @@ impl Service {
             last_used: None,
             expires_at: now.checked_add(lifetime).unwrap_or(Timestamp::MAX).min(cap),
             ended_at: None,
+            end_reason: None,
+            end_note: None,
             slides_until: None,
             last_used_ip: None,
             minted_by: None,
@@ -173,7 +175,7 @@ impl Service {
             tx.promise_end();
             let Some(owned) = keys::find_for_update(tx, &caller.key().id)? else { return Ok(()) };
             let caller = caller.with_minters(tx)?;
-            Ok(keys::expire(tx, owned.key, caller.now, Cause::Logout, &caller.origin())?)
+            Ok(keys::expire(tx, owned.key, caller.now, &Cause::Logout.into(), &caller.origin())?)
         })
         .await
     }

@@ -87,7 +87,7 @@ impl Service {
             // If the key was deleted meanwhile, the response also waits for that change.
             tx.promise_end();
             let Some(owned) = keys::find_for_update(tx, &key.id)? else { return Ok(()) };
-            Ok(keys::expire(tx, owned.key, origin.time, Cause::RevokedByHolder, &origin)?)
+            Ok(keys::expire(tx, owned.key, origin.time, &Cause::RevokedByHolder.into(), &origin)?)
         })
         .await
     }

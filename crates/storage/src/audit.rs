@@ -37,6 +37,7 @@ struct EntryRow {
     diff: String,
     additional_fields: String,
     key_id: Option<String>,
+    incident_id: Option<DbId>,
 }
 
 /// Entries per INSERT. PostgreSQL allows 65 535 bound values in a statement.
@@ -209,6 +210,7 @@ impl From<&Entry> for EntryRow {
             diff: entry.diff.to_string(),
             additional_fields: entry.additional_fields.to_string(),
             key_id: entry.key_id.as_ref().map(ToString::to_string),
+            incident_id: entry.incident.map(DbId),
         }
     }
 }
@@ -240,6 +242,7 @@ fn read(row: EntryRow) -> Result<Entry, Box<dyn std::error::Error + Send + Sync>
         key_id: row.key_id.map(KeyId::from_stored),
         event: row.event.parse()?,
         cause: row.cause.map(|cause| cause.parse()).transpose()?,
+        incident: row.incident_id.map(|id| id.0),
         action: row.action.parse()?,
         resource_type: row.resource_type.parse()?,
         resource_id: row.resource_id,

@@ -17,6 +17,7 @@ mod error;
 mod explain;
 mod file_lock;
 mod health;
+pub mod incidents;
 pub mod keys;
 mod migrate;
 mod pool;

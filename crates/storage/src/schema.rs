@@ -49,6 +49,8 @@ diesel::table! {
         slides_until -> Nullable<Instant>,
         slid_at -> Nullable<Instant>,
         minted_by -> Nullable<Text>,
+        end_reason -> Nullable<Text>,
+        end_note -> Nullable<Text>,
     }
 }
 
@@ -108,6 +110,34 @@ diesel::table! {
     audit_retention (id) {
         id -> SmallInt,
         cutoff -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::{Id, Instant};
+
+    incidents (id) {
+        id -> Id,
+        actor_id -> Id,
+        actor_username -> Text,
+        key_id -> Text,
+        selector -> Text,
+        reason -> Text,
+        note -> Nullable<Text>,
+        cascades -> Bool,
+        includes_caller -> Bool,
+        digest -> Text,
+        key_ids -> Text,
+        matched -> BigInt,
+        done -> BigInt,
+        expired -> BigInt,
+        started_at -> Instant,
+        active_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        confirmed -> Nullable<BigInt>,
+        lapsed -> Nullable<BigInt>,
+        waited_ms -> Nullable<BigInt>,
     }
 }
 

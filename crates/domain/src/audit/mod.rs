@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::access::ResourceKind;
 use crate::clock::Timestamp;
 use crate::event::{Actor, Cause, Event, EventKind, LoginFailure, Origin, RequestInfo};
-use crate::key::{ApiKey, KeyId};
+use crate::key::{ApiKey, EndNote, EndReason, KeyId};
 use crate::user::{Roles, User};
 use crate::word::{UnknownWord, words};
 
@@ -61,6 +61,8 @@ pub struct Entry {
     pub event: EventKind,
     /// Why a key was expired; none for any other event.
     pub cause: Option<Cause>,
+    /// The request that ends many keys, if the event is part of one.
+    pub incident: Option<Uuid>,
     /// What was done, in the words that clients search for.
     pub action: Action,
     /// The type of the changed resource.
@@ -100,15 +102,32 @@ impl Entry {
         match event {
             Event::KeyCreated { key } => entry.key("created", None, Some(key)),
             Event::LoggedIn { key } => entry.key("logged in with", None, Some(key)),
-            Event::KeyExpired { before, after, cause } => match cause {
-                Cause::Requested | Cause::PasswordChanged | Cause::UserDeleted | Cause::MinterEnded => {
-                    entry.key("expired", Some(before), Some(after))
-                }
+            Event::KeyExpired { before, after, cause, .. } => match cause {
+                Cause::Requested
+                | Cause::PasswordChanged
+                | Cause::UserDeleted
+                | Cause::MinterEnded
+                | Cause::Incident => entry.key("expired", Some(before), Some(after)),
                 Cause::Logout => entry.key("logged out of", Some(before), Some(after)),
                 Cause::RevokedByHolder => Self {
                     description: format!("a holder of key {} revoked it", after.id),
                     ..entry.key("expired", Some(before), Some(after))
                 },
+            },
+            Event::KeyIdentified { key, exact } => {
+                let how = if *exact { "with the right secret" } else { "without the right secret" };
+                let whose = entry.key("identified", key.as_ref(), key.as_ref());
+                let described = if key.is_some() { whose.description.as_str() } else { "no key has the identified id" };
+                Self { description: format!("{described}, {how}"), old: Value::Null, new: Value::Null, ..whose }
+            }
+            Event::IncidentBegan { id, matched, reason, note } => Self {
+                description: entry.sentence("expires", "keys of incident", &id.to_string()),
+                additional_fields: json!({
+                    "matched": matched,
+                    "reason": reason.as_str(),
+                    "note": note.as_ref().map(EndNote::as_str),
+                }),
+                ..entry.entry(None, None)
             },
             Event::KeyDeleted { key } => entry.key("deleted", Some(key), None),
             Event::KeysRetired { count, cutoff } | Event::EntriesRetired { count, cutoff } => {
@@ -217,6 +236,7 @@ impl EntryBuilder<'_> {
             key_id: self.origin.key.as_ref().map(|key| key.id.clone()),
             event: kind,
             cause,
+            incident: self.event.incident(),
             action: kind.action(cause),
             resource_type: kind.resource(),
             resource_id: String::new(),
@@ -250,6 +270,8 @@ fn key_state(key: &ApiKey) -> State {
         "last_used": key.last_used,
         "expires_at": key.expires_at,
         "ended_at": key.ended_at,
+        "end_reason": key.end_reason.map(EndReason::as_str),
+        "end_note": key.end_note.as_ref().map(EndNote::as_str),
         "minted_by": key.minted_by.as_ref().map(KeyId::as_str),
     }))
 }

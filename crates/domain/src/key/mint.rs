@@ -78,6 +78,8 @@ mod tests {
             last_used: None,
             expires_at: now.checked_add(Lifetime::days(1)).unwrap(),
             ended_at: None,
+            end_reason: None,
+            end_note: None,
             slides_until: None,
             last_used_ip: None,
             minted_by: None,

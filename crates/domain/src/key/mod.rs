@@ -1,5 +1,6 @@
 //! The API key: a user's credential with an expiry.
 
+mod ending;
 mod id;
 mod kind;
 #[cfg(feature = "catalogue")]
@@ -7,7 +8,10 @@ mod mint;
 mod name;
 mod random_name;
 mod secret;
+#[cfg(feature = "catalogue")]
+mod selector;
 
+pub use ending::{EndNote, EndReason, Ending, InvalidEndNote};
 pub use id::{InvalidKeyId, KeyId};
 pub use kind::{KeyKind, LoginType};
 #[cfg(feature = "catalogue")]
@@ -15,6 +19,8 @@ pub use mint::{ExceedsCaller, MintRequest, within_caller};
 pub use name::{InvalidTokenName, TokenName};
 pub use random_name::random_name;
 pub use secret::{DIGEST_VERSION, Digest, MalformedKey, PlainKey, PresentedKey};
+#[cfg(feature = "catalogue")]
+pub use selector::{KeySelector, KeyState, Period};
 
 use std::net::IpAddr;
 
@@ -51,6 +57,10 @@ pub struct ApiKey {
     pub expires_at: Timestamp,
     /// When the key was ended by hand. If set, the key is dead at every time.
     pub ended_at: Option<Timestamp>,
+    /// Why the key was ended by hand, if a reason was given.
+    pub end_reason: Option<EndReason>,
+    /// A note on why the key was ended by hand, if one was given.
+    pub end_note: Option<EndNote>,
     /// A limit on sliding that may be earlier than the server's own: a session created with a token
     /// ends no later than that token.
     pub slides_until: Option<Timestamp>,
@@ -83,8 +93,14 @@ impl ApiKey {
     /// The key after being ended at `now`; none if it is already dead, because a dead key never
     /// changes again.
     #[must_use]
-    pub fn expired_at(&self, now: Timestamp) -> Option<Self> {
-        (!self.is_dead(now)).then(|| Self { expires_at: now, ended_at: Some(now), ..self.clone() })
+    pub fn ended(&self, now: Timestamp, ending: &Ending) -> Option<Self> {
+        (!self.is_dead(now)).then(|| Self {
+            expires_at: now,
+            ended_at: Some(now),
+            end_reason: ending.reason,
+            end_note: ending.note.clone(),
+            ..self.clone()
+        })
     }
 
     /// When the key was ended by hand; none if it is live, or had expired before.
@@ -137,6 +153,7 @@ impl ApiKey {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::event::Cause;
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_micros(secs * 1_000_000).unwrap()
@@ -156,6 +173,8 @@ pub(crate) mod tests {
             last_used: None,
             expires_at: at(created).checked_add(lifetime).unwrap(),
             ended_at: None,
+            end_reason: None,
+            end_note: None,
             slides_until: None,
             last_used_ip: None,
             minted_by: None,
@@ -172,11 +191,12 @@ pub(crate) mod tests {
     #[test]
     fn dead_is_absorbing() {
         let key = key(LoginType::Token, 0, Lifetime::hours(1));
-        let dead = key.expired_at(at(10)).unwrap();
+        let by_request = Ending::from(Cause::Requested);
+        let dead = key.ended(at(10), &by_request).unwrap();
         assert_eq!((dead.expires_at, dead.ended_at), (at(10), Some(at(10))));
         assert!(dead.is_dead(at(5)), "a key ended by hand is dead at every time");
-        assert_eq!(dead.expired_at(at(11)), None);
-        assert_eq!(key.expired_at(at(3_600)), None);
+        assert_eq!(dead.ended(at(11), &by_request), None);
+        assert_eq!(key.ended(at(3_600), &by_request), None);
         assert_eq!(dead.slide(at(5), Lifetime::days(30)), None);
     }
 

@@ -185,6 +185,16 @@ impl<E: Endpoint> Call<E> {
         serde_json::from_str(text).map_err(|error| unreadable().detail(without_values(&error)))
     }
 
+    /// Parses the body as JSON, if one of the media type JSON was sent. Any other body is ignored.
+    ///
+    /// # Errors
+    /// 400 if the body is not valid JSON, or has the wrong fields.
+    pub fn json_if_sent(&self) -> Result<Option<E::Request>, Problem> {
+        let content_type = self.request.headers().get(header::CONTENT_TYPE);
+        let is_json = content_type.is_some_and(|value| is_media_type(value, E::BODY.media_type()));
+        if is_json && !self.body.is_empty() { self.json().map(Some) } else { Ok(None) }
+    }
+
     /// Parses the body as a form.
     ///
     /// # Errors

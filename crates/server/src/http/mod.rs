@@ -15,7 +15,7 @@ pub(crate) use call::{Call, authenticate_key};
 pub(crate) use cursor::UserPage;
 pub(crate) use middleware::middleware;
 pub(crate) use page::{Page, stream_list};
-pub(crate) use path::{KeyPath, NamePath, UserPath};
+pub(crate) use path::{IncidentPath, KeyPath, NamePath, UserPath};
 pub(crate) use problem::Problem;
 
 use std::borrow::Cow;

@@ -46,13 +46,13 @@ impl<C: Cursor> Page<C> {
 /// # Errors
 /// If the first page cannot be read. A later failure cuts the connection, so that a short list never
 /// looks complete.
-pub(crate) async fn stream_list<E, C, T, W, R, F, S>(
+pub(crate) async fn stream_list<E, C, T, W, R, F, P, S>(
     call: &Call<E>,
     page: Page<C>,
     opening: &'static str,
     closing: String,
     read: R,
-    place: fn(&T) -> C,
+    place: P,
     show: S,
 ) -> Result<HttpResponse, Problem>
 where
@@ -62,6 +62,7 @@ where
     W: Serialize + 'static,
     R: Fn(C, i64) -> F + 'static,
     F: Future<Output = Result<Vec<T>, keyward_service::Error>> + 'static,
+    P: Fn(&T) -> C + 'static,
     S: Fn(&T) -> W + 'static,
 {
     let mut answer = HttpResponse::Ok();
@@ -84,30 +85,32 @@ where
     let first = read(page.start, INNER_PAGE).await?;
     let mut text = String::from(opening);
     write_things(&mut text, &first, &show, true)?;
-    let Some(next) = next_place(&first, place) else {
+    let Some(next) = next_place(&first, &place) else {
         text.push_str(&closing);
         return Ok(answer.body(text));
     };
-    let state = (Some(Bytes::from(text)), Some(next), read, closing, Rc::new(show));
-    Ok(answer.streaming(stream::try_unfold(state, move |(ready, next, read, closing, show)| async move {
+    let shapes = Rc::new((place, show));
+    let state = (Some(Bytes::from(text)), Some(next), read, closing, shapes);
+    Ok(answer.streaming(stream::try_unfold(state, move |(ready, next, read, closing, shapes)| async move {
         if let Some(ready) = ready {
-            return Ok::<_, Problem>(Some((ready, (None, next, read, closing, show))));
+            return Ok::<_, Problem>(Some((ready, (None, next, read, closing, shapes))));
         }
+        let (place, show) = &*shapes;
         let Some(start) = next else { return Ok(None) };
         let things = read(start, INNER_PAGE).await.inspect_err(|error| {
             tracing::error!(error = error as &dyn std::error::Error, "a list response was cut off");
         })?;
         let mut text = String::new();
-        write_things(&mut text, &things, &*show, false)?;
+        write_things(&mut text, &things, show, false)?;
         let next = next_place(&things, place);
         if next.is_none() {
             text.push_str(&closing);
         }
-        Ok(Some((Bytes::from(text), (None, next, read, closing, show))))
+        Ok(Some((Bytes::from(text), (None, next, read, closing, shapes))))
     })))
 }
 
-fn next_place<T, C>(things: &[T], place: fn(&T) -> C) -> Option<C> {
+fn next_place<T, C>(things: &[T], place: &impl Fn(&T) -> C) -> Option<C> {
     let full = i64::try_from(things.len()).is_ok_and(|count| count >= INNER_PAGE);
     things.last().filter(|_| full).map(place)
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use keyward_domain::user::UserRef;
 use keyward_domain::{KeyId, TokenName};
 use serde::{Deserialize, Deserializer, de};
+use uuid::Uuid;
 
 /// `/users/{user}/…`
 #[derive(Debug, Deserialize)]
@@ -20,6 +21,13 @@ pub(crate) struct KeyPath {
     pub user: UserRef,
     #[serde(deserialize_with = "parsed")]
     pub keyid: KeyId,
+}
+
+/// `/incidents/{id}`
+#[derive(Debug, Deserialize)]
+pub(crate) struct IncidentPath {
+    #[serde(deserialize_with = "parsed")]
+    pub id: Uuid,
 }
 
 /// `/users/{user}/keys/tokens/{keyname}`

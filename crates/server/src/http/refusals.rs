@@ -188,6 +188,12 @@ impl From<Error> for Problem {
                     .header(header::RETRY_AFTER, seconds.to_string())
             }
             Error::PasswordsBusy => Self::unavailable(Error::PasswordsBusy),
+            Error::UnknownUser => Self::invalid_field("user", "there is no such user, or you may not see them"),
+            error @ (Error::SelectionChanged(_) | Error::IncidentMovedOn) => {
+                Self::new(ErrorCode::SelectionChanged, error.to_string())
+            }
+            Error::IncidentDiffers => Self::new(ErrorCode::Conflict, "An incident with this id has other keys.")
+                .hint("Send the digest of the incident's own dry run, or another incident_id."),
             Error::Store(error @ StoreError::Damaged { .. }) => internal(error),
             Error::Store(error @ StoreError::OutcomeUnknown(_)) => {
                 Self::new(ErrorCode::OutcomeUnknown, "The database did not confirm the change; it may have been made.")

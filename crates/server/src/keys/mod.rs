@@ -3,6 +3,10 @@
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod expire;
+pub(crate) mod expire_many;
+pub(crate) mod identify;
+pub(crate) mod incidents;
 pub(crate) mod list;
+mod parse;
 pub(crate) mod show;
 pub(crate) mod view;

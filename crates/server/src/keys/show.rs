@@ -27,6 +27,8 @@ pub(crate) fn key(key: &ApiKey, status: wire::KeyStatus, catalogue: &Catalogue) 
         },
         status,
         ended_at: key.ended_early_at(),
+        end_reason: key.end_reason.map(|reason| reason.to_string()),
+        end_note: key.end_note.as_ref().map(ToString::to_string),
         last_used_ip: key.last_used_ip.map(|ip| ip.to_string()),
         minted_by: key.minted_by.as_ref().map(ToString::to_string),
         scopes_expanded: catalogue.resolve(&key.scopes).map(|scopes| scopes.to_strings()),

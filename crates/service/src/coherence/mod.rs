@@ -30,7 +30,7 @@ pub(crate) enum Coherence {
 
 /// What remains to be done between the end of a transaction and the response.
 #[derive(Clone, Copy, Debug)]
-enum Remaining {
+pub(crate) enum Remaining {
     Nothing,
     /// Wait until no cache can use the state before this change.
     Wait {
@@ -101,6 +101,26 @@ impl Service {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let (done, remaining) = self.change_without_wait(lane, work).await?;
+        let barrier = match remaining {
+            Remaining::Wait { number, committed } => {
+                let barrier = self.wait(number, committed).await;
+                self.inner.counters.observe_barrier(&barrier);
+                barrier
+            }
+            Remaining::Nothing => Barrier::default(),
+        };
+        Ok((done, barrier))
+    }
+
+    /// Like [`Service::change`], but does not wait. A later change that promises an end waits for this one
+    /// too.
+    pub(crate) async fn change_without_wait<T, E, F>(&self, lane: Lane, work: F) -> Result<(T, Remaining), E>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let service = self.clone();
         let (report, reported) = oneshot::channel();
         let ended = move |outcome: &Outcome| {
@@ -108,15 +128,7 @@ impl Service {
             let _sent = report.send(service.on_transaction_end(outcome));
         };
         let done = self.inner.store.write(lane, work, ended).await?;
-        let barrier = match reported.await {
-            Ok(Remaining::Wait { number, committed }) => {
-                let barrier = self.wait(number, committed).await;
-                self.inner.counters.observe_barrier(&barrier);
-                barrier
-            }
-            Ok(Remaining::Nothing) | Err(_) => Barrier::default(),
-        };
-        Ok((done, barrier))
+        Ok((done, reported.await.unwrap_or(Remaining::Nothing)))
     }
 
     /// Evicts what a transaction changed and notifies the verifiers. Runs on the transaction's thread.

@@ -4,12 +4,15 @@
 mod create;
 mod delete;
 mod expire;
+mod identify;
 mod list;
 mod view;
 
 pub use create::{NewToken, NotPositive};
-pub use keyward_storage::keys::{KeyCursor, ListedKey, OwnedKey};
-pub use list::KeyList;
+pub use expire::Why;
+pub use identify::{How, Identified};
+pub use keyward_storage::keys::{KeyCursor, ListedKey, OwnedKey, Sort};
+pub use list::{KeyList, Wanted};
 
 use std::marker::PhantomData;
 

@@ -3,6 +3,7 @@
 use keyward_domain::user::{Password, UserRef, UserStatus};
 use keyward_domain::{ApiKey, KeyId, PlainKey, Roles, User};
 use keyward_service::keys::NewToken;
+use keyward_service::keys::Why;
 use keyward_service::{Barrier, Caller, Error, Service, right};
 use zeroize::Zeroizing;
 
@@ -28,7 +29,7 @@ impl Acts for Service {
     }
 
     async fn expire_key(&self, caller: &Caller, id: &KeyId) -> Result<Barrier, Error> {
-        self.key(caller, right::ExpireKey, &UserRef::Me, id.clone()).await?.expire().await
+        self.key(caller, right::ExpireKey, &UserRef::Me, id.clone()).await?.expire(Why::default()).await
     }
 
     async fn delete_key(&self, caller: &Caller, id: &KeyId) -> Result<(), Error> {

@@ -3,18 +3,22 @@
 //! No statement can move the expiry of a dead key: each names its columns and its condition. Triggers
 //! in both databases enforce the same rule.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 use keyward_domain::event::{Cause, Event, Origin};
-use keyward_domain::key::Digest;
+use keyward_domain::key::{Digest, EndNote, EndReason, Ending};
 use keyward_domain::{ApiKey, KeyId, KeyKind, Timestamp, TokenName, UserId};
+use uuid::Uuid;
 
 use super::list::of_kind;
 use super::row::{KeyRow, SecretRow};
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
-use crate::schema::api_keys;
+use crate::schema::{api_keys, users};
 use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
 
@@ -86,47 +90,115 @@ pub fn create(tx: &mut Tx<'_>, new: NewKey, login: bool, origin: &Origin) -> Res
     Ok(())
 }
 
-/// Ends a key at `now` if it is live, and sets [`Changes::promises_end`](crate::Changes::promises_end).
-/// A dead key does not change for its readers and records no event. One that has only expired is marked
-/// as ended: the response promises that it is dead, also if `now` is wrong or goes back.
+/// Ends a key at `now` if it is live, as [`expire_many`] does.
 ///
 /// # Errors
 /// [`StoreError`] if the database fails.
-pub fn expire(tx: &mut Tx<'_>, key: ApiKey, now: Timestamp, cause: Cause, origin: &Origin) -> Result<(), StoreError> {
-    tx.promise_end();
-    let end = DbInstant(now);
-    let Some(after) = key.expired_at(now) else {
-        let lapsed = api_keys::id.eq(key.id.as_str()).and(api_keys::ended_at.is_null());
-        let marked = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
-            .filter(lapsed.and(api_keys::expires_at.le(end)))
-            .set(api_keys::ended_at.eq(end))
-            .execute(db))?;
-        if marked > 0 {
-            tx.touch_key(key.id.clone());
-        }
-        return expire_sessions_of(tx, &key.id, now, origin);
-    };
-    let changed = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
-        .filter(api_keys::id.eq(key.id.as_str()))
-        .filter(api_keys::ended_at.is_null())
-        .filter(api_keys::expires_at.gt(end))
-        .set((api_keys::expires_at.eq(end), api_keys::ended_at.eq(end)))
-        .execute(db))?;
-    let id = key.id.clone();
-    if changed > 0 {
-        tx.touch_key(id.clone());
-        tx.record(origin, Event::KeyExpired { before: key, after, cause });
-    }
-    expire_sessions_of(tx, &id, now, origin)
+pub fn expire(
+    tx: &mut Tx<'_>,
+    key: ApiKey,
+    now: Timestamp,
+    ending: &Ending,
+    origin: &Origin,
+) -> Result<(), StoreError> {
+    expire_many(tx, vec![key], now, ending, origin).map(drop)
 }
 
-/// Ends the live sessions that a key has created, and the sessions that those have created: a session
-/// has no more rights than the key that created it, and ends with it.
-fn expire_sessions_of(tx: &mut Tx<'_>, minter: &KeyId, now: Timestamp, origin: &Origin) -> Result<(), StoreError> {
+/// Ends those of the keys that are live at `now`, and sets
+/// [`Changes::promises_end`](crate::Changes::promises_end). Returns how many were live. The caller has
+/// locked their rows. A dead key does not change for its readers and records no event. One that has only
+/// expired is marked as ended: the response promises that it is dead, also if `now` is wrong or goes back.
+/// The sessions that the keys have created end with them.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn expire_many(
+    tx: &mut Tx<'_>,
+    keys: Vec<ApiKey>,
+    now: Timestamp,
+    ending: &Ending,
+    origin: &Origin,
+) -> Result<usize, StoreError> {
+    tx.promise_end();
+    let mut keys = keys;
+    let mut expired = 0;
+    let mut ending = Cow::Borrowed(ending);
+    while !keys.is_empty() {
+        let ids: Vec<String> = keys.iter().map(|key| key.id.to_string()).collect();
+        expired += end_live(tx, &keys, now, &ending, origin)?;
+        mark_lapsed(tx, &keys, now)?;
+        keys = sessions_of(tx, &ids, now)?;
+        if ending.cause != Cause::MinterEnded {
+            ending = Cow::Owned(Ending { cause: Cause::MinterEnded, ..ending.into_owned() });
+        }
+    }
+    Ok(expired)
+}
+
+/// Ends the live ones of the keys.
+fn end_live(
+    tx: &mut Tx<'_>,
+    keys: &[ApiKey],
+    now: Timestamp,
+    ending: &Ending,
+    origin: &Origin,
+) -> Result<usize, StoreError> {
+    let end = DbInstant(now);
+    let live: Vec<&str> = keys.iter().filter(|key| !key.is_dead(now)).map(|key| key.id.as_str()).collect();
+    if live.is_empty() {
+        return Ok(0);
+    }
+    let reason = (
+        api_keys::end_reason.eq(ending.reason.map(EndReason::as_str)),
+        api_keys::end_note.eq(ending.note.as_ref().map(EndNote::as_str)),
+    );
+    let changed: Vec<String> = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
+        .filter(api_keys::id.eq_any(&live))
+        .filter(api_keys::ended_at.is_null())
+        .filter(api_keys::expires_at.gt(end))
+        .set((api_keys::expires_at.eq(end), api_keys::ended_at.eq(end), reason))
+        .returning(api_keys::id)
+        .get_results(db))?;
+    let changed: HashSet<String> = changed.into_iter().collect();
+    for key in keys.iter().filter(|key| changed.contains(key.id.as_str())) {
+        if let Some(after) = key.ended(now, ending) {
+            tx.touch_key(key.id.clone());
+            let (cause, incident) = (ending.cause, ending.incident);
+            tx.record(
+                origin,
+                Event::KeyExpired { before: Box::new(key.clone()), after: Box::new(after), cause, incident },
+            );
+        }
+    }
+    Ok(changed.len())
+}
+
+/// Marks those of the keys as ended that had expired before `now`.
+fn mark_lapsed(tx: &mut Tx<'_>, keys: &[ApiKey], now: Timestamp) -> Result<(), StoreError> {
+    let end = DbInstant(now);
+    let dead = keys.iter().filter(|key| key.ended_at.is_none() && key.is_dead(now));
+    let dead: Vec<&str> = dead.map(|key| key.id.as_str()).collect();
+    if dead.is_empty() {
+        return Ok(());
+    }
+    let marked: Vec<String> = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
+        .filter(api_keys::id.eq_any(&dead))
+        .filter(api_keys::ended_at.is_null())
+        .filter(api_keys::expires_at.le(end))
+        .set(api_keys::ended_at.eq(end))
+        .returning(api_keys::id)
+        .get_results(db))?;
+    marked.into_iter().for_each(|id| tx.touch_key(KeyId::from_stored(id)));
+    Ok(())
+}
+
+/// The live sessions that the keys have created, locked. A session has no more rights than the key that
+/// created it, and ends with it.
+fn sessions_of(tx: &mut Tx<'_>, minters: &[String], now: Timestamp) -> Result<Vec<ApiKey>, StoreError> {
     macro_rules! sessions {
         () => {
             api_keys::table
-                .filter(api_keys::minted_by.eq(minter.as_str()))
+                .filter(api_keys::minted_by.eq_any(minters))
                 .filter(of_kind(KeyKind::Session))
                 .filter(api_keys::ended_at.is_null())
                 .filter(api_keys::expires_at.gt(DbInstant(now)))
@@ -138,10 +210,56 @@ fn expire_sessions_of(tx: &mut Tx<'_>, minter: &KeyId, now: Timestamp, origin: &
         Conn::Sqlite(db) => sessions!().load(*db)?,
         Conn::Postgres(db) => sessions!().for_update().load(*db)?,
     };
-    for row in rows {
-        expire(tx, row.try_into()?, now, Cause::MinterEnded, origin)?;
+    rows.into_iter().map(ApiKey::try_from).collect()
+}
+
+/// The keys with these ids, locked, in the order of their ids.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn find_many_for_update(tx: &mut Tx<'_>, ids: &[KeyId]) -> Result<Vec<ApiKey>, StoreError> {
+    let ids: Vec<&str> = ids.iter().map(KeyId::as_str).collect();
+    macro_rules! wanted {
+        () => {
+            api_keys::table.filter(api_keys::id.eq_any(&ids)).order(api_keys::id).select(KeyRow::as_select())
+        };
     }
-    Ok(())
+    let rows: Vec<KeyRow> = match tx.conn() {
+        Conn::Sqlite(db) => wanted!().load(*db)?,
+        Conn::Postgres(db) => wanted!().for_update().load(*db)?,
+    };
+    rows.into_iter().map(ApiKey::try_from).collect()
+}
+
+/// The ids of the live keys that the keys with these ids have created: those of the user `only`, if it is
+/// set, and not those of users with the role owner, except for the user `hide_owners_except`.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn live_children(
+    conn: &mut Conn<'_>,
+    minters: &[KeyId],
+    only: Option<UserId>,
+    hide_owners_except: Option<UserId>,
+    now: Timestamp,
+) -> Result<Vec<KeyId>, StoreError> {
+    let (every, hides) = (only.is_none(), hide_owners_except.is_some());
+    let user = DbId(only.or(hide_owners_except).map_or(Uuid::nil(), UserId::as_uuid));
+    let mut children = Vec::new();
+    for minters in minters.chunks(500) {
+        let ids: Vec<&str> = minters.iter().map(KeyId::as_str).collect();
+        let found: Vec<String> = on_backend!(conn, |db| api_keys::table
+            .inner_join(users::table)
+            .filter(api_keys::minted_by.eq_any(&ids))
+            .filter(api_keys::ended_at.is_null())
+            .filter(api_keys::expires_at.gt(DbInstant(now)))
+            .filter(every.into_sql::<Bool>().or(users::id.eq(user)))
+            .filter((!hides).into_sql::<Bool>().or(users::id.eq(user)).or(users::roles.not_like("%\"owner\"%")),)
+            .select(api_keys::id)
+            .load(db))?;
+        children.extend(found.into_iter().map(KeyId::from_stored));
+    }
+    Ok(children)
 }
 
 /// Ends every key of the user that is live at `now`, and marks those that have expired, as [`expire`]
@@ -161,9 +279,7 @@ pub fn expire_all_of(
         if live.is_empty() {
             break;
         }
-        for key in live {
-            expire(tx, key, now, cause, origin)?;
-        }
+        expire_many(tx, live, now, &Ending::from(cause), origin)?;
     }
     let end = DbInstant(now);
     let marked = on_backend!(tx.conn(), |db| diesel::update(api_keys::table)
@@ -209,7 +325,8 @@ pub fn delete(tx: &mut Tx<'_>, key: ApiKey, origin: &Origin) -> Result<bool, Sto
     if removed > 0 {
         tx.promise_end();
         tx.touch_key(key.id.clone());
-        expire_sessions_of(tx, &key.id, origin.time, origin)?;
+        let sessions = sessions_of(tx, &[key.id.to_string()], origin.time)?;
+        expire_many(tx, sessions, origin.time, &Ending::from(Cause::MinterEnded), origin)?;
         tx.record(origin, Event::KeyDeleted { key });
     }
     Ok(removed > 0)

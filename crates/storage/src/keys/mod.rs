@@ -4,10 +4,15 @@ mod change;
 mod list;
 mod retention;
 mod row;
+mod select;
 
-pub use change::{NewKey, create, delete, expire, expire_all_of, live_name_exists, lock_name};
+pub use change::{
+    NewKey, create, delete, expire, expire_all_of, expire_many, find_many_for_update, live_children, live_name_exists,
+    lock_name,
+};
 pub use list::{KeyCursor, ListFilter, ListedKey, Owners, explain_list, list};
 pub use retention::{Hold, confirm, count_expired, hold, retire, set_hold};
+pub use select::{Selection, Sort, explain_select, select};
 
 use diesel::prelude::*;
 use keyward_domain::key::Digest;

@@ -1,7 +1,7 @@
 //! Converts between rows of `api_keys` and [`ApiKey`].
 
 use diesel::prelude::*;
-use keyward_domain::key::{DIGEST_VERSION, Digest};
+use keyward_domain::key::{DIGEST_VERSION, Digest, EndNote};
 use keyward_domain::{AllowList, ApiKey, Lifetime, LoginType, Scope, Scopes, UserId};
 
 use crate::error::StoreError;
@@ -28,6 +28,8 @@ pub(super) struct KeyRow {
     pub slides_until: Option<DbInstant>,
     pub last_used_ip: Option<String>,
     pub minted_by: Option<String>,
+    pub end_reason: Option<String>,
+    pub end_note: Option<String>,
 }
 
 /// The columns that only a verification reads.
@@ -60,6 +62,8 @@ impl KeyRow {
             slides_until: key.slides_until.map(DbInstant),
             last_used_ip: key.last_used_ip.map(|ip| ip.to_string()),
             minted_by: key.minted_by.as_ref().map(ToString::to_string),
+            end_reason: key.end_reason.map(|reason| reason.to_string()),
+            end_note: key.end_note.as_ref().map(ToString::to_string),
         })
     }
 }
@@ -117,6 +121,8 @@ fn read(row: KeyRow) -> Result<ApiKey, Box<dyn std::error::Error + Send + Sync>>
         // Only shown. A value that was written by hand does not make the key unusable.
         last_used_ip: row.last_used_ip.and_then(|ip| ip.parse().ok()),
         minted_by: row.minted_by.map(keyward_domain::KeyId::from_stored),
+        end_reason: row.end_reason.map(|reason| reason.parse()).transpose()?,
+        end_note: row.end_note.map(EndNote::from_stored),
     })
 }
 

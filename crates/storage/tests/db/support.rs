@@ -105,6 +105,8 @@ impl Db {
             last_used: None,
             expires_at: now.checked_add(lifetime).unwrap(),
             ended_at: None,
+            end_reason: None,
+            end_note: None,
             slides_until: None,
             last_used_ip: None,
             minted_by: None,
@@ -139,7 +141,7 @@ impl Db {
 /// Ends a key in a transaction.
 pub(crate) fn expire(tx: &mut Tx<'_>, id: &KeyId, now: Timestamp) -> Result<(), StoreError> {
     let owned = keys::find_for_update(tx, id)?.unwrap();
-    keys::expire(tx, owned.key, now, Cause::Requested, &Origin::system(now))
+    keys::expire(tx, owned.key, now, &Cause::Requested.into(), &Origin::system(now))
 }
 
 fn new_user(name: &str, roles: Roles, now: Timestamp) -> User {

@@ -100,7 +100,7 @@ async fn a_rehearsal_reports_its_changes_and_leaves_nothing(db: Db) {
     let expected = Changes { keys: vec![id.clone()], promises_end: true, entries: 1, ..Changes::default() };
     assert_eq!(rehearsed.changes, expected);
     match rehearsed.events.as_slice() {
-        [Event::KeyExpired { before, after, cause: Cause::Requested }] => {
+        [Event::KeyExpired { before, after, cause: Cause::Requested, incident: None }] => {
             assert_eq!((&before.id, before.ended_at, &after.id, after.ended_at), (&id, None, &id, Some(now)));
         }
         events => panic!("{events:?}"),

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::Cause;
 use crate::{ApiKey, Lifetime};
 
 const SECOND: i64 = 1_000_000;
@@ -231,7 +232,7 @@ proptest! {
         steps in prop::collection::vec((-5_000 * DAY..5_000 * DAY, 0_u32..150), 0..20),
     ) {
         let mut world = World::new(first);
-        let ended = live_key(at(START + 10_000 * DAY)).expired_at(world.now()).unwrap();
+        let ended = live_key(at(START + 10_000 * DAY)).ended(world.now(), &Cause::Requested.into()).unwrap();
         for (error, secs) in steps {
             world.error = error;
             for _ in 0..secs {

@@ -137,6 +137,8 @@ impl Call<'_> {
             ("POST", "first" | "users") => Some(json!({ "username": name, "email": email, "password": PASSWORD })),
             ("POST", "login") => Some(json!({ "email": "owner", "password": PASSWORD })),
             ("POST", "tokens") => Some(json!({})),
+            ("POST", "identify") => Some(json!({ "key": "kwd_unknown" })),
+            ("POST", "expire") => Some(json!({ "selector": { "name": "none" }, "dry_run": true })),
             ("POST", "verify") => Some(json!({ "key": "kwd_unknown" })),
             ("POST", "poll") => Some(json!({ "id": "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "name": "walker" })),
             ("POST", "look-up") => Some(json!({ "key": "kwd_unknown" })),

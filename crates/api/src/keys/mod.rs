@@ -6,7 +6,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::endpoint::endpoint;
+use crate::users::User;
 use crate::{Access, NoBody, NoContent, NoQuery};
+
+mod selector;
+
+pub use selector::{KeySelector, KeysQuery, TokensQuery};
 
 /// How a key was created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +103,12 @@ pub struct ApiKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub ended_at: Option<Timestamp>,
+    /// Why the key was ended by hand; absent if no reason was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_reason: Option<String>,
+    /// A note on why the key was ended by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_note: Option<String>,
     /// The address of the client that used the key last, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_ip: Option<String>,
@@ -127,6 +138,8 @@ pub struct ApiKeyParts {
     pub kind: KeyKind,
     pub status: KeyStatus,
     pub ended_at: Option<Timestamp>,
+    pub end_reason: Option<String>,
+    pub end_note: Option<String>,
     pub last_used_ip: Option<String>,
     pub minted_by: Option<String>,
     pub scopes_expanded: Option<Vec<String>>,
@@ -158,6 +171,8 @@ impl From<ApiKeyParts> for ApiKey {
             kind: Some(parts.kind),
             status: Some(parts.status),
             ended_at: parts.ended_at,
+            end_reason: parts.end_reason,
+            end_note: parts.end_note,
             last_used_ip: parts.last_used_ip,
             minted_by: parts.minted_by,
             scopes_expanded: parts.scopes_expanded,
@@ -252,57 +267,53 @@ impl CreatedKey {
     }
 }
 
-/// The query parameters of a user's keys.
+/// Why a key is ended, and what ends with it. The request may also have no body.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[non_exhaustive]
-pub struct KeysQuery {
-    /// Whether to include expired keys.
-    #[serde(default, deserialize_with = "crate::wire::flag")]
-    pub include_expired: bool,
-    /// Maximum number of keys, 1 to 1000.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
-    pub limit: Option<u32>,
-    /// The cursor from the `Link` header of the previous page.
+pub struct ExpireKeyRequest {
+    /// `unspecified`, `compromised`, `superseded`, `retired` or `policy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
+    pub reason: Option<String>,
+    /// A note for people, up to 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Whether the live keys end too that this key has created, and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cascade: Option<bool>,
 }
 
-impl KeysQuery {
-    /// Asks for up to `limit` keys after the cursor `after`.
+impl ExpireKeyRequest {
+    /// Gives the reason and a note.
     #[must_use]
-    pub fn new(include_expired: bool, limit: Option<u32>, after: Option<String>) -> Self {
-        Self { include_expired, limit, after }
+    pub fn new(reason: Option<String>, note: Option<String>, cascade: bool) -> Self {
+        Self { reason, note, cascade: cascade.then_some(true) }
     }
 }
 
-/// The query parameters of a list of tokens.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A text that may be a key.
+#[derive(Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[non_exhaustive]
-pub struct TokensQuery {
-    /// Whether to include the tokens of every user that the caller may read.
-    #[serde(default, deserialize_with = "crate::wire::flag")]
-    pub include_all: bool,
-    /// Whether to include expired keys.
-    #[serde(default, deserialize_with = "crate::wire::flag")]
-    pub include_expired: bool,
-    /// Maximum number of keys, 1 to 1000.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::wire::number")]
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
-    pub limit: Option<u32>,
-    /// The cursor from the `Link` header of the previous page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
+pub struct IdentifyRequest {
+    /// The text.
+    pub key: String,
 }
 
-impl TokensQuery {
-    /// Asks for up to `limit` tokens after the cursor `after`.
-    #[must_use]
-    pub fn new(include_all: bool, include_expired: bool, limit: Option<u32>, after: Option<String>) -> Self {
-        Self { include_all, include_expired, limit, after }
-    }
+/// Whose key a text is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Identified {
+    /// Whether the caller may see a key with the id in the text.
+    pub found: bool,
+    /// The key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<ApiKey>,
+    /// The key's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
+    /// `exact` if the secret in the text is the key's; `id_only` if only the id is known; `malformed` if
+    /// the text is not a key.
+    pub how: String,
 }
 
 /// The limits for a user's tokens.
@@ -391,8 +402,17 @@ endpoint! {
     access: Access::Needs(Act::ExpireKey),
     lane: Urgent,
     query: NoQuery,
-    request: NoBody,
+    request: ExpireKeyRequest,
     response: 204 NoContent,
+}
+
+endpoint! {
+    /// Finds whose key a text is. Records no use, and stores nothing but an audit entry.
+    IdentifyKey = Post "/api/v2/keys/identify",
+    access: Access::Needs(Act::ReadKeys),
+    query: NoQuery,
+    request: IdentifyRequest,
+    response: 200 Identified,
 }
 
 endpoint! {
