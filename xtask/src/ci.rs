@@ -36,7 +36,8 @@ const STEPS: &[Step] = &[
     Step { name: "boundaries", command: "xtask boundaries", variables: &[] },
     Step { name: "OpenAPI in step", command: "xtask openapi --check", variables: &[] },
     Step { name: "packages", command: "xtask package", variables: &[] },
-    Step { name: "README tour", command: "xtask readme", variables: &[] },
+    Step { name: "deploy files", command: "xtask deploy", variables: &[] },
+    Step { name: "tours", command: "xtask readme", variables: &[] },
 ];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {

@@ -4,9 +4,11 @@
 mod bench;
 mod boundaries;
 mod ci;
+mod deploy;
 mod openapi;
 mod outcome;
 mod package;
+mod programs;
 mod readme;
 mod sh;
 mod test;
@@ -52,7 +54,18 @@ const TASKS: &[Task] = &[
         about: "package the SDK and the crates beneath it, and build each from its package",
         run: package::run,
     },
-    Task { name: "readme", arguments: "", about: "run the README's five-minute tour", run: readme::run },
+    Task {
+        name: "deploy",
+        arguments: "",
+        about: "check the alerts, the dashboard and the unit in deploy/",
+        run: deploy::run,
+    },
+    Task {
+        name: "readme",
+        arguments: "",
+        about: "run the README's five-minute tour, and those of the runbooks",
+        run: readme::run,
+    },
     Task {
         name: "bench",
         arguments: "[name [args…]]",

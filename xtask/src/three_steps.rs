@@ -12,11 +12,17 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// All files in a folder and the folders in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
 /// Step 1: the name and the path of each endpoint in `crates/api/src/`.
 fn endpoints() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(root().join("crates/api/src")).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+    for file in files(&root().join("crates/api/src")) {
+        let text = fs::read_to_string(file).unwrap();
         for block in text.split("\nendpoint! {").skip(1) {
             let line = block.lines().find(|line| line.contains(" = ")).unwrap();
             let (name, rest) = line.trim().split_once(" = ").unwrap();

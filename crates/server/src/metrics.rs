@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use actix_web::http::Method;
 use actix_web::web;
+use keyward_api::ErrorCode;
 use keyward_service::{Retired, Service};
+use keyward_verdict::Verdict;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -76,6 +78,10 @@ struct Process {
     open_files: Gauge,
 }
 
+/// Outcomes of a wait for verifiers: all confirmed, or the leases of some had to run out.
+const CONFIRMED: &str = "confirmed";
+const LAPSED: &str = "lapsed";
+
 /// What retention removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Removed {
@@ -111,8 +117,8 @@ impl Default for Metrics {
             "Keys that retention does not remove before an operator confirms it",
             retention_held.clone(),
         );
-        let verifications = Family::default();
-        let logins = Family::default();
+        let verifications = Family::<Verification, Counter>::default();
+        let logins = Family::<Outcome, Counter>::default();
         // The buckets go from 0.25 ms to about 8 s.
         let barriers: Family<Outcome, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_25, 2.0, 16)));
@@ -142,6 +148,19 @@ impl Default for Metrics {
         let started = Gauge::<f64, AtomicU64>::default();
         started.set(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64());
         bare.register("start_time_seconds", "When the process started, since 1970", started);
+        // A rate is right from the first count on only if the counter was there before.
+        for door in ["authz", "verify", "introspect"] {
+            let _at_zero = verifications.get_or_create(&Verification { door, outcome: Verdict::Valid.code() });
+        }
+        for outcome in ["success", ErrorCode::IncorrectCredentials.as_str()] {
+            let _at_zero = logins.get_or_create(&Outcome { outcome });
+        }
+        for outcome in [CONFIRMED, LAPSED] {
+            let _at_zero = barriers.get_or_create(&Outcome { outcome });
+        }
+        for records in ["keys", "audit_entries"] {
+            let _at_zero = retention_removed.get_or_create(&Removed { records });
+        }
         Self {
             registry,
             requests,
@@ -189,7 +208,7 @@ impl Metrics {
     pub(crate) fn observe(&self, service: &Service) {
         let barriers = self.barriers.clone();
         service.on_barrier(move |barrier| {
-            let outcome = if barrier.lapsed == 0 { "confirmed" } else { "lapsed" };
+            let outcome = if barrier.lapsed == 0 { CONFIRMED } else { LAPSED };
             barriers.get_or_create(&Outcome { outcome }).observe(barrier.waited.as_secs_f64());
         });
         let pool_wait = self.pool_wait.clone();

@@ -18,6 +18,15 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgre
 /// The id of the advisory lock. The number is arbitrary, but every server must use the same one.
 const LOCK: i64 = 0x6b65_7977_6172_6401;
 
+/// Removes what the change log has of another cluster, after a dump of it was restored into this one: the
+/// transaction ids of another cluster say nothing here, and those that are still to come would look missed
+/// to every reader.
+const FORGET_ANOTHER_CLUSTER: &str = "
+DELETE FROM verifier_changes WHERE xid >= pg_snapshot_xmax(pg_current_snapshot());
+UPDATE verifier_lease SET trimmed_before = pg_snapshot_xmin(pg_current_snapshot())
+WHERE trimmed_before > pg_snapshot_xmax(pg_current_snapshot());
+";
+
 /// The version of this program, for error messages.
 const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 
@@ -33,7 +42,8 @@ pub(crate) fn sqlite(conn: &mut SqliteConnection) -> Result<(), StoreError> {
 pub(crate) fn postgres(conn: &mut PgConnection) -> Result<(), StoreError> {
     conn.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})"))?;
     let done = refuse_newer::<Pg>(conn, &POSTGRES)
-        .and_then(|()| conn.run_pending_migrations(POSTGRES).map(drop).map_err(StoreError::Migrate));
+        .and_then(|()| conn.run_pending_migrations(POSTGRES).map(drop).map_err(StoreError::Migrate))
+        .and_then(|()| Ok(conn.batch_execute(FORGET_ANOTHER_CLUSTER)?));
     conn.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
     done
 }

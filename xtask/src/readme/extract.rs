@@ -3,8 +3,8 @@
 const INFO: &str = "sh tour";
 
 /// The blocks of the tour at their original lines. All other lines are blank, so that bash reports the
-/// README's line numbers. The error is a message.
-pub(super) fn script(markdown: &str) -> Result<String, String> {
+/// line numbers of the page. The error is a message, which names the page.
+pub(super) fn script(page: &str, markdown: &str) -> Result<String, String> {
     let mut script = String::new();
     let mut open: Option<Block<'_>> = None;
     let mut blocks = 0;
@@ -16,7 +16,7 @@ pub(super) fn script(markdown: &str) -> Result<String, String> {
             None => {
                 open = Block::opened_by(line, number);
                 if let Some(block) = &open {
-                    block.check()?;
+                    block.check(page)?;
                     blocks += usize::from(block.info == INFO);
                 }
             }
@@ -24,10 +24,10 @@ pub(super) fn script(markdown: &str) -> Result<String, String> {
         script.push('\n');
     }
     if let Some(block) = open {
-        return Err(format!("README.md, line {}: this code block is not closed", block.number));
+        return Err(format!("{page}, line {}: this code block is not closed", block.number));
     }
     if blocks == 0 {
-        return Err(format!("README.md has no code block marked `{INFO}`"));
+        return Err(format!("{page} has no code block marked `{INFO}`"));
     }
     Ok(script)
 }
@@ -53,9 +53,9 @@ impl<'a> Block<'a> {
     }
 
     /// Refuses an almost correct mark, because the block would be skipped silently.
-    fn check(&self) -> Result<(), String> {
+    fn check(&self, page: &str) -> Result<(), String> {
         if self.info != INFO && self.info.split_whitespace().any(|word| word == "tour") {
-            return Err(format!("README.md, line {}: use ```{INFO}, not ```{}", self.number, self.info));
+            return Err(format!("{page}, line {}: use ```{INFO}, not ```{}", self.number, self.info));
         }
         Ok(())
     }
@@ -72,7 +72,9 @@ impl<'a> Block<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    fn script(markdown: &str) -> Result<String, String> {
+        super::script("README.md", markdown)
+    }
 
     #[test]
     fn the_blocks_keep_their_lines() {

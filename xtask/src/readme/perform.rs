@@ -1,7 +1,7 @@
-//! Runs the tour's script within a time limit and with its own home directory, then kills everything it
+//! Runs a tour's script within a time limit and with its own home directory, then kills everything it
 //! started.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -11,6 +11,15 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// The tour of a page.
+#[derive(Debug)]
+pub(super) struct Tour {
+    /// The page, relative to the repository's root.
+    pub(super) page: PathBuf,
+    /// Its blocks, as one bash script.
+    pub(super) script: String,
+}
 
 /// A failed tour.
 #[derive(Debug)]
@@ -22,47 +31,51 @@ pub(super) struct Failed {
 }
 
 /// Bash sources this before the script and so reports which command failed. The script itself stays
-/// unchanged.
+/// unchanged. Its file has the name of the page.
 const PRELUDE: &str = r#"unset BASH_ENV
 set -o errtrace
-trap 'printf "README.md: line %s: failed with exit code %s: %s\n" "$LINENO" "$?" "$BASH_COMMAND" >&2' ERR
+trap 'printf "%s: line %s: failed with exit code %s: %s\n" "${0##*/}" "$LINENO" "$?" "$BASH_COMMAND" >&2' ERR
 "#;
 
-/// Runs the script in the current directory, with `programs` first in PATH.
-pub(super) fn perform(script: &str, programs: &Path, limit: Duration) -> Result<(), Failed> {
-    let cannot = |error: io::Error| Failed { why: format!("could not run: {error}"), output: String::new() };
-    let scratch = Scratch::new().map_err(cannot)?;
-    let ended = run(script, programs, limit, &scratch).map_err(cannot)?;
-    let why = match ended {
-        Some(status) if status.success() => return Ok(()),
-        Some(status) => format!("failed: {status}"),
-        None => format!("did not end within {} s", limit.as_secs()),
-    };
-    let output = fs::read(scratch.output()).map_err(cannot)?;
-    Err(Failed { why, output: String::from_utf8_lossy(&output).into_owned() })
+impl Tour {
+    /// Runs the script in the current directory, with `programs` first in PATH.
+    pub(super) fn perform(&self, programs: &Path, limit: Duration) -> Result<(), Failed> {
+        let cannot = |error: io::Error| Failed { why: format!("could not run: {error}"), output: String::new() };
+        let scratch = Scratch::new().map_err(cannot)?;
+        let ended = self.run(programs, limit, &scratch).map_err(cannot)?;
+        let why = match ended {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => format!("failed: {status}"),
+            None => format!("did not end within {} s", limit.as_secs()),
+        };
+        let output = fs::read(scratch.output()).map_err(cannot)?;
+        Err(Failed { why, output: String::from_utf8_lossy(&output).into_owned() })
+    }
+
+    /// The script's exit status; `None` if it was stopped at the time limit.
+    fn run(&self, programs: &Path, limit: Duration, scratch: &Scratch) -> io::Result<Option<ExitStatus>> {
+        // Bash's messages contain this file name, so it is named after the page to look at.
+        let script = scratch.script(self.page.file_name().unwrap_or(self.page.as_os_str()));
+        fs::write(&script, &self.script)?;
+        fs::write(scratch.prelude(), PRELUDE)?;
+        let mut tour = command(&script, programs, scratch)?.spawn()?;
+        let killer = match GroupKiller::on(&tour) {
+            Ok(killer) => killer,
+            Err(error) => {
+                tour.kill()?;
+                return Err(error);
+            }
+        };
+        let ended = wait(&mut tour, limit)?;
+        drop(killer);
+        tour.wait()?;
+        Ok(ended)
+    }
 }
 
-/// The script's exit status; `None` if it was stopped at the time limit.
-fn run(script: &str, programs: &Path, limit: Duration, scratch: &Scratch) -> io::Result<Option<ExitStatus>> {
-    fs::write(scratch.script(), script)?;
-    fs::write(scratch.prelude(), PRELUDE)?;
-    let mut tour = command(programs, scratch)?.spawn()?;
-    let killer = match GroupKiller::on(&tour) {
-        Ok(killer) => killer,
-        Err(error) => {
-            tour.kill()?;
-            return Err(error);
-        }
-    };
-    let ended = wait(&mut tour, limit)?;
-    drop(killer);
-    tour.wait()?;
-    Ok(ended)
-}
-
-fn command(programs: &Path, scratch: &Scratch) -> io::Result<Command> {
+fn command(script: &Path, programs: &Path, scratch: &Scratch) -> io::Result<Command> {
     let mut tour = Command::new("bash");
-    tour.args(["-euo", "pipefail"]).arg(scratch.script());
+    tour.args(["-euo", "pipefail"]).arg(script);
     // A file instead of a pipe: processes that the script leaves running would keep a pipe open, and a
     // full pipe would block the script.
     let output = File::options().create(true).append(true).open(scratch.output())?;
@@ -141,12 +154,13 @@ impl Scratch {
         let scratch = Self(std::env::temp_dir().join(name));
         DirBuilder::new().mode(0o700).create(&scratch.0)?;
         DirBuilder::new().mode(0o700).create(scratch.home())?;
+        DirBuilder::new().mode(0o700).create(scratch.0.join("script"))?;
         Ok(scratch)
     }
 
-    /// Bash's messages contain this file name, so it is named after the file to look at.
-    fn script(&self) -> PathBuf {
-        self.0.join("README.md")
+    /// A folder of its own, since the page may have the name of another file here.
+    fn script(&self, page: &OsStr) -> PathBuf {
+        self.0.join("script").join(page)
     }
 
     fn prelude(&self) -> PathBuf {
@@ -175,7 +189,8 @@ mod tests {
     use super::*;
 
     fn perform_here(script: &str, limit: Duration) -> Result<(), Failed> {
-        perform(script, Path::new("/nonexistent"), limit)
+        let tour = Tour { page: PathBuf::from("docs/page.md"), script: script.to_owned() };
+        tour.perform(Path::new("/nonexistent"), limit)
     }
 
     /// Whether the process is running. A killed one has gone or is a zombie.
@@ -192,7 +207,7 @@ mod tests {
     fn a_failing_line_is_named() {
         let failed = perform_here("\n\necho before\nfalse\necho after\n", Duration::from_secs(20)).unwrap_err();
         assert_eq!(failed.why, "failed: exit status: 1");
-        assert_eq!(failed.output, "before\nREADME.md: line 4: failed with exit code 1: false\n");
+        assert_eq!(failed.output, "before\npage.md: line 4: failed with exit code 1: false\n");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use keyward_domain::{KeyId, Lifetime};
 use keyward_storage::usage::{self, Use};
 use keyward_storage::users::{self, Change};
 use keyward_storage::verifiers::{self, ChangeLogRead, Snapshot};
-use keyward_storage::{Changes, Conn, Lane, StoreError, Tx};
+use keyward_storage::{Changes, Conn, Lane, Store, StoreError, Tx};
 use keyward_test_database::Backend;
 use uuid::Uuid;
 
@@ -166,5 +166,25 @@ fn a_server_is_listed_until_it_deregisters_with_its_latest_beat() {
         assert_eq!(read_log(&db, None).await.servers, [(id, 2)], "its latest beat is 2");
         write(|tx| verifiers::deregister(tx, Uuid::from_u128(7), 2)).await;
         assert_eq!(read_log(&db, None).await.servers, []);
+    });
+}
+
+#[test]
+fn the_change_log_of_another_cluster_is_forgotten_at_the_start() {
+    on_postgres(async |db| {
+        // As after a restore from a cluster whose transaction ids are far ahead.
+        for sql in [
+            "INSERT INTO verifier_changes (xid, key_id) VALUES ('9000000000000000000', 'kwd_0000000000')",
+            "UPDATE verifier_lease SET trimmed_before = '9000000000000000000'",
+        ] {
+            db.database.execute(sql).unwrap();
+        }
+        let last = read_log(&db, None).await.snapshot;
+        assert_eq!(read_log(&db, Some(&last)).await.changes, None, "every read seems to have missed changes");
+        let _restarted = Store::open(&db.database.parsed()).unwrap();
+        assert_eq!(db.database.count("SELECT count(*) AS count FROM verifier_changes"), 0);
+        let (id, last) = (token(&db).await, read_log(&db, None).await.snapshot);
+        db.expire(&id).await;
+        assert_eq!(since(&db, &last).await.0, [id.as_str()]);
     });
 }
