@@ -107,6 +107,8 @@ error_codes! {
     InsufficientScope "insufficient_scope" 403;
     /// The key's allow list does not cover the resource.
     ResourceNotAllowed "resource_not_allowed" 403;
+    /// A lock refuses the key.
+    Locked "locked" 403;
     /// The new key would have more rights than the caller's key.
     ScopeExceedsCaller "scope_exceeds_caller" 403;
     /// The caller may see the resource but not do this to it.

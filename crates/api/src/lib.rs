@@ -8,6 +8,7 @@ mod endpoint;
 pub mod error;
 pub mod incidents;
 pub mod keys;
+pub mod locks;
 #[cfg(feature = "openapi")]
 mod openapi;
 pub mod page;

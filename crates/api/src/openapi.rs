@@ -11,8 +11,8 @@ use utoipa::openapi::{
 };
 
 use crate::{
-    Access, Endpoint, ErrorBody, Method, NoBody, NoContent, NoQuery, audit, incidents, keys, system, users, verifiers,
-    verify,
+    Access, Endpoint, ErrorBody, Method, NoBody, NoContent, NoQuery, audit, incidents, keys, locks, system, users,
+    verifiers, verify,
 };
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -47,6 +47,9 @@ pub fn document() -> OpenApi {
     draft.add::<incidents::ExpireKeys>();
     draft.add::<incidents::ListIncidents>();
     draft.add::<incidents::ViewIncident>();
+    draft.add::<locks::AddLock>();
+    draft.add::<locks::ListLocks>();
+    draft.add::<locks::RemoveLock>();
     draft.add::<verify::VerifyKey>();
     draft.add::<verify::VerifyKeys>();
     draft.add::<verifiers::PollVerifier>();

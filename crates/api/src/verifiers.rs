@@ -82,9 +82,12 @@ pub struct KeyFacts {
     pub username: String,
     /// Whether its user is active, and not suspended.
     pub user_is_active: bool,
+    /// What a lock on the key says to its holder, if a lock refuses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
     /// Its scopes, as it was given them.
     pub scopes: Vec<String>,
-    /// Its scopes, and the parts of the composites among them.
+    /// Its scopes, and the parts of the composites among them, as far as no lock takes them.
     pub grants: Vec<String>,
     /// Its allow list.
     pub allow_list: Vec<String>,

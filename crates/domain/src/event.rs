@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::access::ResourceKind;
@@ -113,6 +114,20 @@ pub enum Event {
         reason: EndReason,
         /// A note on why.
         note: Option<EndNote>,
+    },
+    /// A lock was made.
+    LockAdded {
+        /// Its id.
+        id: Uuid,
+        /// The lock, by field.
+        state: Map<String, Value>,
+    },
+    /// A lock was removed, or has ended.
+    LockRemoved {
+        /// Its id.
+        id: Uuid,
+        /// The lock, by field.
+        state: Map<String, Value>,
     },
     /// A key's record was deleted.
     KeyDeleted {
@@ -278,6 +293,12 @@ pub enum EventKind {
     /// [`Event::IncidentBegan`].
     #[strum(serialize = "incident.began")]
     IncidentBegan,
+    /// [`Event::LockAdded`].
+    #[strum(serialize = "lock.added")]
+    LockAdded,
+    /// [`Event::LockRemoved`].
+    #[strum(serialize = "lock.removed")]
+    LockRemoved,
     /// [`Event::KeyDeleted`].
     #[strum(serialize = "key.deleted")]
     KeyDeleted,
@@ -334,6 +355,8 @@ impl Event {
             Self::KeyExpired { .. } => EventKind::KeyExpired,
             Self::KeyIdentified { .. } => EventKind::KeyIdentified,
             Self::IncidentBegan { .. } => EventKind::IncidentBegan,
+            Self::LockAdded { .. } => EventKind::LockAdded,
+            Self::LockRemoved { .. } => EventKind::LockRemoved,
             Self::KeyDeleted { .. } => EventKind::KeyDeleted,
             Self::KeysRetired { .. } => EventKind::KeysRetired,
             Self::UserCreated { .. } => EventKind::UserCreated,
@@ -362,6 +385,8 @@ impl Event {
             Self::KeyCreated { .. }
             | Self::LoggedIn { .. }
             | Self::KeyIdentified { .. }
+            | Self::LockAdded { .. }
+            | Self::LockRemoved { .. }
             | Self::KeyDeleted { .. }
             | Self::KeysRetired { .. }
             | Self::UserCreated { .. }
@@ -385,6 +410,8 @@ impl Event {
             | Self::LoggedIn { .. }
             | Self::KeyIdentified { .. }
             | Self::IncidentBegan { .. }
+            | Self::LockAdded { .. }
+            | Self::LockRemoved { .. }
             | Self::KeyDeleted { .. }
             | Self::KeysRetired { .. }
             | Self::UserCreated { .. }
@@ -410,6 +437,8 @@ impl EventKind {
             | Self::KeyExpired
             | Self::KeyIdentified
             | Self::IncidentBegan
+            | Self::LockAdded
+            | Self::LockRemoved
             | Self::KeyDeleted
             | Self::KeysRetired
             | Self::RetentionConfirmed => ResourceKind::ApiKey,
@@ -430,7 +459,7 @@ impl EventKind {
     #[must_use]
     pub fn action(self, cause: Option<Cause>) -> Action {
         match self {
-            Self::KeyCreated | Self::UserCreated => Action::Create,
+            Self::KeyCreated | Self::UserCreated | Self::LockAdded => Action::Create,
             Self::LoggedIn | Self::LoginFailed | Self::LoginThrottled => Action::Login,
             Self::KeyExpired if cause == Some(Cause::Logout) => Action::Logout,
             Self::KeyExpired
@@ -443,7 +472,9 @@ impl EventKind {
             | Self::RetentionConfirmed
             | Self::ClockAdopted
             | Self::ClockAccepted => Action::Write,
-            Self::KeyDeleted | Self::KeysRetired | Self::UserDeleted | Self::EntriesRetired => Action::Delete,
+            Self::LockRemoved | Self::KeyDeleted | Self::KeysRetired | Self::UserDeleted | Self::EntriesRetired => {
+                Action::Delete
+            }
         }
     }
 }

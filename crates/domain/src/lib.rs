@@ -12,6 +12,8 @@ pub mod clock;
 pub mod event;
 pub mod key;
 pub mod lifetime;
+#[cfg(feature = "catalogue")]
+pub mod lock;
 pub mod scope;
 pub mod text;
 pub mod user;

@@ -10,9 +10,10 @@
 
 use std::hint::black_box;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keyward_domain::{KeyKind, Timestamp, UserId};
+use keyward_domain::{Catalogue, KeyKind, Timestamp, UserId};
 use keyward_rig::bench::{
     Goal, LIVE, Memory, Report, Seeded, Size, databases, mebibytes, median, release_server, spaced, start_with_log,
 };
@@ -171,12 +172,14 @@ impl Bench {
     /// Runs them as the server does: each execution is a separate use case on any connection.
     async fn through_the_store(&self, queries: &[Query<'_>]) -> Vec<Duration> {
         let store = Store::open(&self.large.parsed()).unwrap();
+        let catalogue = Arc::new(Catalogue::built_in());
         let mut times = vec![Vec::new(); queries.len()];
         for _ in 0..200 {
             for (query, times) in queries.iter().zip(&mut times) {
-                let (filter, page) = (query.filter, query.page.clone());
+                let (filter, page, catalogue) = (query.filter, query.page.clone(), Arc::clone(&catalogue));
                 let begin = Instant::now();
-                let keys = store.read(Lane::Normal, move |conn| list(conn, filter, &page, i64::from(LIVE))).await;
+                let keys =
+                    store.read(Lane::Normal, move |conn| list(conn, filter, &catalogue, &page, i64::from(LIVE))).await;
                 times.push(begin.elapsed());
                 assert_eq!(keys.unwrap().len(), LIVE as usize);
             }
@@ -256,11 +259,12 @@ async fn executions(query: &Query<'_>, count: usize) -> Vec<Duration> {
     let work = move |conn: &mut keyward_storage::Conn<'_>| {
         // Loads the tables' metadata with another statement, so that it is not measured.
         let other = ListFilter { owners: Owners::One(UserId::random(), None), ..filter };
-        list(conn, other, &page, 1)?;
+        let catalogue = Catalogue::built_in();
+        list(conn, other, &catalogue, &page, 1)?;
         let mut times = Vec::with_capacity(count);
         for _ in 0..count {
             let begin = Instant::now();
-            let keys = black_box(list(conn, filter, &page, i64::from(LIVE))?);
+            let keys = black_box(list(conn, filter, &catalogue, &page, i64::from(LIVE))?);
             times.push(begin.elapsed());
             assert_eq!(keys.len(), LIVE as usize);
         }

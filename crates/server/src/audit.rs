@@ -79,12 +79,12 @@ fn reason(entry: &Entry) -> Option<String> {
 /// The status of the answer to the request that caused the event; 200 if there was no request.
 fn status(event: EventKind, cause: Option<Cause>) -> u16 {
     match event {
-        EventKind::KeyCreated | EventKind::LoggedIn | EventKind::UserCreated => 201,
+        EventKind::KeyCreated | EventKind::LoggedIn | EventKind::UserCreated | EventKind::LockAdded => 201,
         EventKind::KeyExpired => match cause {
             Some(Cause::Logout | Cause::RevokedByHolder | Cause::UserDeleted | Cause::Incident) => 200,
             Some(Cause::Requested | Cause::PasswordChanged | Cause::MinterEnded) | None => 204,
         },
-        EventKind::KeyDeleted | EventKind::PasswordChanged => 204,
+        EventKind::KeyDeleted | EventKind::LockRemoved | EventKind::PasswordChanged => 204,
         EventKind::KeysRetired
         | EventKind::KeyIdentified
         | EventKind::IncidentBegan

@@ -17,6 +17,9 @@ const USAGE: Duration = Duration::from_secs(5);
 /// How often the server checks for failed logins to write.
 const FAILED_LOGINS: Duration = Duration::from_secs(1);
 
+/// How often the server checks for locks that have ended.
+const LOCKS: Duration = Duration::from_secs(1);
+
 /// How often retention runs, and its delay after the start: time to notice that the clock is wrong.
 const RETENTION: Duration = Duration::from_secs(3_600);
 const FIRST_RETENTION: Duration = Duration::from_secs(600);
@@ -39,6 +42,7 @@ impl Background {
             tokio::spawn(failed_logins(service.clone())),
             tokio::spawn(retention(app.clone())),
             tokio::spawn(peers(service.clone())),
+            tokio::spawn(locks(service.clone())),
             tokio::spawn(clock::watch(service.clone())),
         ];
         Self { jobs }
@@ -74,6 +78,16 @@ async fn failed_logins(service: Service) {
         ticks.tick().await;
         if let Err(error) = service.flush_failed_logins(false).await {
             tracing::error!(error = &error as &dyn std::error::Error, "failed logins were not written");
+        }
+    }
+}
+
+async fn locks(service: Service) {
+    let mut ticks = ticks(LOCKS, LOCKS);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = service.remove_ended_locks().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "locks that have ended were not removed");
         }
     }
 }

@@ -11,6 +11,7 @@ use keyward_api::keys::{
     CreateSessionKey, CreateToken, DeleteKey, ExpireKey, IdentifyKey, ListKeys, ListTokens, ViewKey, ViewTokenByName,
     ViewTokenConfig,
 };
+use keyward_api::locks::{AddLock, ListLocks, RemoveLock};
 use keyward_api::system::{ListScopes, ViewBuildInfo, ViewOpenApi};
 use keyward_api::users::{
     ActivateUser, CreateFirstUser, CreateUser, DeleteUser, EditRoles, ListUsers, Login, Logout, SetPassword,
@@ -59,6 +60,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ExpireKeys, _, _>(keys::expire_many::expire)])
         .path([on::<ListIncidents, _, _>(keys::incidents::list)])
         .path([on::<ViewIncident, _, _>(keys::incidents::view)])
+        .path([on::<ListLocks, _, _>(keys::locks::list), on::<AddLock, _, _>(keys::locks::add)])
+        .path([on::<RemoveLock, _, _>(keys::locks::remove)])
         .path([on::<ListAudit, _, _>(audit::list)])
         .path([on::<ViewBuildInfo, _, _>(system::build_info)])
         .path([on::<ListScopes, _, _>(system::scopes)])

@@ -24,6 +24,9 @@ pub enum Rejection {
     /// The secret is right, but the owner is suspended.
     #[error("the user is suspended")]
     Suspended(Holder),
+    /// The secret is right, but a lock refuses the key; it says this.
+    #[error("the key is locked: {0}")]
+    Locked(String, Holder),
     /// The key could not be judged.
     #[error(transparent)]
     Failed(#[from] Error),
@@ -49,7 +52,7 @@ impl Rejection {
     #[must_use]
     pub fn holder(&self) -> Option<&Holder> {
         match self {
-            Self::Expired(_, holder) | Self::Suspended(holder) => Some(holder),
+            Self::Expired(_, holder) | Self::Suspended(holder) | Self::Locked(_, holder) => Some(holder),
             Self::Invalid | Self::Failed(_) => None,
         }
     }
@@ -68,6 +71,7 @@ impl Service {
         match cached.verdict(&Need::nothing(), now) {
             Verdict::Expired(at) => return Err(Rejection::Expired(at, Holder::from(key))),
             Verdict::UserSuspended => return Err(Rejection::Suspended(Holder::from(key))),
+            Verdict::Locked(message) => return Err(Rejection::Locked(message, Holder::from(key))),
             // The need is empty here; the endpoint checks its scope next.
             Verdict::Valid
             | Verdict::InsufficientScope(_)
@@ -103,6 +107,6 @@ impl Service {
             return Ok(cached);
         }
         let key = ApiKey { expires_at: end, ..key.clone() };
-        Ok(Arc::new(CachedKey::new(keys::OwnedKey { key, owner: owner.clone() }, &self.inner.catalogue)))
+        Ok(Arc::new(cached.renewed(keys::OwnedKey { key, owner: owner.clone() })))
     }
 }

@@ -51,6 +51,7 @@ impl Caller {
     /// [`Error::InsufficientScope`] with the missing scope.
     pub fn require_scope(&self, act: Act, catalogue: &Catalogue) -> Result<(), Error> {
         let needed = act.scope();
+        // Without the scopes that a lock takes.
         if catalogue.grants_named(&self.key().scopes, needed) { Ok(()) } else { Err(Error::InsufficientScope(needed)) }
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use keyward_domain::key::PresentedKey;
+use keyward_domain::lock::{Lock, Locked};
 use keyward_domain::{Catalogue, Scopes, Timestamp, UserId};
 use keyward_storage::Changes;
 use keyward_storage::keys::OwnedKey;
@@ -21,8 +22,10 @@ const MOST_KEYS: usize = 50_000;
 pub(crate) struct CachedKey {
     id: Id,
     pub owned: OwnedKey,
-    /// The key's scopes with the parts of its composites.
+    /// The key's scopes with the parts of its composites, as far as no lock takes them.
     pub grants: Scopes,
+    /// What the locks on the key do.
+    pub locked: Locked,
     /// When a use was last recorded, in microseconds since 1970; `i64::MIN` if never.
     recorded: AtomicI64,
     /// The facts as JSON, set when they are first shown.
@@ -30,25 +33,37 @@ pub(crate) struct CachedKey {
 }
 
 impl CachedKey {
-    /// The facts of a presented key, from its row.
-    pub(crate) fn new(owned: OwnedKey, catalogue: &Catalogue) -> Self {
+    /// The facts of a presented key, from its row and the locks. If locks limit its scopes, `owned` has
+    /// only those that are left.
+    pub(crate) fn new(owned: OwnedKey, locks: &[Lock], catalogue: &Catalogue) -> Self {
+        let locked = Locked::of(locks, &owned.key, &owned.owner, catalogue);
+        let mut owned = owned;
+        if let Some(left) = &locked.scopes {
+            owned.key.scopes = left.clone();
+        }
         Self {
             // A presented key has a valid id, so the default is never used.
             id: keyward_verdict::id(owned.key.id.as_str()).unwrap_or_default(),
             grants: catalogue.expand(&owned.key.scopes),
+            locked,
             owned,
             recorded: AtomicI64::new(i64::MIN),
             shown: OnceLock::new(),
         }
     }
 
-    /// The facts of the same key from its current row. The grants stay the same, because they were
-    /// checked when the request was authenticated.
+    /// The facts of the same key from its current row. The grants and the locks stay the same, because
+    /// they were checked when the request was authenticated.
     pub(crate) fn renewed(&self, owned: OwnedKey) -> Self {
+        let mut owned = owned;
+        if let Some(left) = &self.locked.scopes {
+            owned.key.scopes = left.clone();
+        }
         Self {
             id: self.id,
             owned,
             grants: self.grants.clone(),
+            locked: self.locked.clone(),
             recorded: AtomicI64::new(i64::MIN),
             shown: OnceLock::new(),
         }
@@ -62,6 +77,7 @@ impl CachedKey {
             ends: key.expires_at,
             expires_at: key.expires_at,
             user_is_active: owner.is_active(),
+            locked: self.locked.denied.as_deref(),
             grant: Grant { scopes: &self.grants, allow_list: &key.allow_list },
         };
         facts.judge(need, now)
@@ -140,6 +156,9 @@ impl KeyCache {
     /// cached.
     pub(crate) fn evict(&self, changes: &Changes) {
         // An invalid id was written by hand and is never cached.
+        if changes.everything {
+            return self.clear();
+        }
         let keys = changes.keys.iter().filter_map(|id| keyward_verdict::id(id.as_str())).collect();
         let users: HashSet<UserId> = changes.users.iter().copied().collect();
         self.apply(&Changed::Named { keys, users });
@@ -198,7 +217,7 @@ mod tests {
             minted_by: None,
         };
         let presented = PresentedKey::parse(plain.expose()).unwrap();
-        (presented, Arc::new(CachedKey::new(OwnedKey { key, owner }, &Catalogue::built_in())))
+        (presented, Arc::new(CachedKey::new(OwnedKey { key, owner }, &[], &Catalogue::built_in())))
     }
 
     fn fill(cache: &KeyCache, presented: &PresentedKey, key: &Arc<CachedKey>) {

@@ -13,6 +13,7 @@ mod failed_logins;
 pub mod incidents;
 mod key_cache;
 pub mod keys;
+pub mod locks;
 mod login;
 mod login_throttle;
 mod password;

@@ -30,7 +30,13 @@ impl Facts {
         &self.0.owned.owner
     }
 
-    /// The key's scopes with the parts of its composites.
+    /// What a lock on the key says to its holder; none if no lock refuses it.
+    #[must_use]
+    pub fn locked(&self) -> Option<&str> {
+        self.0.locked.denied.as_deref()
+    }
+
+    /// The key's scopes with the parts of its composites, as far as no lock takes them.
     #[must_use]
     pub fn grants(&self) -> &Scopes {
         &self.0.grants
@@ -94,9 +100,9 @@ impl Service {
 }
 
 /// Finds the presented key, if the secret is right.
-fn look_up(conn: &mut Conn<'_>, presented: &PresentedKey) -> Result<Option<keys::OwnedKey>, StoreError> {
+fn look_up(conn: &mut Conn<'_>, presented: &PresentedKey) -> Result<Option<keys::KeyFacts>, StoreError> {
     let facts = keys::facts(conn, &presented.id)?;
-    Ok(facts.filter(|facts| facts.digest.matches(&presented.digest)).map(|facts| facts.owned))
+    Ok(facts.filter(|facts| facts.digest.matches(&presented.digest)))
 }
 
 impl Service {
@@ -124,12 +130,12 @@ impl Service {
     ) -> Result<Option<Arc<CachedKey>>, Error> {
         let wanted = presented.clone();
         let found = self.inner.store.fetch_facts(lane, move |conn| look_up(conn, &wanted)).await?;
-        Ok(found.map(|owned| self.keep(mark, &presented, owned)))
+        Ok(found.map(|facts| self.keep(mark, &presented, facts)))
     }
 
     /// Caches facts that were read after `mark`.
-    fn keep(&self, mark: Option<Mark>, presented: &PresentedKey, owned: keys::OwnedKey) -> Arc<CachedKey> {
-        let key = Arc::new(CachedKey::new(owned, &self.inner.catalogue));
+    fn keep(&self, mark: Option<Mark>, presented: &PresentedKey, facts: keys::KeyFacts) -> Arc<CachedKey> {
+        let key = Arc::new(CachedKey::new(facts.owned, &facts.locks, &self.inner.catalogue));
         self.inner.cache.keep(mark, presented, &key);
         key
     }
@@ -162,9 +168,9 @@ impl Service {
             };
             missing.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()
         };
-        for (index, owned, presented, mark) in self.inner.store.read(Lane::Normal, work).await? {
-            if let (Some(owned), Some(slot)) = (owned, found.get_mut(index)) {
-                *slot = Some(self.keep(mark, &presented, owned));
+        for (index, facts, presented, mark) in self.inner.store.read(Lane::Normal, work).await? {
+            if let (Some(facts), Some(slot)) = (facts, found.get_mut(index)) {
+                *slot = Some(self.keep(mark, &presented, facts));
             }
         }
         Ok(found)

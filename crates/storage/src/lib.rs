@@ -19,6 +19,7 @@ mod file_lock;
 mod health;
 pub mod incidents;
 pub mod keys;
+pub mod locks;
 mod migrate;
 mod pool;
 mod reserve;

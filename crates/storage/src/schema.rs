@@ -142,6 +142,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::{Id, Instant};
+
+    locks (id) {
+        id -> Id,
+        created_at -> Instant,
+        actor_id -> Id,
+        actor_username -> Text,
+        user_id -> Nullable<Id>,
+        key_ids -> Nullable<Text>,
+        scope -> Nullable<Text>,
+        name_prefix -> Nullable<Text>,
+        spared_key -> Text,
+        spares_owners -> Bool,
+        spared_sessions -> Nullable<Id>,
+        scopes -> Nullable<Text>,
+        message -> Text,
+        reason -> Nullable<Text>,
+        ends_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
     setup_code (id) {
         id -> Integer,
         digest -> Binary,
@@ -168,4 +191,6 @@ diesel::table! {
 
 diesel::joinable!(api_keys -> users (user_id));
 allow_tables_to_appear_in_same_query!(users, api_keys);
+allow_tables_to_appear_in_same_query!(api_keys, locks);
+allow_tables_to_appear_in_same_query!(users, locks);
 allow_tables_to_appear_in_same_query!(audit_logs, clock_epochs);

@@ -32,6 +32,8 @@ pub struct Changes {
     pub keys: Vec<KeyId>,
     /// Users whose keys must all be evicted.
     pub users: Vec<UserId>,
+    /// Whether every key must be evicted.
+    pub everything: bool,
     /// Whether the response promises that no cache accepts the old state any more. The request must
     /// then wait for every cache that may hold it, even if the transaction changed nothing: the key
     /// may have been ended by another request that is still waiting.
@@ -44,7 +46,7 @@ impl Changes {
     /// Whether nothing that a cache may hold was changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.users.is_empty()
+        self.keys.is_empty() && self.users.is_empty() && !self.everything
     }
 }
 
@@ -92,6 +94,10 @@ impl<'c> Tx<'c> {
 
     pub(crate) fn touch_key(&mut self, id: KeyId) {
         self.changes.keys.push(id);
+    }
+
+    pub(crate) fn touch_everything(&mut self) {
+        self.changes.everything = true;
     }
 
     pub(crate) fn touch_user(&mut self, id: UserId) {

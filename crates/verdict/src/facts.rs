@@ -46,13 +46,15 @@ pub struct Facts<'a, T> {
     pub expires_at: Timestamp,
     /// Whether the key's owner is active, not suspended.
     pub user_is_active: bool,
+    /// What a lock on the key says to its holder; none if no lock refuses it.
+    pub locked: Option<&'a str>,
     /// The rights of the key.
     pub grant: Grant<'a>,
 }
 
 impl<T: Ord> Facts<'_, T> {
-    /// Judges a use of the key at `now`. Checks the expiry, the owner, the scopes and the allow list, in
-    /// this order.
+    /// Judges a use of the key at `now`. Checks the expiry, the owner, locks, the scopes and the allow list,
+    /// in this order.
     #[inline]
     #[must_use]
     pub fn judge(&self, need: &Need, now: T) -> Verdict {
@@ -61,6 +63,9 @@ impl<T: Ord> Facts<'_, T> {
         }
         if !self.user_is_active {
             return Verdict::UserSuspended;
+        }
+        if let Some(message) = self.locked {
+            return Verdict::Locked(message.to_owned());
         }
         self.grant.covers(need)
     }
@@ -86,7 +91,7 @@ mod tests {
         let (scopes, allow_list) = (catalogue.expand(&held), AllowList::parse(["workspace:w1"], &catalogue).unwrap());
         let grant = Grant { scopes: &scopes, allow_list: &allow_list };
         let judge = |user_is_active, need: &Need, now| {
-            Facts { ended: false, ends: 10, expires_at: END, user_is_active, grant }.judge(need, now)
+            Facts { ended: false, ends: 10, expires_at: END, user_is_active, locked: None, grant }.judge(need, now)
         };
         let good = need(&["workspace:read", "workspace:ssh"], &["workspace:w1"]);
         assert_eq!(judge(true, &good, 9), Verdict::Valid);
@@ -107,7 +112,17 @@ mod tests {
     fn a_key_ended_by_hand_is_dead_at_every_time() {
         let (scopes, allow_list) = (Scopes::all(), AllowList::all());
         let grant = Grant { scopes: &scopes, allow_list: &allow_list };
-        let facts = Facts { ended: true, ends: 10, expires_at: END, user_is_active: true, grant };
+        let facts = Facts { ended: true, ends: 10, expires_at: END, user_is_active: true, locked: None, grant };
         assert_eq!(facts.judge(&Need::nothing(), 0), Verdict::Expired(END));
+    }
+
+    #[test]
+    fn a_locked_key_is_refused_with_the_message_unless_it_is_dead() {
+        let (scopes, allow_list) = (Scopes::all(), AllowList::all());
+        let grant = Grant { scopes: &scopes, allow_list: &allow_list };
+        let facts =
+            Facts { ended: false, ends: 10, expires_at: END, user_is_active: true, locked: Some("call us"), grant };
+        assert_eq!(facts.judge(&Need::nothing(), 9), Verdict::Locked("call us".to_owned()));
+        assert_eq!(facts.judge(&Need::nothing(), 10), Verdict::Expired(END));
     }
 }

@@ -14,6 +14,9 @@ pub enum Verdict {
     /// The key's owner is suspended.
     #[error("User is not active.")]
     UserSuspended,
+    /// A lock refuses the key; it says this.
+    #[error("{0}")]
+    Locked(String),
     /// The key lacks this scope.
     #[error("The API key lacks the scope \"{0}\".")]
     InsufficientScope(String),
@@ -33,6 +36,7 @@ impl Verdict {
             Self::Valid => "valid",
             Self::Expired(_) => "key_expired",
             Self::UserSuspended => "user_suspended",
+            Self::Locked(_) => "locked",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::ResourceNotAllowed(_) => "resource_not_allowed",
             Self::UnreadableNeed(_) => "invalid_scope",

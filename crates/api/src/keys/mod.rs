@@ -53,6 +53,8 @@ pub enum KeyStatus {
     Live,
     /// The key has expired, or was ended.
     Expired,
+    /// A lock refuses the key.
+    Locked,
     /// The key's owner is suspended.
     UserSuspended,
     /// A status that this version does not know.

@@ -129,6 +129,8 @@ impl Entry {
                 }),
                 ..entry.entry(None, None)
             },
+            Event::LockAdded { id, state } => entry.lock("added", *id, None, Some(state)),
+            Event::LockRemoved { id, state } => entry.lock("removed", *id, Some(state), None),
             Event::KeyDeleted { key } => entry.key("deleted", Some(key), None),
             Event::KeysRetired { count, cutoff } | Event::EntriesRetired { count, cutoff } => {
                 entry.retired(*count, *cutoff)
@@ -179,6 +181,14 @@ impl EntryBuilder<'_> {
             description: self.sentence(verb, "key", &named),
             additional_fields: about.map_or_else(|| json!({}), |key| json!({ "owner_id": key.user_id.to_string() })),
             ..self.entry(old.map(key_state), new.map(key_state))
+        }
+    }
+
+    fn lock(&self, verb: &str, id: Uuid, old: Option<&State>, new: Option<&State>) -> Entry {
+        Entry {
+            resource_id: id.to_string(),
+            description: self.sentence(verb, "lock", &id.to_string()),
+            ..self.entry(old.cloned(), new.cloned())
         }
     }
 

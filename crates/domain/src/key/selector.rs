@@ -47,6 +47,8 @@ pub enum KeyState {
     Live,
     /// It has expired, or was ended.
     Expired,
+    /// It is live, and a lock refuses it.
+    Locked,
 }
 
 /// A half-open period: from `after`, which belongs to it, up to `before`, which does not.

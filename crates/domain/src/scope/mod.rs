@@ -76,7 +76,8 @@ pub(crate) fn is_word(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-'))
 }
 
-/// The scopes of a key: at least one, without duplicates, in the requested order.
+/// The scopes of a key: without duplicates, in the requested order. A key is created with at least one; a
+/// lock may leave it none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scopes(Vec<Scope>);
 
@@ -85,6 +86,23 @@ impl Scopes {
     #[must_use]
     pub fn all() -> Self {
         Self(vec![Scope::all()])
+    }
+
+    /// No scope at all, as a lock may leave a key.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// What this list and the other both grant, which may be nothing. Composites are not resolved here.
+    #[must_use]
+    pub fn shared_with(&self, other: &Self) -> Self {
+        let pairs = self.0.iter().flat_map(|one| other.0.iter().map(move |other| (one, other)));
+        let shared = pairs.filter_map(|(one, other)| {
+            let narrower = if one.covers(other) { other } else { one };
+            (one.covers(other) || other.covers(one)).then(|| narrower.clone())
+        });
+        Self::new(shared).unwrap_or_else(Self::none)
     }
 
     /// Drops duplicates; none if the list is empty.

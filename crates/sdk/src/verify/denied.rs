@@ -17,6 +17,8 @@ pub enum Denied {
     Expired(Timestamp),
     /// The key's user is suspended.
     UserSuspended,
+    /// A lock refuses the key; it says this.
+    Locked(String),
     /// The key lacks this scope.
     InsufficientScope(String),
     /// The key's allow list does not cover this resource. No allow list covers a text that is not of
@@ -37,6 +39,7 @@ impl Denied {
             Verdict::Valid => Ok(()),
             Verdict::Expired(at) => Err(Self::Expired(at)),
             Verdict::UserSuspended => Err(Self::UserSuspended),
+            Verdict::Locked(message) => Err(Self::Locked(message)),
             Verdict::InsufficientScope(scope) => Err(Self::InsufficientScope(scope)),
             Verdict::ResourceNotAllowed(resource) => Err(Self::ResourceNotAllowed(resource)),
             Verdict::UnreadableNeed(text) => Err(Self::UnreadableNeed(text)),
@@ -52,6 +55,7 @@ impl fmt::Display for Denied {
             Self::Unavailable(error) => return write!(f, "cannot verify the key: {error}"),
             Self::Expired(at) => Verdict::Expired(*at),
             Self::UserSuspended => Verdict::UserSuspended,
+            Self::Locked(message) => Verdict::Locked(message.clone()),
             Self::InsufficientScope(scope) => Verdict::InsufficientScope(scope.clone()),
             Self::ResourceNotAllowed(resource) => Verdict::ResourceNotAllowed(resource.clone()),
             Self::UnreadableNeed(text) => Verdict::UnreadableNeed(text.clone()),
@@ -67,6 +71,7 @@ impl std::error::Error for Denied {
             Self::Invalid
             | Self::Expired(_)
             | Self::UserSuspended
+            | Self::Locked(_)
             | Self::InsufficientScope(_)
             | Self::ResourceNotAllowed(_)
             | Self::UnreadableNeed(_) => None,

@@ -44,6 +44,8 @@ pub(super) struct Access {
     /// With the parts of the composites among them.
     pub(super) grants: Scopes,
     pub(super) allow_list: AllowList,
+    /// What a lock says; none if no lock refuses the key.
+    pub(super) locked: Option<String>,
 }
 
 impl Facts {
@@ -52,8 +54,10 @@ impl Facts {
     pub(super) fn of(answer: &LookUpResponse, told: &KeyFacts, presented: &PresentedKey, sent: Moment) -> Option<Self> {
         let left = told.expires_at.as_micros().saturating_sub(answer.now.as_micros());
         let grants = told.grants.iter().map(|scope| scope.parse().ok()).collect::<Option<Vec<Scope>>>()?;
+        // A locked key has no grants, and a key of which a lock leaves nothing has none either.
+        let grants = Scopes::new(grants).unwrap_or_else(Scopes::none);
         let allow_list = AllowList::from_stored(told.allow_list.iter().map(String::as_str)).ok()?;
-        let access = Arc::new(Access { scopes: told.scopes.clone(), grants: Scopes::new(grants)?, allow_list });
+        let access = Arc::new(Access { scopes: told.scopes.clone(), grants, allow_list, locked: told.locked.clone() });
         Some(Self {
             id: keyward_verdict::id(&told.key_id).filter(|_| presented.id.as_str() == told.key_id)?,
             user_is_active: told.user_is_active,
@@ -72,6 +76,7 @@ impl Facts {
             ends: self.ends,
             expires_at: self.expires_at,
             user_is_active: self.user_is_active,
+            locked: self.holder.access.locked.as_deref(),
             grant: self.holder.access.grant(),
         };
         facts.judge(need, now)

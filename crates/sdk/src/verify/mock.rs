@@ -122,7 +122,7 @@ impl MockKey {
         let grants = Catalogue::built_in().expand(&scopes);
         let allow_list = AllowList::from_stored(self.allow_list.iter().map(String::as_str))
             .map_err(|error| InvalidMockKey(error.to_string(), "allow list"))?;
-        Ok(Access { scopes: scopes.to_strings(), grants, allow_list })
+        Ok(Access { scopes: scopes.to_strings(), grants, allow_list, locked: None })
     }
 }
 

@@ -13,6 +13,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use keyward_api::ErrorCode;
 use tokio::time::{Instant, timeout_at};
 
+use super::connection::Busy;
 use super::problem::Problem;
 
 /// How long a body may take to arrive.
@@ -26,25 +27,46 @@ const MOST_DRAINED: usize = 32 * 1024 * 1024;
 /// answers as if the client had not asked for it. A proxy may pass the headers of its client on.
 pub(crate) fn is_upgrade(request: &HttpRequest) -> bool {
     let has = |name| request.headers().contains_key(name);
-    request.method() == Method::CONNECT
-        || (has(header::UPGRADE) && !has(header::CONTENT_LENGTH) && !has(header::TRANSFER_ENCODING))
+    request.method() == Method::CONNECT || (has(header::UPGRADE) && !has(header::TRANSFER_ENCODING))
+}
+
+fn length_of(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether the client waits for permission to send a body that is too long anyway.
 fn is_announced_too_large(request: &HttpRequest, limit: usize) -> bool {
+    request.headers().contains_key(header::EXPECT)
+        && length_of(request).is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > limit))
+}
+
+/// Whether a body follows the head of the request.
+pub(crate) fn is_announced(request: &HttpRequest) -> bool {
     let headers = request.headers();
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    headers.contains_key(header::EXPECT)
-        && length.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > limit))
+    headers.contains_key(header::TRANSFER_ENCODING) || headers.contains_key(header::CONTENT_LENGTH)
 }
 
 /// Reads a body of at most `limit` bytes.
-pub(crate) async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
-    if is_upgrade(request) {
+pub(crate) async fn read(request: &HttpRequest, payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    let body = read_whole(request, payload, limit).await?;
+    if let Some(busy) = Busy::of(request) {
+        busy.has_read_body();
+    }
+    Ok(body)
+}
+
+async fn read_whole(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    let switches = is_upgrade(request);
+    if switches && length_of(request).is_none() {
         return Ok(Bytes::new());
     }
     if is_announced_too_large(request, limit) {
         return Err(too_large(limit));
+    }
+    if switches {
+        // The framework takes everything after such a head for another protocol.
+        let length = length_of(request).and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
+        return Box::pin(read_exactly(payload, length, limit)).await;
     }
     // Most bodies arrive whole, together with their heads. They need no timer and no copy.
     let mut arrived = [Bytes::new(), Bytes::new()];
@@ -79,6 +101,29 @@ async fn soon<T>(mut future: impl Future<Output = T> + Unpin) -> Option<T> {
     .await
 }
 
+/// Reads a body of this length from a payload that goes on after it.
+async fn read_exactly(mut payload: Payload, length: usize, limit: usize) -> Result<Bytes, Problem> {
+    if length > limit {
+        return Err(too_large(limit));
+    }
+    let deadline = Instant::now() + ARRIVAL;
+    let mut body = BytesMut::new();
+    while body.len() < length {
+        match timeout_at(deadline, payload.next()).await {
+            Ok(Some(Ok(chunk))) => body.extend_from_slice(&chunk),
+            Ok(Some(Err(error))) => return Err(unreadable(error)),
+            Ok(None) => return Err(Problem::bad_request("The request's body is incomplete.")),
+            Err(_) => return Err(late()),
+        }
+    }
+    body.truncate(length);
+    Ok(body.freeze())
+}
+
+fn late() -> Problem {
+    Problem::new(ErrorCode::RequestTimeout, "The request's body did not arrive within 10 s.")
+}
+
 /// Reads the rest of the body.
 async fn read_on(mut payload: Payload, limit: usize, arrived: [Bytes; 2]) -> Result<Bytes, Problem> {
     let deadline = Instant::now() + ARRIVAL;
@@ -94,10 +139,7 @@ async fn read_on(mut payload: Payload, limit: usize, arrived: [Bytes; 2]) -> Res
                 Ok(None) if drained > 0 => return Err(too_large(limit)),
                 Ok(None) => return Ok(body.freeze()),
                 Err(_) if drained > 0 => return Err(too_large(limit)),
-                Err(_) => {
-                    let message = "The request's body did not arrive within 10 s.";
-                    return Err(Problem::new(ErrorCode::RequestTimeout, message));
-                }
+                Err(_) => return Err(late()),
             },
         };
         if drained > 0 || body.len() + chunk.len() > limit {

@@ -12,6 +12,7 @@ use keyward_api::{ErrorCode, headers};
 use keyward_service::within;
 
 use super::body;
+use super::connection::Busy;
 use super::problem::Problem;
 use super::request::RequestContext;
 use crate::app::App;
@@ -36,9 +37,13 @@ pub(crate) async fn middleware(
         return Err(Problem::new(ErrorCode::Internal, "The server is not set up.").into());
     };
     let context = RequestContext::of(request.request(), &app);
+    let busy = Busy::of(request.request()).cloned();
+    busy.iter().for_each(|busy| busy.begin(body::is_announced(request.request())));
     // Handlers and extractors turn their errors into responses; an error here is the framework's own.
     let deadline = tokio::time::Instant::from_std(began) + DATABASE_WITHIN;
-    let answer = context.scope(within(deadline, next.call(request))).await?.map_into_boxed_body();
+    let answer = context.scope(within(deadline, next.call(request))).await;
+    busy.iter().for_each(|busy| busy.end());
+    let answer = answer?.map_into_boxed_body();
     let (mut answer, code) = shaped(answer, &context);
     add_headers(&mut answer, &context);
     if body::is_upgrade(answer.request()) {

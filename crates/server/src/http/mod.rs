@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod connection;
 mod credential;
 mod cursor;
 mod middleware;
@@ -12,6 +13,7 @@ mod refusals;
 mod request;
 
 pub(crate) use call::{Call, authenticate_key};
+pub(crate) use connection::Connection;
 pub(crate) use cursor::UserPage;
 pub(crate) use middleware::middleware;
 pub(crate) use page::{Page, stream_list};

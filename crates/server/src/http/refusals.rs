@@ -100,6 +100,8 @@ impl From<Rejection> for Problem {
             Rejection::Invalid => Self::invalid_key(),
             Rejection::Expired(at, _) => Self::expired(at),
             Rejection::Suspended(_) => suspended().invalid_token("User is not active."),
+            Rejection::Locked(message, _) => Self::new(ErrorCode::Locked, message)
+                .hint("The key is locked, and not expired. Ask an administrator to remove the lock."),
             Rejection::Failed(error) => error.into(),
         }
     }

@@ -20,10 +20,14 @@ pub(crate) async fn identify(call: Call<IdentifyKey>) -> Result<HttpResponse, Pr
         How::Malformed => "malformed",
     };
     let found = identified.found.as_ref();
+    let locked = match found {
+        Some(found) => call.service().is_locked(found).await?,
+        None => false,
+    };
     call.answer(&Identified {
         found: found.is_some(),
         key: found.map(|found| {
-            let status = show::status(&found.key, found.owner.is_active(), call.service().now());
+            let status = show::status(&found.key, found.owner.is_active(), locked, call.service().now());
             show::key(&found.key, status, call.service().catalogue())
         }),
         user: found.map(|found| users::show::user(&found.owner)),

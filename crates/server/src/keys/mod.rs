@@ -7,6 +7,7 @@ pub(crate) mod expire_many;
 pub(crate) mod identify;
 pub(crate) mod incidents;
 pub(crate) mod list;
+pub(crate) mod locks;
 mod parse;
 pub(crate) mod show;
 pub(crate) mod view;

@@ -1,13 +1,17 @@
 //! Parses the conditions of lists and selectors, and why keys are ended.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use keyward_api::ErrorCode;
 use keyward_api::keys::KeySelector as Wire;
+use keyward_api::locks::AddLockRequest;
 use keyward_domain::key::{EndNote, EndReason, KeySelector, KeyState, Period};
+use keyward_domain::lock::{LockMode, LockSelector};
 use keyward_domain::user::UserRef;
-use keyward_domain::{Catalogue, Timestamp};
+use keyward_domain::{Catalogue, KeyId, Scopes, Timestamp};
 use keyward_service::keys::{Sort, Why};
+use keyward_service::locks::NewLock;
 
 use crate::http::Problem;
 
@@ -41,6 +45,15 @@ impl Fields {
         Period { after: self.parse(first, after, instant), before: self.parse(last, before, instant) }
     }
 
+    fn ids(&mut self, ids: Option<&[String]>) -> Option<BTreeSet<KeyId>> {
+        let ids = ids?;
+        if ids.len() > MOST_IDS {
+            self.wrong.push(("ids", format!("ids has {} ids; at most {MOST_IDS} are allowed", ids.len())));
+            return None;
+        }
+        ids.iter().map(|id| self.parse("ids", Some(id), word)).collect()
+    }
+
     fn end(self) -> Result<(), Problem> {
         if self.wrong.is_empty() {
             return Ok(());
@@ -72,19 +85,10 @@ pub(super) fn selector(wire: &Wire, catalogue: &Catalogue) -> Result<(KeySelecto
     let status = fields.parse("status", wire.status.as_deref(), |text| match text {
         "live" => Ok(KeyState::Live),
         "expired" => Ok(KeyState::Expired),
-        _ => Err(format!("unknown status \"{text}\": want live or expired")),
+        "locked" => Ok(KeyState::Locked),
+        _ => Err(format!("unknown status \"{text}\": want live, expired or locked")),
     });
-    let ids = wire.ids.as_ref().and_then(|ids| {
-        let mut parsed = std::collections::BTreeSet::new();
-        if ids.len() > MOST_IDS {
-            fields.wrong.push(("ids", format!("ids has {} ids; at most {MOST_IDS} are allowed", ids.len())));
-            return None;
-        }
-        for id in ids {
-            parsed.insert(fields.parse("ids", Some(id), word)?);
-        }
-        Some(parsed)
-    });
+    let ids = fields.ids(wire.ids.as_deref());
     let selector = KeySelector {
         user: None,
         status,
@@ -148,4 +152,50 @@ pub(super) fn why(reason: Option<&str>, note: Option<&str>, cascades: bool) -> R
     let note = fields.parse("note", note, |text| EndNote::new(text).map_err(|error| error.to_string()));
     fields.end()?;
     Ok(Why { reason, note: note.flatten(), cascades })
+}
+
+/// A new lock.
+pub(super) fn lock(wire: AddLockRequest, catalogue: &Catalogue, now: Timestamp) -> Result<NewLock, Problem> {
+    let mut fields = Fields::default();
+    let AddLockRequest { selector: wanted, mode, scopes, message, ends_at, reason } = wire;
+    let user: Option<UserRef> = fields.parse("user", wanted.user.as_deref(), word);
+    let selector = LockSelector {
+        user: None,
+        ids: fields.ids(wanted.ids.as_deref()),
+        scope: fields.parse("scope", wanted.scope.as_deref(), |text| {
+            catalogue.parse_scope(text).map_err(|error| error.to_string())
+        }),
+        name_prefix: wanted.name_prefix.map(|prefix| prefix.to_lowercase()).filter(|prefix| !prefix.is_empty()),
+    };
+    let chosen = wanted.user.is_some() || wanted.ids.is_some() || wanted.scope.is_some();
+    if !chosen && selector.name_prefix.is_none() && wanted.everything != Some(true) {
+        fields.wrong.push(("selector", "the selector has no condition; give one, or \"everything\": true".to_owned()));
+    }
+    let mode = fields.parse("mode", Some(&mode), |text| match (text, scopes) {
+        ("deny", None) => Ok(LockMode::Deny),
+        ("deny", Some(_)) => Err("the mode deny has no scopes; leave scopes out, or use the mode limit".to_owned()),
+        ("limit", Some(scopes)) => limited(&scopes, catalogue).map(LockMode::Limit),
+        ("limit", None) => Err("the mode limit needs scopes".to_owned()),
+        _ => Err(format!("unknown mode \"{text}\": want deny or limit")),
+    });
+    let note = fields.parse("message", Some(&message), |text| EndNote::new(text).map_err(|error| error.to_string()));
+    if note == Some(None) {
+        fields.wrong.push(("message", "a message is required: callers with a locked key are shown it".to_owned()));
+    }
+    if ends_at.is_some_and(|end| end <= now) {
+        fields.wrong.push(("ends_at", "ends_at is over already".to_owned()));
+    }
+    let reason = fields.parse("reason", reason.as_deref(), word);
+    fields.end()?;
+    let (Some(mode), Some(Some(message))) = (mode, note) else {
+        return Err(Problem::bad_request("The lock cannot be read."));
+    };
+    Ok(NewLock { selector, user, mode, message: message.as_str().to_owned(), reason, ends_at })
+}
+
+fn limited(scopes: &[String], catalogue: &Catalogue) -> Result<Scopes, String> {
+    if scopes.is_empty() {
+        return Err("scopes is empty; use the mode deny to leave nothing".to_owned());
+    }
+    catalogue.parse_scopes(scopes.iter().map(String::as_str)).map_err(|error| error.to_string())
 }

@@ -36,9 +36,11 @@ pub(crate) fn key(key: &ApiKey, status: wire::KeyStatus, catalogue: &Catalogue) 
 }
 
 /// Whether a key works at `now`.
-pub(super) fn status(key: &ApiKey, owner_is_active: bool, now: Timestamp) -> wire::KeyStatus {
+pub(super) fn status(key: &ApiKey, owner_is_active: bool, locked: bool, now: Timestamp) -> wire::KeyStatus {
     if key.is_dead(now) {
         wire::KeyStatus::Expired
+    } else if owner_is_active && locked {
+        wire::KeyStatus::Locked
     } else if owner_is_active {
         wire::KeyStatus::Live
     } else {
@@ -48,6 +50,6 @@ pub(super) fn status(key: &ApiKey, owner_is_active: bool, now: Timestamp) -> wir
 
 /// A key with its owner's username.
 pub(super) fn with_owner(listed: &ListedKey, now: Timestamp, catalogue: &Catalogue) -> wire::ApiKeyWithOwner {
-    let status = status(&listed.key, listed.owner_is_active, now);
+    let status = status(&listed.key, listed.owner_is_active, listed.locked, now);
     wire::ApiKeyWithOwner::new(key(&listed.key, status, catalogue), listed.username.clone())
 }

@@ -15,18 +15,19 @@ use crate::http::{Call, KeyPath, NamePath, Problem, UserPath};
 pub(crate) async fn by_id(call: Call<ViewKey>) -> Result<HttpResponse, Problem> {
     let KeyPath { user, keyid } = call.path()?;
     let key = call.service().key(call.caller()?, right::ReadKeys, &user, keyid).await?.view().await?;
-    answer(&call, &key)
+    answer(&call, &key).await
 }
 
 /// `GET /api/v2/users/{user}/keys/tokens/{keyname}`
 pub(crate) async fn by_name(call: Call<ViewTokenByName>) -> Result<HttpResponse, Problem> {
     let NamePath { user, keyname } = call.path()?;
     let key = call.service().view_token(call.caller()?, &user, keyname).await?;
-    answer(&call, &key)
+    answer(&call, &key).await
 }
 
-fn answer<E: Endpoint<Response = ApiKey>>(call: &Call<E>, found: &OwnedKey) -> Result<HttpResponse, Problem> {
-    let status = show::status(&found.key, found.owner.is_active(), call.service().now());
+async fn answer<E: Endpoint<Response = ApiKey>>(call: &Call<E>, found: &OwnedKey) -> Result<HttpResponse, Problem> {
+    let locked = call.service().is_locked(found).await?;
+    let status = show::status(&found.key, found.owner.is_active(), locked, call.service().now());
     call.answer(&show::key(&found.key, status, call.service().catalogue()))
 }
 

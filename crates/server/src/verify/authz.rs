@@ -60,8 +60,10 @@ async fn judge(request: &HttpRequest, app: &App) -> Result<HttpResponse, Problem
             Err(lacking(&need.scopes().iter().map(ToString::to_string).collect::<Vec<_>>()))
         }
         Verdict::ResourceNotAllowed(resource) => Err(keyward_service::Error::ResourceNotAllowed(resource).into()),
-        // `authenticate` has already excluded the first two, with the same clock reading; the need was parsed.
-        Verdict::Expired(_) | Verdict::UserSuspended | Verdict::UnreadableNeed(_) => Err(Problem::invalid_key()),
+        // `authenticate` has already excluded the first three, with the same clock reading; the need was parsed.
+        Verdict::Expired(_) | Verdict::UserSuspended | Verdict::Locked(_) | Verdict::UnreadableNeed(_) => {
+            Err(Problem::invalid_key())
+        }
     }
 }
 

@@ -71,6 +71,7 @@ fn show(checked: Checked, app: &App) -> Result<Bytes, Problem> {
     let status = match verdict {
         Verdict::Expired(_) => KeyStatus::Expired,
         Verdict::UserSuspended => KeyStatus::UserSuspended,
+        Verdict::Locked(_) => KeyStatus::Locked,
         Verdict::Valid
         | Verdict::InsufficientScope(_)
         | Verdict::ResourceNotAllowed(_)
@@ -82,6 +83,7 @@ fn show(checked: Checked, app: &App) -> Result<Bytes, Problem> {
         Verdict::Valid => facts.shown(|facts| written(&VerifyResponse::new(verdict.code(), None, known(facts)))),
         Verdict::Expired(_)
         | Verdict::UserSuspended
+        | Verdict::Locked(_)
         | Verdict::InsufficientScope(_)
         | Verdict::ResourceNotAllowed(_)
         | Verdict::UnreadableNeed(_) => {

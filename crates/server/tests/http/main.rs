@@ -5,6 +5,7 @@
 mod audit;
 mod conventions;
 mod embedded;
+mod hostile;
 mod keys;
 mod support;
 mod users;

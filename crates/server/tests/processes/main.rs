@@ -9,6 +9,7 @@ mod crash;
 mod database;
 mod disk;
 mod log;
+mod proxies;
 mod resets;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward-server");

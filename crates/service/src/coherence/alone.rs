@@ -15,6 +15,9 @@ impl Service {
                 if !changes.is_empty() {
                     self.inner.cache.evict(changes);
                 }
+                if changes.everything {
+                    return self.inner.verifiers.record_everything();
+                }
                 self.inner.verifiers.record(changes)
             }
             Outcome::RolledBack => self.inner.verifiers.latest(),

@@ -147,8 +147,8 @@ impl KeyList {
         let store = &self.service.inner.store;
         match &self.query {
             Query::Plain(filter) => {
-                let filter = *filter;
-                let work = move |conn: &mut Conn<'_>| list(conn, filter, &cursor, limit);
+                let (filter, catalogue) = (*filter, self.service.inner.catalogue.clone());
+                let work = move |conn: &mut Conn<'_>| list(conn, filter, &catalogue, &cursor, limit);
                 Ok(store.read(Lane::Normal, work).await?)
             }
             Query::Selected(selection) => {

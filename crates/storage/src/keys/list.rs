@@ -11,12 +11,14 @@ use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use keyward_domain::user::UserStatus;
-use keyward_domain::{ApiKey, KeyKind, Timestamp, UserId};
+use keyward_domain::{ApiKey, Catalogue, KeyKind, Timestamp, UserId};
 
 use super::row::KeyRow;
+use super::select::is_locked;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::explain::Explain as _;
+use crate::locks;
 use crate::schema::{api_keys, users};
 use crate::sql_types::{DbId, DbInstant, Instant};
 
@@ -54,6 +56,8 @@ pub struct ListedKey {
     pub username: String,
     /// Whether the owner is not suspended.
     pub owner_is_active: bool,
+    /// Whether a lock refuses the key.
+    pub locked: bool,
 }
 
 /// A position in a list: the next page begins after this expiry and id.
@@ -141,13 +145,17 @@ macro_rules! with_query {
 pub fn list(
     conn: &mut Conn<'_>,
     filter: ListFilter,
+    catalogue: &Catalogue,
     page: &KeyCursor,
     limit: i64,
 ) -> Result<Vec<ListedKey>, StoreError> {
+    let locks = locks::all(conn)?;
     let rows: Vec<(KeyRow, String, bool)> =
         on_backend!(conn, |db| with_query!(filter, page, limit, |query| query.load(db)))?;
     let listed = |(row, username, owner_is_active): (KeyRow, String, bool)| {
-        Ok(ListedKey { key: row.try_into()?, username, owner_is_active })
+        let key = ApiKey::try_from(row)?;
+        let locked = is_locked(conn, &locks, &key, catalogue)?;
+        Ok(ListedKey { key, username, owner_is_active, locked })
     };
     rows.into_iter().map(listed).collect()
 }

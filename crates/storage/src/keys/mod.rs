@@ -14,13 +14,15 @@ pub use list::{KeyCursor, ListFilter, ListedKey, Owners, explain_list, list};
 pub use retention::{Hold, confirm, count_expired, hold, retire, set_hold};
 pub use select::{Selection, Sort, explain_select, select};
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use keyward_domain::key::Digest;
+use keyward_domain::lock::Lock;
 use keyward_domain::{ApiKey, KeyId, KeyKind, Timestamp, TokenName, User, UserId};
 
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
-use crate::schema::{api_keys, users};
+use crate::schema::{api_keys, locks, users};
 use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
 use crate::users::UserRow;
@@ -42,6 +44,8 @@ pub struct KeyFacts {
     pub owned: OwnedKey,
     /// The stored digest of the secret.
     pub digest: Digest,
+    /// The locks, whether they apply to the key or not.
+    pub locks: Vec<Lock>,
 }
 
 /// Fetches the key with this id, its digest and its owner.
@@ -52,16 +56,26 @@ pub struct KeyFacts {
 // prepares the statement again each time such a value is bound. That takes five times as long as the
 // lookup itself.
 pub fn facts(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<KeyFacts>, StoreError> {
-    let found: Option<(KeyRow, SecretRow, UserRow)> = on_backend!(conn, |db| api_keys::table
+    let found: Option<(KeyRow, SecretRow, UserRow, bool)> = on_backend!(conn, |db| api_keys::table
         .inner_join(users::table)
         .filter(api_keys::id.eq(id.as_str()))
-        .select((KeyRow::as_select(), SecretRow::as_select(), UserRow::as_select()))
+        .select((
+            KeyRow::as_select(),
+            SecretRow::as_select(),
+            UserRow::as_select(),
+            // Usually there is no lock, and this costs less than a second query.
+            exists(locks::table.select(locks::id)),
+        ))
         .get_result(db)
         .optional())?;
-    let Some((key, secret, owner)) = found else { return Ok(None) };
+    let Some((key, secret, owner, any_lock)) = found else { return Ok(None) };
     let key = ApiKey::try_from(key)?;
     let digest = secret.digest_of(&key)?;
-    Ok(Some(KeyFacts { owned: OwnedKey { key, owner: owner.try_into()? }, digest }))
+    Ok(Some(KeyFacts {
+        owned: OwnedKey { key, owner: owner.try_into()? },
+        digest,
+        locks: if any_lock { crate::locks::all(conn)? } else { Vec::new() },
+    }))
 }
 
 /// Finds the key with this id and its owner.

@@ -129,6 +129,21 @@ pub fn any(conn: &mut Conn<'_>) -> Result<bool, StoreError> {
     Ok(on_backend!(conn, |db| diesel::select(diesel::dsl::exists(users::table.select(users::id))).get_result(db))?)
 }
 
+/// Up to two of the active owners.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn active_owners(conn: &mut Conn<'_>) -> Result<Vec<UserId>, StoreError> {
+    let ids: Vec<DbId> = on_backend!(conn, |db| users::table
+        .filter(users::deleted_at.is_null())
+        .filter(users::status.eq(UserStatus::Active.as_str()))
+        .filter(users::roles.like("%\"owner\"%"))
+        .select(users::id)
+        .limit(2)
+        .load(db))?;
+    Ok(ids.into_iter().map(|id| UserId::from_uuid(id.0)).collect())
+}
+
 /// Whether there is an active owner other than this user.
 ///
 /// # Errors

@@ -127,7 +127,12 @@ impl Db {
     pub(crate) async fn tokens(&self, include_expired: bool) -> Vec<String> {
         let owners = Owners::One(self.owner.id, Some(KeyKind::Token));
         let filter = ListFilter { owners, include_expired, now: self.now() };
-        let list = self.store.read(Lane::Normal, move |conn| keys::list(conn, filter, &KeyCursor::first(), 100)).await;
+        let list = self
+            .store
+            .read(Lane::Normal, move |conn| {
+                keys::list(conn, filter, &keyward_domain::Catalogue::built_in(), &KeyCursor::first(), 100)
+            })
+            .await;
         let list: Result<_, StoreError> = list;
         list.unwrap().into_iter().map(|listed| listed.key.id.to_string()).collect()
     }

@@ -16,6 +16,7 @@ fn answer(plain: &PlainKey, user: u128, change: u64) -> LookUpResponse {
         user_id: id,
         username: format!("u{user}"),
         user_is_active: true,
+        locked: None,
         scopes: vec!["*:*".to_owned()],
         grants: vec!["*:*".to_owned()],
         allow_list: vec!["*:*".to_owned()],

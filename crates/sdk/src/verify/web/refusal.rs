@@ -83,6 +83,7 @@ impl Refusal {
             Denied::Invalid => invalid(ErrorCode::InvalidKey),
             Denied::Expired(_) => invalid(ErrorCode::KeyExpired),
             Denied::UserSuspended => invalid(ErrorCode::UserSuspended),
+            Denied::Locked(_) => Self::plain(ErrorCode::Locked, &words),
             Denied::InsufficientScope(_) => {
                 // All required scopes, not only the first missing one.
                 let needed: Vec<String> = need.scopes().iter().map(ToString::to_string).collect();

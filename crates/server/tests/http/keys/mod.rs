@@ -8,6 +8,7 @@ mod filter;
 mod identify;
 mod incidents;
 mod list;
+mod locks;
 mod tokenconfig;
 mod usage;
 mod view;

@@ -139,6 +139,9 @@ impl Call<'_> {
             ("POST", "tokens") => Some(json!({})),
             ("POST", "identify") => Some(json!({ "key": "kwd_unknown" })),
             ("POST", "expire") => Some(json!({ "selector": { "name": "none" }, "dry_run": true })),
+            ("POST", "locks") => {
+                Some(json!({ "selector": { "name_prefix": "none" }, "mode": "deny", "message": "none" }))
+            }
             ("POST", "verify") => Some(json!({ "key": "kwd_unknown" })),
             ("POST", "poll") => Some(json!({ "id": "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "name": "walker" })),
             ("POST", "look-up") => Some(json!({ "key": "kwd_unknown" })),
