@@ -124,6 +124,7 @@ impl World {
             ends: key.expires_at,
             expires_at: key.expires_at,
             user_is_active: owner.is_active(),
+            locked: None,
             grant: Grant { scopes: &scopes, allow_list },
         };
         let verdict = facts.judge(need, self.service.now());
