@@ -43,6 +43,7 @@ pub fn document() -> OpenApi {
     draft.add::<keys::ViewKey>();
     draft.add::<keys::ExpireKey>();
     draft.add::<keys::DeleteKey>();
+    draft.add::<keys::ViewKeyActivity>();
     draft.add::<keys::IdentifyKey>();
     draft.add::<incidents::ExpireKeys>();
     draft.add::<incidents::ListIncidents>();

@@ -56,6 +56,9 @@ impl Background {
         if let Err(error) = service.flush_usage().await {
             tracing::error!(error = &error as &dyn std::error::Error, "the last uses of keys were not written");
         }
+        if let Err(error) = service.flush_activity().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the last activity of keys was not written");
+        }
         if let Err(error) = service.flush_failed_logins(true).await {
             tracing::error!(error = &error as &dyn std::error::Error, "the last failed logins were not written");
         }
@@ -68,6 +71,9 @@ async fn usage(service: Service) {
         ticks.tick().await;
         if let Err(error) = service.flush_usage().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "uses of keys were not written");
+        }
+        if let Err(error) = service.flush_activity().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the activity of keys was not written");
         }
     }
 }

@@ -8,8 +8,8 @@ use actix_web::{Handler, HttpRequest, Responder, Route};
 use keyward_api::audit::ListAudit;
 use keyward_api::incidents::{ExpireKeys, ListIncidents, ViewIncident};
 use keyward_api::keys::{
-    CreateSessionKey, CreateToken, DeleteKey, ExpireKey, IdentifyKey, ListKeys, ListTokens, ViewKey, ViewTokenByName,
-    ViewTokenConfig,
+    CreateSessionKey, CreateToken, DeleteKey, ExpireKey, IdentifyKey, ListKeys, ListTokens, ViewKey, ViewKeyActivity,
+    ViewTokenByName, ViewTokenConfig,
 };
 use keyward_api::locks::{AddLock, ListLocks, RemoveLock};
 use keyward_api::system::{ListScopes, ViewBuildInfo, ViewOpenApi};
@@ -55,6 +55,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ViewTokenConfig, _, _>(keys::view::token_config)])
         .path([on::<ViewTokenByName, _, _>(keys::view::by_name)])
         .path([on::<ViewKey, _, _>(keys::view::by_id), on::<DeleteKey, _, _>(keys::delete::delete)])
+        .path([on::<ViewKeyActivity, _, _>(keys::activity::activity)])
         .path([on::<ExpireKey, _, _>(keys::expire::expire)])
         .path([on::<IdentifyKey, _, _>(keys::identify::identify)])
         .path([on::<ExpireKeys, _, _>(keys::expire_many::expire)])

@@ -8,6 +8,7 @@ use keyward_storage::{Lane, StoreError, keys, usage};
 use keyward_verdict::{Need, Verdict};
 
 use crate::Service;
+use crate::activity::Via;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::key_cache::CachedKey;
@@ -64,7 +65,13 @@ impl Service {
     ///
     /// # Errors
     /// [`Rejection`] gives the reason.
-    pub async fn authenticate(&self, text: &str, lane: Lane, request: RequestInfo) -> Result<Caller, Rejection> {
+    pub async fn authenticate(
+        &self,
+        text: &str,
+        via: Via,
+        lane: Lane,
+        request: RequestInfo,
+    ) -> Result<Caller, Rejection> {
         let cached = self.facts_of(text, lane).await?.ok_or(Rejection::Invalid)?;
         let key = &cached.owned.key;
         let now = self.now();
@@ -79,6 +86,7 @@ impl Service {
             | Verdict::UnreadableNeed(_) => {}
         }
         self.inner.usage.note(&cached, now, request.ip);
+        self.count_use(&key.id, via, None, request.ip, now);
         let settings = &self.inner.settings.sessions;
         let facts =
             match key.slide(now, settings.session_max_lifetime).filter(|_| !settings.disable_session_expiry_refresh) {

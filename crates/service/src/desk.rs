@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use keyward_domain::Timestamp;
 use keyward_domain::access::Act;
+use keyward_domain::{Timestamp, UserId};
 use keyward_storage::Lane;
 use keyward_verdict::{Need, Verdict};
 use uuid::Uuid;
 
 use crate::Service;
+use crate::activity::Via;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::key_cache::CachedKey;
@@ -32,6 +33,8 @@ pub struct LookedUp {
 #[derive(Clone, Debug)]
 pub struct Desk {
     service: Service,
+    /// The user who asks.
+    asked_by: UserId,
 }
 
 impl Service {
@@ -43,7 +46,7 @@ impl Service {
     pub fn desk(&self, caller: &Caller) -> Result<Desk, Error> {
         caller.require_all_of(Act::VerifyKeys.resource())?;
         caller.require(Act::VerifyKeys, caller.user())?;
-        Ok(Desk { service: self.clone() })
+        Ok(Desk { service: self.clone(), asked_by: caller.user().id })
     }
 
     /// Answers all waiting polls. Called at shutdown.
@@ -75,8 +78,12 @@ impl Desk {
     fn check(&self, cached: Option<Arc<CachedKey>>, need: &Need, now: Timestamp) -> Checked {
         let Some(cached) = cached else { return Checked::Invalid };
         let verdict = cached.verdict(need, now);
+        let key = &cached.owned.key.id;
         if verdict == Verdict::Valid {
             self.service.inner.usage.note(&cached, now, None);
+            self.service.count_use(key, Via::Verify, Some(self.asked_by), None, now);
+        } else {
+            self.service.count_refusal(key, verdict.code(), None);
         }
         Checked::Known { verdict, facts: Facts(cached) }
     }
@@ -103,6 +110,7 @@ impl Desk {
         let now = self.service.now();
         if let Some(cached) = &found {
             self.service.inner.usage.note(cached, now, None);
+            self.service.count_use(&cached.owned.key.id, Via::Embedded, Some(self.asked_by), None, now);
         }
         let start = self.service.inner.verifiers.start();
         Ok(LookedUp { start, change, now, facts: found.map(Facts) })

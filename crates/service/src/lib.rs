@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** nothing here knows of HTTP. A refusal is an [`Error`] with a reason.
 
+pub mod activity;
 pub mod audit;
 mod auth;
 mod caller;
@@ -49,6 +50,7 @@ use std::time::Duration;
 use keyward_domain::{Catalogue, Clock};
 use keyward_storage::Store;
 
+use crate::activity::Tallies;
 use crate::coherence::Coherence;
 use crate::failed_logins::FailedLogins;
 use crate::key_cache::KeyCache;
@@ -75,6 +77,7 @@ struct Inner {
     cache: KeyCache,
     passwords: Passwords,
     usage: Usage,
+    tallies: Tallies,
     failed_logins: FailedLogins,
     login_throttle: LoginThrottle,
     verifiers: Verifiers,
@@ -136,6 +139,7 @@ impl Service {
             cache,
             passwords,
             usage: Usage::default(),
+            tallies: Tallies::default(),
             failed_logins: FailedLogins::default(),
             login_throttle: LoginThrottle::default(),
             verifiers,

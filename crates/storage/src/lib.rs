@@ -9,6 +9,7 @@
 //!
 //! **Invariant:** SQL never reads the time. Every timestamp is a bound value from the caller's clock.
 
+pub mod activity;
 pub mod audit;
 pub mod clock;
 mod conn;

@@ -165,6 +165,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Instant;
+
+    key_uses (key_id, via, asked_by, ip) {
+        key_id -> Text,
+        via -> Text,
+        asked_by -> Text,
+        ip -> Text,
+        uses -> BigInt,
+        first_at -> Instant,
+        last_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Instant;
+
+    key_refusals (key_id, code, ip, hour) {
+        key_id -> Text,
+        code -> Text,
+        ip -> Text,
+        hour -> Instant,
+        refusals -> BigInt,
+        first_at -> Instant,
+        last_at -> Instant,
+    }
+}
+
+diesel::table! {
     setup_code (id) {
         id -> Integer,
         digest -> Binary,

@@ -53,7 +53,11 @@ pub async fn run(name: &str, database: TestDatabase, rounds: usize, report: &mut
     let mut selects: Vec<Select> = (0..CONCURRENT).map(|_| prepared(&app.database)).collect();
     let need = Need::scope("workspace:read").on("workspace:w1");
     let request = RequestInfo { id: Uuid::nil(), ip: None, user_agent: String::new() };
-    let caller = app.service.authenticate(&app.owner.session, Lane::Normal, request).await.expect("a caller");
+    let caller = app
+        .service
+        .authenticate(&app.owner.session, keyward_service::activity::Via::Api, Lane::Normal, request)
+        .await
+        .expect("a caller");
     let desk = app.service.desk(&caller).expect("an owner");
     let verify = async |keys: &[PlainKey]| {
         for key in keys {

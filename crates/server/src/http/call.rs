@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use keyward_api::{Access, BodyForm, Endpoint, ErrorCode, NoContent};
 use keyward_domain::user::UserRef;
+use keyward_service::activity::Via;
 use keyward_service::{Caller, Holder, Lane, Service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::de::DeserializeOwned;
@@ -95,7 +96,7 @@ async fn authenticate<E: Endpoint>(
         keyward_api::Lane::Normal => Lane::Normal,
         keyward_api::Lane::Urgent => Lane::Urgent,
     };
-    authenticate_key(app, context, &text, lane).await
+    authenticate_key(app, context, &text, Via::Api, lane).await
 }
 
 /// Authenticates a presented key, and records whose it is for the request log.
@@ -103,9 +104,10 @@ pub(crate) async fn authenticate_key(
     app: &App,
     context: &RequestContext,
     text: &str,
+    via: Via,
     lane: Lane,
 ) -> Result<Caller, Problem> {
-    let result = app.service.authenticate(text, lane, context.info()).await;
+    let result = app.service.authenticate(text, via, lane, context.info()).await;
     match &result {
         Ok(caller) => context.set_holder(Holder::from(caller.key())),
         Err(rejection) => rejection.holder().into_iter().for_each(|holder| context.set_holder(holder.clone())),

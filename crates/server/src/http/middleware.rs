@@ -57,6 +57,11 @@ pub(crate) async fn middleware(
     if let Some(counters) = answer.request().app_data::<Counters>() {
         counters.count(method, route, status, took);
     }
+    if let (Some(code), Some(holder)) = (code, context.holder().as_ref())
+        && refuses_key(code)
+    {
+        app.service.count_refusal(&holder.key, code.as_str(), context.ip());
+    }
     if !app.request_log.takes(route) {
         return Ok(answer);
     }
@@ -78,6 +83,19 @@ pub(crate) async fn middleware(
         headers: answer.request().headers(),
     });
     Ok(answer)
+}
+
+/// Whether a request was refused for what its key is, and not for what its owner may do.
+fn refuses_key(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::KeyExpired
+            | ErrorCode::UserSuspended
+            | ErrorCode::Locked
+            | ErrorCode::InsufficientScope
+            | ErrorCode::ResourceNotAllowed
+            | ErrorCode::ScopeExceedsCaller
+    )
 }
 
 /// Gives every error response its body, including the framework's own. Returns its code as well.

@@ -1,5 +1,6 @@
 //! The endpoints of keys, one file for each verb.
 
+pub(crate) mod activity;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod expire;

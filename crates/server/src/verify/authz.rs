@@ -12,6 +12,7 @@ use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use keyward_api::headers::{KEY_ID, SCOPES, USER, USER_ID};
 use keyward_service::Lane;
+use keyward_service::activity::Via;
 use keyward_verdict::Verdict;
 use percent_encoding::percent_decode_str;
 
@@ -41,7 +42,7 @@ async fn judge(request: &HttpRequest, app: &App) -> Result<HttpResponse, Problem
     let context = http::context()?;
     context.set_route("/authz");
     let text = http::presented(request)?.ok_or_else(Problem::unauthenticated)?;
-    let caller = http::authenticate_key(app, &context, &text, Lane::Normal).await?;
+    let caller = http::authenticate_key(app, &context, &text, Via::Authz, Lane::Normal).await?;
     let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = request.query_string().split('&').map(decoded).collect();
     let all = |name: &'static str| {
         let values = pairs.iter().filter(move |(key, _)| key == name);

@@ -98,6 +98,10 @@ impl Service {
 }
 
 impl<R: Right> OneKey<'_, R> {
+    pub(crate) fn service(&self) -> &Service {
+        self.service
+    }
+
     /// Checks the right to change the key again on the current rows, and locks the key's row. A missing
     /// and a hidden key give the same error.
     fn confirm(tx: &mut Tx<'_>, caller: &Caller, id: &KeyId) -> Result<(Caller, OwnedKey), Error> {

@@ -3,6 +3,7 @@
 
 use keyward_domain::user::UserStatus;
 use keyward_domain::{ApiKey, Lifetime, PlainKey, Role, Roles, User};
+use keyward_service::activity::Via;
 use keyward_service::keys::NewToken;
 use keyward_service::{Caller, Error, Lane, PollReply, Retired};
 use keyward_verdict::{Need, Verdict};
@@ -71,7 +72,7 @@ async fn token(world: &World, user: &User) -> (PlainKey, ApiKey) {
 /// Logs the user in.
 async fn log_in(world: &World, user: &User) -> Caller {
     let session = world.service.create_session(&world.owner(), user).await.unwrap();
-    world.service.authenticate(session.expose(), Lane::Normal, request()).await.unwrap()
+    world.service.authenticate(session.expose(), Via::Api, Lane::Normal, request()).await.unwrap()
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use keyward_domain::event::{Origin, RequestInfo};
 use keyward_domain::key::PresentedKey;
 use keyward_domain::user::{Password, UserLogin, UserStatus};
 use keyward_domain::{ApiKey, Catalogue, Clock, Lifetime, Roles, Timestamp, User, UserId};
+use keyward_service::activity::Via;
 use keyward_service::users::NewUser;
 use keyward_service::{Caller, Checked, DatabaseUrl, Lane, Service, Settings, StoreError};
 use keyward_storage::keys::{self, OwnedKey};
@@ -70,7 +71,7 @@ impl World {
         };
         service.create_admin_user(new).await.unwrap();
         let session = service.log_in(request(), "owner", password).await.unwrap();
-        let owner = service.authenticate(session.expose(), Lane::Normal, request()).await.unwrap();
+        let owner = service.authenticate(session.expose(), Via::Api, Lane::Normal, request()).await.unwrap();
         Self { service, clock, file, owner, _dir: dir }
     }
 

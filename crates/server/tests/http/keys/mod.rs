@@ -1,5 +1,6 @@
 //! `/users/{user}/keys…`
 
+mod activity;
 mod allow_list;
 mod create;
 mod delete;

@@ -39,6 +39,7 @@ pub const TABLE: &[(&str, &str, Outcome)] = &[
     ("GET", "/api/v2/users/{user}/keys/tokens/tokenconfig", ByOwner("api_key:read", SEE_KEY)),
     ("GET", "/api/v2/users/{user}/keys/tokens/{keyname}", ByOwner("api_key:read", SEE_KEY)),
     ("GET", "/api/v2/users/{user}/keys/{keyid}", ByOwner("api_key:read", SEE_KEY)),
+    ("GET", "/api/v2/users/{user}/keys/{keyid}/activity", ByOwner("api_key:read", SEE_KEY)),
     ("POST", "/api/v2/users/{user}/keys", ByOwner("api_key:create", MAKE_KEY)),
     ("POST", "/api/v2/users/{user}/keys/tokens", ByOwner("api_key:create", MAKE_KEY)),
     ("PUT", "/api/v2/users/{user}/keys/{keyid}/expire", ByOwner("api_key:update", END_KEY)),

@@ -6,6 +6,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use keyward_domain::user::UserStatus;
 use keyward_domain::{AllowList, ApiKey, Lifetime, PlainKey, Roles, User};
+use keyward_service::activity::Via;
 use keyward_service::keys::NewToken;
 use keyward_service::{Caller, Error, Lane, Rejection};
 use keyward_verdict::{Need, Verdict};
@@ -214,7 +215,7 @@ impl<'w> History<'w> {
 
     async fn caller(&self, key: usize) -> Option<Caller> {
         let key = self.key(key)?;
-        self.world.service.authenticate(key.expose(), Lane::Normal, request()).await.ok()
+        self.world.service.authenticate(key.expose(), Via::Api, Lane::Normal, request()).await.ok()
     }
 
     async fn ask(&self, key: &PlainKey, need: &Need) -> Result<(), String> {
@@ -226,7 +227,7 @@ impl<'w> History<'w> {
     async fn authenticate(&self, key: &PlainKey) -> Result<(), String> {
         let world = self.world;
         let before = world.without_cache(key.expose(), &Need::nothing()).await;
-        let answer = world.service.authenticate(key.expose(), Lane::Normal, request()).await;
+        let answer = world.service.authenticate(key.expose(), Via::Api, Lane::Normal, request()).await;
         let same = match (&before, &answer) {
             (None, Err(Rejection::Invalid)) => true,
             (Some((Verdict::Expired(end), ..)), Err(Rejection::Expired(reported, _))) => end == reported,

@@ -1,0 +1,2 @@
+DROP TABLE key_refusals;
+DROP TABLE key_uses;

@@ -1,0 +1,28 @@
+-- How keys were used: one row for each way, asking user and address of a key.
+CREATE TABLE key_uses (
+    key_id TEXT NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+    -- api, verify, authz or embedded.
+    via TEXT NOT NULL,
+    -- The user who asked about the key, and the address of its client; empty if unknown.
+    asked_by TEXT NOT NULL,
+    ip TEXT NOT NULL,
+    uses BIGINT NOT NULL,
+    first_at TEXT NOT NULL,
+    last_at TEXT NOT NULL,
+    PRIMARY KEY (key_id, via, asked_by, ip)
+);
+CREATE INDEX key_uses_by_key ON key_uses (key_id, last_at);
+
+-- Uses that were refused although the secret was right: one row for each code and address of a key in an
+-- hour.
+CREATE TABLE key_refusals (
+    key_id TEXT NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+    code TEXT NOT NULL,
+    ip TEXT NOT NULL,
+    hour TEXT NOT NULL,
+    refusals BIGINT NOT NULL,
+    first_at TEXT NOT NULL,
+    last_at TEXT NOT NULL,
+    PRIMARY KEY (key_id, code, ip, hour)
+);
+CREATE INDEX key_refusals_by_key ON key_refusals (key_id, last_at);
