@@ -2,6 +2,7 @@
 
 mod audit;
 mod completion;
+mod incidents;
 mod login;
 mod login_token;
 mod logout;
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     /// Manage users
     #[command(subcommand, visible_alias = "user")]
     Users(users::Command),
+    /// Show the incidents in which many keys were expired at once
+    #[command(subcommand, visible_alias = "incident")]
+    Incidents(incidents::Command),
     /// Read the audit log
     #[command(subcommand)]
     Audit(audit::Command),
@@ -60,6 +64,7 @@ pub(crate) async fn run(command: Command, global: &Global, out: &Output) -> Resu
         Command::Whoami(args) => whoami::run(&args, &app).await,
         Command::Tokens(command) => tokens::run(command, &app).await,
         Command::Users(command) => users::run(command, &app).await,
+        Command::Incidents(command) => incidents::run(command, &app).await,
         Command::Audit(command) => audit::run(command, &app).await,
         Command::Scopes(command) => scopes::run(command, &app).await,
         Command::Verifiers(command) => verifiers::run(command, &app).await,

@@ -5,13 +5,13 @@ mod text;
 mod time;
 
 pub(crate) use table::{Cell, Table};
+pub(crate) use time::now;
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use keyward_sdk::{SecretString, Timestamp};
 use serde::Serialize;
-use time::now;
 
 use crate::error::{Context, Error};
 use crate::exit::Exit;
@@ -110,6 +110,11 @@ impl Output {
     /// Prints a line on stderr.
     pub(crate) fn note(&self, line: &str) {
         note(line);
+    }
+
+    /// Whether stderr is a terminal.
+    pub(crate) fn stderr_is_terminal(&self) -> bool {
+        self.stderr_is_terminal
     }
 
     /// Prints a line on stderr if stderr is a terminal.

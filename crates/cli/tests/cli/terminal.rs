@@ -106,6 +106,8 @@ on_both! {
     ones_own_password_is_asked_for_old_and_new,
     yes_skips_the_question,
     expiring_asks_nothing,
+    expiring_by_conditions_asks_for_the_number,
+    keys_that_appear_after_the_preview_are_a_conflict,
     a_new_token_is_shown_with_its_end,
     tables_are_fitted_and_coloured_unless_that_is_unwanted,
 }
@@ -232,6 +234,53 @@ async fn expiring_asks_nothing(app: TestApp) {
     let command = shell.command("tokens remove ci");
     let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
     assert_eq!((exit, shown.as_str()), (Some(0), "Token has been expired.\n"));
+}
+
+async fn expiring_by_conditions_asks_for_the_number(app: TestApp) {
+    app.owner.token(&json!({ "token_name": "leaked-1" })).await;
+    app.owner.token(&json!({ "token_name": "leaked-2" })).await;
+    let shell = Shell::of(&app, &app.owner);
+    for (typed, ends, exit_wanted) in [
+        ("3", "error: \"3\" is not the number of keys, 2; nothing was expired\n", 1),
+        ("2", "2 keys expired, 0 had expired before; incident <uuid>; no verifier is connected.\n", 0),
+    ] {
+        let command = shell.command("tokens expire --name leaked --reason compromised --no-color");
+        let (exit, shown) = aside(move || {
+            let mut terminal = Terminal::start(command);
+            terminal.asked("2 keys will be expired. Type the number to confirm (2): ").types(typed);
+            terminal.ended()
+        })
+        .await;
+        assert_eq!(exit, Some(exit_wanted), "{shown}");
+        assert!(shown.starts_with("2 keys selected: 2 live, 0 expired before\n"), "{shown}");
+        assert!(shown.ends_with(ends), "{shown}");
+    }
+    assert_eq!(app.owner.token_ids("").await.len(), 0);
+}
+
+async fn keys_that_appear_after_the_preview_are_a_conflict(app: TestApp) {
+    app.owner.token(&json!({ "token_name": "leaked-1" })).await;
+    let shell = Shell::of(&app, &app.owner);
+    let command = shell.command("tokens expire --name leaked --reason compromised --no-color");
+    let (tell_asked, asked) = tokio::sync::oneshot::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let running = tokio::task::spawn_blocking(move || {
+        let mut terminal = Terminal::start(command);
+        terminal.asked("1 key will be expired. Type the number to confirm (1): ");
+        tell_asked.send(()).unwrap();
+        may_go_on.recv_timeout(Duration::from_secs(60)).unwrap();
+        terminal.types("1");
+        terminal.ended()
+    });
+    asked.await.unwrap();
+    app.owner.token(&json!({ "token_name": "leaked-2" })).await;
+    go_on.send(()).unwrap();
+    let (exit, shown) = running.await.unwrap();
+    assert_eq!(exit, Some(5), "{shown}");
+    let said = "error: the selection has changed since the dry run; no key was expired\n  cause: before: 1 key, 0 \
+                expired before; now: 2 keys, 0 expired before\n";
+    assert!(shown.contains(said), "{shown}");
+    assert_eq!(app.owner.token_ids("").await.len(), 2);
 }
 
 async fn a_new_token_is_shown_with_its_end(app: TestApp) {
