@@ -1,7 +1,9 @@
 //! `keyward incidents …`: the requests that expired many keys at once.
 
 use clap::Subcommand;
+use keyward_sdk::KeySelector;
 use keyward_sdk::types::{Incident, Uuid};
+use serde_json::Value;
 
 use crate::App;
 use crate::args::{ListFormat, ViewFormat};
@@ -81,7 +83,7 @@ fn table(incidents: &[Incident]) -> Table {
         ]
     };
     let columns = vec!["id", "state", "keys", "expired", "reason", "by", "started at"];
-    Table::new(columns, incidents.iter().map(row).collect())
+    Table::new(columns, incidents.iter().map(row).collect()).dropping_first(&["expired", "by"])
 }
 
 async fn view(args: &View, app: &App<'_>) -> Result<(), Error> {
@@ -95,8 +97,7 @@ async fn view(args: &View, app: &App<'_>) -> Result<(), Error> {
         return app.out.json(&incident);
     }
     let text = |text: &dyn ToString| Cell::Text(text.to_string());
-    let selector = serde_json::to_string(&incident.selector)
-        .map_err(|error| Error::failed("cannot write the selector as JSON").caused_by(error))?;
+    let selector = conditions(&incident.selector)?;
     let mut fields = vec![
         ("id", Cell::Id(incident.id.to_string())),
         ("state", text(&incident.state)),
@@ -107,7 +108,7 @@ async fn view(args: &View, app: &App<'_>) -> Result<(), Error> {
     ];
     fields.extend(incident.note.as_ref().map(|note| ("note", text(note))));
     fields.extend([
-        ("selector", text(&selector)),
+        ("selector", Cell::List(selector)),
         ("cascade", text(&if incident.cascade { "yes" } else { "no" })),
         ("by", text(&incident.by.username)),
         ("key id", Cell::Id(incident.by.key_id.clone())),
@@ -122,4 +123,17 @@ async fn view(args: &View, app: &App<'_>) -> Result<(), Error> {
         ));
     }
     app.out.details(fields)
+}
+
+/// The conditions of a selector, such as `user: ada`.
+fn conditions(selector: &KeySelector) -> Result<Vec<String>, Error> {
+    let json = serde_json::to_value(selector)
+        .map_err(|error| Error::failed("cannot write the selector as text").caused_by(error))?;
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    };
+    let fields = json.as_object().into_iter().flatten();
+    Ok(fields.map(|(name, value)| format!("{}: {}", name.replace('_', " "), text(value))).collect())
 }

@@ -110,6 +110,7 @@ on_both! {
     keys_that_appear_after_the_preview_are_a_conflict,
     a_new_token_is_shown_with_its_end,
     tables_are_fitted_and_coloured_unless_that_is_unwanted,
+    on_eighty_columns_no_word_is_split,
 }
 
 async fn the_first_user_is_asked_for(app: TestApp) {
@@ -309,5 +310,35 @@ async fn tables_are_fitted_and_coloured_unless_that_is_unwanted(app: TestApp) {
         assert_eq!(shown.contains('\u{1b}'), coloured, "{line} {variable:?}: {shown:?}");
         assert!(shown.contains("never") && shown.contains("days"), "{shown}");
         assert!(coloured || shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    }
+}
+
+async fn on_eighty_columns_no_word_is_split(app: TestApp) {
+    let (name, scope) = ("nightly-deployment-of-the-whole-site", "workspace:application_connect");
+    let ada = app.person("ada-of-the-deployments", &[]).await;
+    ada.token(&json!({ "token_name": name, "scopes": [scope, "workspace:read"] })).await;
+    let shell = Shell::of(&app, &app.owner);
+    assert_eq!(shell.keyward("tokens expire --name nothing --reason policy --yes").await.exit, Some(0));
+    assert_eq!(shell.keyward("tokens expire --name site --reason policy --yes").await.exit, Some(0));
+    for (line, dropped) in [
+        ("tokens list --all --include-expired", Some("not shown in 80 columns: allow list, last used, created at; ")),
+        ("tokens list --all --include-expired -c name,scopes", None),
+        ("users list", None),
+        ("audit list", Some("not shown in 80 columns: ip; ")),
+        ("incidents list", Some("not shown in 80 columns: expired; ")),
+        ("scopes list", None),
+    ] {
+        let command = shell.command(&format!("{line} --no-color"));
+        let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
+        assert_eq!((exit, shown.contains("not shown")), (Some(0), dropped.is_some()), "{line}: {shown}");
+        assert!(shown.contains(dropped.unwrap_or_default()), "{line}: {shown}");
+        for text in shown.lines() {
+            assert!(text.chars().count() <= 80, "{line}: {shown}");
+            for word in text.split_whitespace().filter(|word| word.starts_with("nightly") || word.starts_with("work")) {
+                let word = word.trim_end_matches(',');
+                let is_whole = word == name || word == scope || !word.contains("nightly") && !word.contains("app");
+                assert!(is_whole || word.ends_with('…'), "{line}: {word}: {shown}");
+            }
+        }
     }
 }

@@ -188,5 +188,11 @@ fn table(args: &Args, keys: &[ApiKeyWithOwner]) -> Table {
         args.columns.clone()
     };
     let row = |key: &ApiKeyWithOwner| columns.iter().map(|column| column.cell(&key.key, &key.username)).collect();
-    Table::new(columns.iter().map(|column| column.name()).collect(), keys.iter().map(row).collect())
+    Table::new(columns.iter().map(|column| column.name()).collect(), keys.iter().map(row).collect()).dropping_first(&[
+        "created at",
+        "allow list",
+        "last used ip",
+        "minted by",
+        "last used",
+    ])
 }

@@ -98,7 +98,7 @@ async fn what_was_selected_ends_under_one_incident(app: TestApp) {
         EXPIRED BEFORE  0
         REASON          compromised
         NOTE            laptop stolen
-        SELECTOR        {\"user\":\"ada\",\"kind\":\"token\"}
+        SELECTOR        kind: token, user: ada
         CASCADE         no
         BY              owner
         KEY ID          <id>
