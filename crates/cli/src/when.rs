@@ -54,13 +54,8 @@ mod tests {
             ("2h", "2026-11-08T10:00:00Z"),
             ("7d", "2026-11-01T12:00:00Z"),
             ("+1d12h", "2026-11-10T00:00:00Z"),
-            ("900y", "1970-01-01T00:00:00Z"),
         ] {
-            if let Some(when) = When::parse(text, now) {
-                assert_eq!(when.wire(), instant, "{text}");
-            } else {
-                assert_eq!(text, "900y", "longer than any lifetime");
-            }
+            assert_eq!(When::parse(text, now).unwrap().wire(), instant, "{text}");
         }
         for text in ["", "yesterday", "2026-13-01", "2026-11-01T12:00:00", "7", "-7d", "+", "+2026-11-01"] {
             assert_eq!(When::parse(text, now), None, "{text}");

@@ -103,12 +103,16 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
             return Err(Error::usage("names and conditions cannot be used together")
                 .hint("select keys by their IDs with --id, or leave out the conditions"));
         }
+        if args.output == TextFormat::Json {
+            return Err(Error::usage("-o json needs conditions, not names").hint("select keys by their IDs with --id"));
+        }
         return remove::run(args.into_removal(), app).await;
     }
     if let Some(id) = args.incident {
-        if selects || args.dry_run {
-            return Err(Error::usage(format!("--incident {id} goes on with the keys of that incident"))
-                .hint("leave out the conditions and --dry-run"));
+        let has_reason = args.reason.is_some() || args.note.is_some();
+        if selects || args.dry_run || has_reason || args.cascade || args.include_self {
+            return Err(Error::usage(format!("--incident {id} goes on with the keys and the reason of that incident"))
+                .hint("leave out all other flags"));
         }
         return incident::resume(id, args.output, app).await;
     }
