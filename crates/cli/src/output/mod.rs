@@ -119,11 +119,6 @@ impl Output {
         note(line);
     }
 
-    /// Whether stderr is a terminal.
-    pub(crate) fn stderr_is_terminal(&self) -> bool {
-        self.stderr_is_terminal
-    }
-
     /// Prints a line on stderr if stderr is a terminal.
     pub(crate) fn terminal_note(&self, line: &str) {
         if self.stderr_is_terminal {

@@ -1,8 +1,11 @@
 //! The program from outside, as far as no server is needed: streams, exit codes, and which
 //! credential would be used.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::shell::{Run, Shell};
 
@@ -179,6 +182,34 @@ fn a_server_out_of_reach_exits_6() {
     }
     let run = shell.run("whoami -v");
     run.failed(6, "caused by: ");
+}
+
+#[test]
+fn a_server_that_goes_mute_while_keys_expire_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let body = r#"{"matched":2,"already_expired":0,"children":0,"owners":[],"used_last_hour":0,
+            "used_last_day":0,"sample":[],"digest":"abc"}"#;
+        let (mut first, _) = listener.accept().unwrap();
+        let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&request).contains(r#""dry_run":true}"#) {
+            let count = first.read(&mut buffer).unwrap();
+            assert_ne!(count, 0, "cut short");
+            request.extend_from_slice(&buffer[..count]);
+        }
+        let length = body.len();
+        write!(first, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        drop(first);
+        // From here on, it accepts connections and says nothing.
+        let silent: Vec<_> = listener.incoming().collect();
+        drop(silent);
+    });
+    let began = Instant::now();
+    let run = Shell::stored(&url, SESSION).run("tokens expire --name ci --reason policy --yes --timeout 1s");
+    run.failed(6, "error: cannot expire the keys\n");
+    assert!(run.stderr.contains("go on with: keyward tokens expire --incident "), "{run:?}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[test]

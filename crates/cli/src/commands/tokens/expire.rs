@@ -15,7 +15,8 @@ use crate::error::Error;
 ///
 /// With names, this is `keyward tokens remove`. With conditions, it selects tokens and sessions, shows how
 /// many, asks for their number, and expires them all under one incident ID. The key in use is spared without
-/// --include-self. The records stay.
+/// --include-self. The records stay. A date is midnight UTC. --timeout limits how long the server may be out
+/// of reach, not how long it expires keys.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   keyward tokens expire ci nightly
@@ -32,7 +33,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     user: Option<UserRef>,
 
-    /// ID of a key to select, or the key itself, of which only the ID is used; may be repeated
+    /// ID of a key to select; may be repeated
     #[arg(long, value_name = "ID", value_parser = key_id)]
     id: Vec<String>,
 

@@ -16,7 +16,7 @@ use crate::prompt;
 /// The maximum number of owners in a preview.
 const MAX_OWNERS: usize = 10;
 
-/// How often the progress is shown on a terminal.
+/// How often the progress is read.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Why the keys are expired.
@@ -106,7 +106,8 @@ pub(super) async fn resume(id: Uuid, format: TextFormat, app: &App<'_>) -> Resul
     summarize(&done, format, app)
 }
 
-/// Expires the keys. On a terminal, tells from time to time how many are done.
+/// Expires the keys, which may take minutes. On a terminal, tells from time to time how many are done. If
+/// the server is out of reach meanwhile, this does not wait for it any longer.
 async fn with_progress(
     client: &Client,
     request: &ExpireKeysRequest,
@@ -114,17 +115,25 @@ async fn with_progress(
     app: &App<'_>,
 ) -> Result<ExpiredKeys, keyward_sdk::Error> {
     let mut running = pin!(client.expire_keys(request));
+    let mut wait = PROGRESS_INTERVAL;
+    let mut unreachable = None;
     loop {
-        if let Ok(done) = tokio::time::timeout(PROGRESS_INTERVAL, &mut running).await {
-            return done;
+        match (tokio::time::timeout(wait, &mut running).await, unreachable) {
+            (Ok(done), _) => return done,
+            (Err(_), Some(error)) => return Err(error),
+            (Err(_), None) => {}
         }
-        // The progress is only for information, so that a failure to read it does not matter.
-        if app.out.stderr_is_terminal()
-            && let Ok(incident) = client.incident(id).await
-        {
-            let done = incident.expired.saturating_add(incident.already_expired);
-            app.out.note(&format!("{done} of {} keys done", incident.matched));
-        }
+        (wait, unreachable) = match client.incident(id).await {
+            Ok(incident) => {
+                let done = incident.expired.saturating_add(incident.already_expired);
+                app.out.terminal_note(&format!("{done} of {} keys done", incident.matched));
+                (PROGRESS_INTERVAL, None)
+            }
+            // The response may have arrived meanwhile.
+            Err(error @ keyward_sdk::Error::Transport(_)) => (Duration::ZERO, Some(error)),
+            // The incident has not begun, or the key in use has ended with the others.
+            Err(_) => (PROGRESS_INTERVAL, None),
+        };
     }
 }
 
@@ -216,10 +225,8 @@ async fn changed(
 
 /// The error for a run that was stopped, perhaps in the middle.
 fn interrupted(error: keyward_sdk::Error, id: Uuid) -> Error {
-    match Err::<(), _>(error).context("cannot expire the keys") {
-        Ok(()) => Error::failed("cannot expire the keys"),
-        Err(error) => error.hint(format!("some keys may be expired; go on with: {}", resuming(id))),
-    }
+    Error::of_sdk("cannot expire the keys", error)
+        .hint(format!("some keys may be expired; go on with: {}", resuming(id)))
 }
 
 fn resuming(id: Uuid) -> String {

@@ -44,7 +44,11 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     app.out.details(fields(&key))?;
     let mut family = Family::new(&client, &args.user);
     let (ancestors, children) = (family.ancestors(&key).await, family.children(&key).await);
-    for (title, lines) in [("MINTED BY", ancestors), ("MINTED", children)] {
+    let relatives = [
+        ("MINTED BY", "the keys that created this one", ancestors),
+        ("MINTED", "the keys that this one created", children),
+    ];
+    for (title, what, lines) in relatives {
         match lines {
             Ok(lines) if lines.is_empty() => {}
             Ok(lines) => {
@@ -52,7 +56,7 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
                 lines.iter().try_for_each(|line| app.out.line(line))?;
             }
             // The key itself has been shown, so this is only a warning.
-            Err(error) => app.out.warn(&format!("cannot read the keys of \"{title}\": {error}")),
+            Err(error) => app.out.warn(&format!("cannot read {what}: {error}")),
         }
     }
     Ok(())
