@@ -107,6 +107,41 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// The words of an example from the program's name on, without pipes, redirections and quotes.
+    fn words(example: &str) -> Vec<String> {
+        let line = &example[example.find("keyward ").unwrap_or_else(|| panic!("{example}"))..];
+        let end = [" | ", " > ", " < ", ")"].iter().filter_map(|mark| line.find(mark)).min();
+        let (mut words, mut is_quoted) = (vec![String::new()], false);
+        for symbol in line[..end.unwrap_or(line.len())].chars() {
+            match symbol {
+                '\'' => is_quoted = !is_quoted,
+                ' ' if !is_quoted => words.push(String::new()),
+                symbol => words.last_mut().unwrap().push(symbol),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_help_has_examples_that_are_valid() {
+        fn check(command: &mut clap::Command, path: &str) {
+            let help = command.render_long_help().to_string();
+            let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("{path} has no examples"));
+            let examples: Vec<_> = examples.lines().take_while(|line| line.starts_with("  ")).collect();
+            assert!(!examples.is_empty(), "{path} has no examples");
+            for example in examples {
+                let words = words(example);
+                assert!(Cli::try_parse_from(&words).is_ok(), "{path}: {words:?}");
+            }
+            // The parser generates `help` itself.
+            for subcommand in command.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+                let path = format!("{path} {}", subcommand.get_name());
+                check(subcommand, &path);
+            }
+        }
+        check(&mut Cli::command(), "keyward");
+    }
+
     #[test]
     fn no_secret_is_the_value_of_a_flag() {
         fn check(command: &clap::Command) {

@@ -53,6 +53,11 @@ impl Error {
         Self::new(exit, "")
     }
 
+    /// Converts an error of the SDK into one that starts with `what`, such as "cannot list tokens".
+    pub(crate) fn of_sdk(what: impl Into<String>, error: keyward_sdk::Error) -> Self {
+        from_sdk(what.into(), error)
+    }
+
     /// Adds a cause.
     pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
         self.0.why.push(why.into());
@@ -143,7 +148,7 @@ impl<T> Context<T> for Result<T, io::Error> {
 
 impl<T> Context<T> for Result<T, keyward_sdk::Error> {
     fn context(self, what: impl Into<String>) -> Result<T, Error> {
-        self.map_err(|error| from_sdk(what.into(), error))
+        self.map_err(|error| Error::of_sdk(what, error))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// How a run of the program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {
     /// The command succeeded.

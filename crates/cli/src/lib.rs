@@ -12,6 +12,7 @@ mod output;
 mod prompt;
 mod server_url;
 mod store;
+mod when;
 
 pub use exit::Exit;
 

@@ -68,6 +68,17 @@ pub(crate) fn confirm_deletion(out: &Output, what: &str, name: &str) -> Result<(
     }
 }
 
+/// Asks the user to type the number of keys that are about to be expired.
+pub(crate) fn confirm_count(out: &Output, count: usize) -> Result<(), Error> {
+    let keys = if count == 1 { "key" } else { "keys" };
+    let typed = line(out, &format!("{count} {keys} will be expired. Type the number to confirm ({count}): "))?;
+    if typed == count.to_string() {
+        Ok(())
+    } else {
+        Err(Error::failed(format!("\"{typed}\" is not the number of keys, {count}; nothing was expired")))
+    }
+}
+
 /// Reads a secret as one line from stdin, hidden if stdin is a terminal. `what` starts the error for
 /// a missing line, such as "--password-stdin needs the password".
 pub(crate) fn secret_from_stdin(out: &Output, question: &str, what: &str) -> Result<SecretString, Error> {

@@ -28,6 +28,8 @@ pub(crate) struct Call<E> {
     header: Option<(&'static str, HeaderValue)>,
     secret_answer: bool,
     timeout: Option<Duration>,
+    repeatable: bool,
+    without_deadline: bool,
     endpoint: PhantomData<fn() -> E>,
 }
 
@@ -41,6 +43,8 @@ impl<E: Endpoint> Call<E> {
             header: None,
             secret_answer: false,
             timeout: None,
+            repeatable: E::METHOD.is_idempotent(),
+            without_deadline: false,
             endpoint: PhantomData,
         })
     }
@@ -75,6 +79,18 @@ impl<E: Endpoint> Call<E> {
         self
     }
 
+    /// Lets the call be retried although its method is not idempotent, because the endpoint is.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
+    /// Ignores the client's deadline: only the timeout of each attempt applies.
+    pub(crate) fn without_deadline(mut self) -> Self {
+        self.without_deadline = true;
+        self
+    }
+
     /// Marks the success as secret, so that errors do not quote its body.
     pub(crate) fn with_secret_answer(mut self) -> Self {
         self.secret_answer = true;
@@ -85,11 +101,12 @@ impl<E: Endpoint> Call<E> {
 impl Client {
     /// Sends a call. Retries if that is safe and may succeed, until the deadline.
     pub(crate) async fn call<E: Endpoint>(&self, call: Call<E>) -> Result<Answer<E::Response>, Error> {
-        let retries = if E::METHOD.is_idempotent() { self.shared.retries } else { 0 };
+        let retries = if call.repeatable { self.shared.retries } else { 0 };
+        let deadline = self.shared.deadline.filter(|_| !call.without_deadline);
         let mut lost = None;
         let mut attempt = 0;
         let began = Instant::now();
-        let left = || self.shared.deadline.map(|deadline| deadline.saturating_sub(began.elapsed()));
+        let left = || deadline.map(|deadline| deadline.saturating_sub(began.elapsed()));
         loop {
             let error = match self.attempt(&call, left()).await {
                 Ok(answer) => return Ok(answer),

@@ -5,32 +5,17 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 use keyward_api::keys::{
-    ApiKey, ApiKeyWithOwner, CreateSessionKey, DeleteKey, ExpireKey, KeysQuery, ListKeys, ListTokens, TokenConfig,
-    TokensQuery, ViewKey, ViewTokenByName, ViewTokenConfig,
+    ApiKey, ApiKeyWithOwner, CreateSessionKey, DeleteKey, ExpireKey, ExpireKeyRequest, ListKeys, ListTokens,
+    TokenConfig, ViewKey, ViewTokenByName, ViewTokenConfig,
 };
 
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Error;
+use crate::keys_filter::{KeysFilter, TokensFilter};
 use crate::page::{self, Page, Paged};
 use crate::secret::SecretString;
 use crate::user_ref::UserRef;
-
-/// Which tokens to list. It is not `#[non_exhaustive]`, so that callers can write a literal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TokensFilter {
-    /// Whether to list the tokens of every user that the caller may read.
-    pub include_all: bool,
-    /// Whether to include expired tokens.
-    pub include_expired: bool,
-}
-
-/// Which keys of a user to list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeysFilter {
-    /// Whether to include expired keys.
-    pub include_expired: bool,
-}
 
 /// The result of expiring a key, which may have expired before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,9 +70,9 @@ impl Client {
         user: &UserRef,
         filter: &TokensFilter,
     ) -> impl Stream<Item = Result<ApiKeyWithOwner, Error>> + Send + Unpin + use<> + 'static {
-        let (client, user, filter) = (self.clone(), user.clone(), *filter);
+        let (client, user, filter) = (self.clone(), user.clone(), filter.clone());
         Box::pin(page::walk(move |page| {
-            let (client, user) = (client.clone(), user.clone());
+            let (client, user, filter) = (client.clone(), user.clone(), filter.clone());
             async move { client.tokens_page(&user, &filter, &page).await }
         }))
     }
@@ -95,16 +80,16 @@ impl Client {
     /// One page of the user's tokens.
     ///
     /// # Errors
-    /// [`Error::Api`] if the user does not exist or is hidden (404), or if the limit or the cursor is
-    /// invalid (400).
+    /// [`Error::Api`] if the user does not exist or is hidden (404), or if the limit, the cursor or a
+    /// condition is invalid (400).
     pub async fn tokens_page(
         &self,
         user: &UserRef,
         filter: &TokensFilter,
         page: &Page,
     ) -> Result<Paged<Vec<ApiKeyWithOwner>>, Error> {
-        let query = TokensQuery::new(filter.include_all, filter.include_expired, page.limit, page.after.clone());
-        let answer = self.call(Call::<ListTokens>::new(&[&user.to_string()])?.query(&query)?).await?;
+        let call = Call::<ListTokens>::new(&[&user.to_string()])?.query(&filter.query(page))?;
+        let answer = self.call(call).await?;
         Ok(Paged::new(answer.value, answer.next))
     }
 
@@ -113,12 +98,11 @@ impl Client {
     /// # Errors
     /// [`Error::Api`] if the user does not exist or is hidden (404).
     pub async fn api_keys(&self, user: &UserRef, filter: &KeysFilter) -> Result<Vec<ApiKeyWithOwner>, Error> {
-        let (client, user, include_expired) = (self.clone(), user.to_string(), filter.include_expired);
+        let (client, user, filter) = (self.clone(), user.to_string(), filter.clone());
         let keys = page::walk(move |page| {
-            let (client, user) = (client.clone(), user.clone());
+            let (client, user, filter) = (client.clone(), user.clone(), filter.clone());
             async move {
-                let query = KeysQuery::new(include_expired, page.limit, page.after);
-                let answer = client.call(Call::<ListKeys>::new(&[&user])?.query(&query)?).await?;
+                let answer = client.call(Call::<ListKeys>::new(&[&user])?.query(&filter.query(&page))?).await?;
                 Ok(Paged::new(answer.value, answer.next))
             }
         });
@@ -166,7 +150,37 @@ impl Client {
     /// [`Error::Api`] if there is no such key or it is hidden (404), or if the caller is not allowed to
     /// (403).
     pub async fn expire_api_key(&self, user: &UserRef, id: &str) -> Result<ExpireOutcome, Error> {
-        let answer = self.call(Call::<ExpireKey>::new(&[&user.to_string(), id])?).await?;
+        self.expire(Call::new(&[&user.to_string(), id])?).await
+    }
+
+    /// Like [`expire_api_key`](Self::expire_api_key), with a reason, a note, or the keys that the key has
+    /// created.
+    ///
+    /// ```no_run
+    /// # async fn example(client: keyward_sdk::Client) -> Result<(), keyward_sdk::Error> {
+    /// use keyward_sdk::UserRef;
+    /// use keyward_sdk::types::ExpireKeyRequest;
+    ///
+    /// let why = ExpireKeyRequest::new(Some("compromised".to_owned()), Some("found in a log".to_owned()), true);
+    /// client.expire_api_key_because(&UserRef::Me, "kwd_a1B2c3D4e5", &why).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Api`] if there is no such key or it is hidden (404), if the caller is not allowed to (403),
+    /// or if the reason or the note is invalid (400).
+    pub async fn expire_api_key_because(
+        &self,
+        user: &UserRef,
+        id: &str,
+        why: &ExpireKeyRequest,
+    ) -> Result<ExpireOutcome, Error> {
+        self.expire(Call::new(&[&user.to_string(), id])?.body(why)?).await
+    }
+
+    async fn expire(&self, call: Call<ExpireKey>) -> Result<ExpireOutcome, Error> {
+        let answer = self.call(call).await?;
         Ok(answer.barrier.as_deref().map_or_else(ExpireOutcome::default, ExpireOutcome::parse))
     }
 

@@ -26,7 +26,8 @@
 //!   `NO_PROXY`, which sees only ciphertext.
 //! * It retries `GET`, `PUT` and `DELETE`, [twice by default](ClientBuilder::retries), if the
 //!   connection failed, no response arrived, or the server answered 429 or 503. It waits as long as
-//!   `Retry-After` asks, up to 10 s. It never retries a create.
+//!   `Retry-After` asks, up to 10 s. It never retries a create. It also retries
+//!   [`expire_keys`](Client::expire_keys) with an `incident_id`.
 //! * If the response to a change was lost and the retry fails, it returns the first error: the change
 //!   may have been applied, and a later "not found" must not hide that.
 //!
@@ -61,7 +62,9 @@ mod call;
 mod client;
 mod create_token;
 mod error;
+mod incidents;
 mod keys;
+mod keys_filter;
 mod page;
 mod path;
 mod retry;
@@ -75,6 +78,7 @@ mod users;
 pub mod verify;
 
 pub use keyward_api as api;
+pub use keyward_api::keys::KeySelector;
 pub use keyward_domain::{KeyId, KeyKind, Lifetime, Timestamp, text};
 
 pub use audit::AuditFilter;
@@ -82,7 +86,8 @@ pub use builder::ClientBuilder;
 pub use client::Client;
 pub use create_token::{CreateToken, CreatedToken};
 pub use error::{ApiError, Error, InvalidInput};
-pub use keys::{ExpireOutcome, KeysFilter, TokensFilter};
+pub use keys::ExpireOutcome;
+pub use keys_filter::{KeySort, KeysFilter, SortOrder, TokensFilter};
 pub use page::{Page, Paged};
 pub use secret::SecretString;
 pub use sessions::CreateFirstUser;
@@ -90,10 +95,15 @@ pub use transport::TransportError;
 pub use user_ref::UserRef;
 pub use users::{CreateUser, UsersFilter};
 
-/// Types that the server returns.
+/// Types that the server returns or takes.
 pub mod types {
     pub use keyward_api::audit::{AuditActor, AuditLog, AuditLogs, DiffField};
-    pub use keyward_api::keys::{ApiKey, ApiKeyWithOwner, LoginType, TokenConfig};
+    pub use keyward_api::incidents::{
+        ExpireKeysRequest, ExpirePreview, ExpiredKeys, Incident, IncidentActor, IncidentBarrier, OwnerCount,
+    };
+    pub use keyward_api::keys::{
+        ApiKey, ApiKeyWithOwner, ExpireKeyRequest, Identified, KeyKind, KeyStatus, LoginType, TokenConfig,
+    };
     pub use keyward_api::system::{BuildInfo, ScopeCatalogue, ScopeInfo};
     pub use keyward_api::users::{User, UserRole};
     pub use keyward_api::verifiers::VerifierInfo;

@@ -9,7 +9,7 @@ use crate::output::Output;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  keyward completion bash > ~/.local/share/bash-completion/completions/keyward")]
+#[command(after_help = "Examples:\n  keyward completion bash > ~/.local/share/bash-completion/completions/keyward")]
 pub(crate) struct Args {
     /// Shell to complete for
     #[arg(value_enum)]

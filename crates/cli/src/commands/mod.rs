@@ -2,6 +2,7 @@
 
 mod audit;
 mod completion;
+mod incidents;
 mod login;
 mod login_token;
 mod logout;
@@ -26,19 +27,53 @@ pub(crate) enum Command {
     Logout(logout::Args),
     Whoami(whoami::Args),
     /// Create, list and expire tokens
-    #[command(subcommand, visible_alias = "token")]
+    #[command(
+        subcommand,
+        visible_alias = "token",
+        after_help = "Examples:
+  keyward tokens create --name ci --lifetime 30d --scope workspace:read
+  keyward tokens list --all
+  keyward tokens expire --user svc-deploy --dry-run"
+    )]
     Tokens(tokens::Command),
     /// Manage users
-    #[command(subcommand, visible_alias = "user")]
+    #[command(
+        subcommand,
+        visible_alias = "user",
+        after_help = "Examples:
+  keyward users create --username svc-deploy --email deploy@example.com --login-type none
+  keyward users list"
+    )]
     Users(users::Command),
+    /// Show the incidents in which many keys were expired at once
+    #[command(
+        subcommand,
+        visible_alias = "incident",
+        after_help = "Examples:
+  keyward incidents list
+  keyward incidents view 019ac3f0-7a1e-7000-8000-000000000001"
+    )]
+    Incidents(incidents::Command),
     /// Read the audit log
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  keyward audit list --event key.expired --limit 20"
+    )]
     Audit(audit::Command),
     /// List the scopes that tokens can have
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  keyward scopes list"
+    )]
     Scopes(scopes::Command),
     /// List services that verify keys in-process
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  keyward verifiers list"
+    )]
     Verifiers(verifiers::Command),
     Completion(completion::Args),
     Man(man::Args),
@@ -60,6 +95,7 @@ pub(crate) async fn run(command: Command, global: &Global, out: &Output) -> Resu
         Command::Whoami(args) => whoami::run(&args, &app).await,
         Command::Tokens(command) => tokens::run(command, &app).await,
         Command::Users(command) => users::run(command, &app).await,
+        Command::Incidents(command) => incidents::run(command, &app).await,
         Command::Audit(command) => audit::run(command, &app).await,
         Command::Scopes(command) => scopes::run(command, &app).await,
         Command::Verifiers(command) => verifiers::run(command, &app).await,

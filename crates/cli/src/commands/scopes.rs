@@ -10,7 +10,12 @@ use crate::output::{Cell, Table};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the scopes and what each allows, sorted by name
-    #[command(visible_alias = "ls")]
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:
+  keyward scopes list
+  keyward scopes list --url https://keyward.example.com -o json"
+    )]
     List(List),
 }
 

@@ -10,7 +10,12 @@ use crate::output::{Cell, Table};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List connected embedded verifiers: when they connected and how many changes they lag behind
-    #[command(visible_alias = "ls")]
+    #[command(
+        visible_alias = "ls",
+        after_help = "Examples:
+  keyward verifiers list
+  keyward verifiers list -o json"
+    )]
     List(List),
 }
 

@@ -11,6 +11,9 @@ use crate::output::Cell;
 
 /// Show the current user, the server and the credential's source
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  keyward whoami
+  keyward whoami -o json")]
 pub(crate) struct Args {
     /// Output format
     #[arg(short, long, value_enum, default_value = "table")]

@@ -1,17 +1,18 @@
 //! The only module that prints: data and results on stdout, everything else on stderr.
 
+mod fit;
 mod table;
 mod text;
 mod time;
 
 pub(crate) use table::{Cell, Table};
+pub(crate) use time::now;
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use keyward_sdk::{SecretString, Timestamp};
 use serde::Serialize;
-use time::now;
 
 use crate::error::{Context, Error};
 use crate::exit::Exit;
@@ -90,7 +91,13 @@ impl Output {
         if table.is_empty() {
             return Ok(());
         }
-        to_stdout(table.render(self.stdout_is_terminal, self.stdout_has_color, self.now).as_bytes())
+        let rendered = table.render(self.stdout_is_terminal, self.stdout_has_color, self.now);
+        to_stdout(rendered.text.as_bytes())?;
+        if !rendered.dropped.is_empty() {
+            let dropped = rendered.dropped.join(", ");
+            self.note(&format!("not shown in {} columns: {dropped}; -o json shows all", rendered.width));
+        }
+        Ok(())
     }
 
     /// Prints a table on stdout as CSV with its header; nothing if it has no rows.

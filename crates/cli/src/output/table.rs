@@ -2,8 +2,8 @@
 
 use comfy_table::{Attribute, Color, ColumnConstraint, ContentArrangement, Width};
 use keyward_sdk::{Lifetime, Timestamp};
-use unicode_width::UnicodeWidthStr;
 
+use super::fit::{Fit, GAP, MinWidth, shortened};
 use super::text::visible;
 use super::time::relative;
 
@@ -27,6 +27,17 @@ pub(crate) enum Cell {
 pub(crate) struct Table {
     columns: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
+    drop_first: Vec<&'static str>,
+}
+
+/// A rendered table.
+#[derive(Clone, Debug)]
+pub(super) struct Rendered {
+    pub(super) text: String,
+    /// The columns for which the terminal has no room.
+    pub(super) dropped: Vec<&'static str>,
+    /// The width of the terminal.
+    pub(super) width: u16,
 }
 
 /// An expiry nearer than this is coloured.
@@ -38,34 +49,63 @@ const DEFAULT_WIDTH: u16 = 80;
 impl Table {
     /// A table of these rows. Each row must have one cell per column.
     pub(crate) fn new(columns: Vec<&'static str>, rows: Vec<Vec<Cell>>) -> Self {
-        Self { columns, rows }
+        Self { columns, rows, drop_first: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// Renders text with upper-case headers. On a terminal, rows fit the width and times are
-    /// relative; elsewhere nothing is wrapped or cut, and times are exact.
-    pub(super) fn render(&self, terminal: bool, color: bool, now: Timestamp) -> String {
+    /// Drops these columns first, in this order, if the terminal is too narrow for all. Without it, the
+    /// last columns are dropped first.
+    pub(crate) fn dropping_first(mut self, columns: &[&'static str]) -> Self {
+        self.drop_first = columns.to_vec();
+        self
+    }
+
+    /// Renders text with upper-case headers. On a terminal, rows fit the width and times are relative;
+    /// elsewhere nothing is wrapped or cut, and times are exact.
+    pub(super) fn render(&self, terminal: bool, color: bool, now: Timestamp) -> Rendered {
         let style = Style { terminal, color, now };
         let mut drawn = style.blank();
         let headers: Vec<_> = self.columns.iter().map(|name| name.to_uppercase()).collect();
+        let texts: Vec<Vec<_>> =
+            self.rows.iter().map(|row| row.iter().map(|cell| style.text(cell)).collect()).collect();
         let mut min_widths: Vec<_> = headers.iter().map(|header| MinWidth::of_header(header)).collect();
-        drawn.set_header(headers.iter().map(|header| style.label(header)));
-        for row in &self.rows {
-            let texts: Vec<_> = row.iter().map(|cell| style.text(cell)).collect();
-            for ((min, cell), text) in min_widths.iter_mut().zip(row).zip(&texts) {
-                min.widen(cell, text);
-            }
-            drawn.add_row(row.iter().zip(&texts).map(|(cell, text)| style.cell(cell, text)));
-        }
-        if let Some(width) = drawn.width().filter(|_| terminal) {
-            for (column, least) in drawn.column_iter_mut().zip(fit_columns(&min_widths, width)) {
-                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+        for (row, texts) in self.rows.iter().zip(&texts) {
+            for ((min, cell), text) in min_widths.iter_mut().zip(row).zip(texts) {
+                min.widen(text, cell.is_rigid());
             }
         }
-        style.print(drawn)
+        let width = drawn.width().filter(|_| terminal);
+        let fit = width.map_or_else(
+            || Fit::unlimited(self.columns.len()),
+            |width| Fit::find(&min_widths, width, self.drop_order()),
+        );
+        drawn.set_header(fit.of(&headers).map(|header| style.label(header)));
+        for (row, texts) in self.rows.iter().zip(&texts) {
+            drawn.add_row(fit.of(row).zip(fit.of(texts)).map(|(cell, text)| {
+                let is_whole = width.is_none() || cell.is_rigid();
+                if is_whole { style.cell(cell, text) } else { style.cell(cell, &shortened(text, fit.longest_word)) }
+            }));
+        }
+        if width.is_some() {
+            let last = fit.kept.len().saturating_sub(1);
+            for (index, (column, min)) in drawn.column_iter_mut().zip(fit.of(&min_widths)).enumerate() {
+                let gap = if index == last { 0 } else { GAP };
+                let least = Width::Fixed(min.width(fit.longest_word).saturating_add(gap));
+                column.set_constraint(ColumnConstraint::LowerBoundary(least));
+            }
+        }
+        let dropped = (0..self.columns.len()).filter(|index| !fit.kept.contains(index));
+        let dropped = dropped.filter_map(|index| self.columns.get(index).copied()).collect();
+        Rendered { text: style.print(drawn), dropped, width: width.unwrap_or(DEFAULT_WIDTH) }
+    }
+
+    /// The indices of the columns in the order in which they are dropped. The first column always stays.
+    fn drop_order(&self) -> impl Iterator<Item = usize> {
+        let named = self.drop_first.iter().filter_map(|name| self.columns.iter().position(|column| column == name));
+        named.chain((0..self.columns.len()).rev()).filter(|index| *index > 0)
     }
 
     /// Renders CSV (RFC 4180, but lines end in LF) with exact times and the column names as header.
@@ -93,6 +133,14 @@ pub(super) fn render_details(fields: Vec<(&str, Cell)>, terminal: bool, color: b
 }
 
 impl Cell {
+    /// Whether the value must stay whole: an ID that is cut cannot be used, and a time is short.
+    fn is_rigid(&self) -> bool {
+        match self {
+            Self::Id(_) | Self::Time(_) | Self::Expiry(_) => true,
+            Self::Text(_) | Self::List(_) => false,
+        }
+    }
+
     /// The value in CSV. A time that has not come, such as the last use of an unused key, is empty.
     fn csv(&self) -> String {
         match self {
@@ -164,56 +212,14 @@ impl Style {
     }
 
     fn print(&self, mut table: comfy_table::Table) -> String {
-        for column in table.column_iter_mut() {
-            column.set_padding((0, GAP));
+        let last = table.column_count().saturating_sub(1);
+        for (index, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, if index == last { 0 } else { GAP }));
         }
         let mut text = table.trim_fmt();
         text.push('\n');
         text
     }
-}
-
-/// The number of spaces between two columns.
-const GAP: u16 = 2;
-
-/// The width that a column needs so that no word in it is broken.
-#[derive(Clone, Copy, Debug, Default)]
-struct MinWidth {
-    /// Of its header, IDs and times, which must not be broken.
-    rigid: u16,
-    /// Of the other words, which may be broken.
-    flexible: u16,
-}
-
-impl MinWidth {
-    fn of_header(header: &str) -> Self {
-        Self { rigid: longest_word(header), flexible: 0 }
-    }
-
-    fn widen(&mut self, cell: &Cell, text: &str) {
-        let width = longest_word(text);
-        match cell {
-            Cell::Id(_) | Cell::Time(_) | Cell::Expiry(_) => self.rigid = self.rigid.max(width),
-            Cell::Text(_) | Cell::List(_) => self.flexible = self.flexible.max(width),
-        }
-    }
-
-    fn min_width(self, cap: u16) -> u16 {
-        self.rigid.max(self.flexible.min(cap)).saturating_add(GAP)
-    }
-}
-
-/// The minimum width of each column, chosen to break as few words as possible in a table of this
-/// width. Empty if not even the unbreakable words fit.
-fn fit_columns(min_widths: &[MinWidth], width: u16) -> Vec<u16> {
-    let widths = |cap: u16| min_widths.iter().map(move |column| column.min_width(cap));
-    let fits = |cap: &u16| widths(*cap).map(u32::from).sum::<u32>() <= u32::from(width);
-    (0..=width).rev().find(fits).map(|cap| widths(cap).collect()).unwrap_or_default()
-}
-
-fn longest_word(text: &str) -> u16 {
-    let longest = text.split(' ').map(UnicodeWidthStr::width).max().unwrap_or(0);
-    u16::try_from(longest).unwrap_or(u16::MAX)
 }
 
 /// Puts a `'` before text that a spreadsheet would run as a formula.
@@ -248,7 +254,7 @@ mod tests {
     #[test]
     fn off_a_terminal_nothing_is_wrapped_and_times_are_exact() {
         let words = ["word"; 40].join(", ");
-        let text = sample().render(false, false, now());
+        let text = sample().render(false, false, now()).text;
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 3, "{text}");
         assert!(lines[0].starts_with("ID              NAME"), "{text}");
@@ -260,25 +266,50 @@ mod tests {
 
     #[test]
     fn on_a_terminal_the_table_fits_and_times_are_relative() {
-        let text = sample().render(true, false, now());
+        let text = sample().render(true, false, now()).text;
         assert!(text.lines().all(|line| line.chars().count() <= usize::from(DEFAULT_WIDTH)), "{text}");
         assert!(text.contains("in 7 days") && text.contains("never"), "{text}");
         assert!(text.contains("\nkwd_0000000002  word, "), "{text}");
         assert!(!text.contains('\u{1b}'));
-        assert!(sample().render(true, true, now()).contains('\u{1b}'));
+        assert!(sample().render(true, true, now()).text.contains('\u{1b}'));
     }
 
     #[test]
-    fn words_are_broken_only_where_there_is_no_room() {
-        let min_widths = [
-            MinWidth { rigid: 14, flexible: 0 },
-            MinWidth { rigid: 4, flexible: 30 },
-            MinWidth { rigid: 7, flexible: 10 },
-        ];
-        assert_eq!(fit_columns(&min_widths, 100), [16, 32, 12]);
-        assert_eq!(fit_columns(&min_widths, 50), [16, 22, 12], "the widest column shrinks first");
-        assert_eq!(fit_columns(&min_widths, 31), [16, 6, 9]);
-        assert!(fit_columns(&min_widths, 30).is_empty());
+    fn on_a_narrow_terminal_words_are_shortened_and_columns_dropped_but_never_split() {
+        let end: Timestamp = "2026-02-07T12:00:00Z".parse().unwrap();
+        let words = ["workspace:application_connect", "a", "nightly-deployment-of-everything", "svc-deploy"];
+        let row = |count: usize| {
+            let text = |index: usize| words[(count + index) % words.len()].to_owned();
+            vec![
+                Cell::Id("kwd_0000000001".into()),
+                Cell::Text(text(0)),
+                Cell::List(vec![text(1), text(2), text(3)]),
+                Cell::List(vec!["*:*".into(); count]),
+                Cell::Time(Timestamp::EPOCH),
+                Cell::Expiry(end),
+                Cell::Text(text(2)),
+                Cell::Text(text(3)),
+            ]
+        };
+        let names = ["id", "name", "scopes", "allow list", "last used", "expires at", "owner", "status"];
+        for columns in 1..=names.len() {
+            let rows = (0..4).map(|count| row(count)[..columns].to_vec()).collect();
+            let table = Table::new(names[..columns].to_vec(), rows).dropping_first(&["allow list"]);
+            let shown = table.render(true, false, now());
+            let lines = || shown.text.lines();
+            assert!(lines().all(|line| line.chars().count() <= usize::from(DEFAULT_WIDTH)), "{}", shown.text);
+            for word in lines().skip(2).flat_map(str::split_whitespace) {
+                let known = |known: &&str| known == &word.trim_end_matches(',');
+                let is_whole = words.iter().any(known)
+                    || ["kwd_0000000001", "*:*", "never", "in", "7", "days"].iter().any(known)
+                    || names.iter().any(|name| name.to_uppercase().contains(word))
+                    || word.trim_end_matches(',').ends_with('…');
+                assert!(is_whole, "{word}: {}", shown.text);
+            }
+            assert_eq!(shown.dropped.is_empty(), columns < names.len() - 1, "{:?}: {}", shown.dropped, shown.text);
+            assert!(shown.dropped.first().is_none_or(|first| *first == "allow list"), "{:?}", shown.dropped);
+            assert!(shown.text.matches("kwd_0000000001").count() == 4, "IDs are whole: {}", shown.text);
+        }
     }
 
     #[test]

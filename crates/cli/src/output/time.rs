@@ -9,7 +9,7 @@ const DAY: u64 = 24 * HOUR;
 const YEAR: u64 = 365 * DAY;
 
 /// The current time by this machine's clock, which is accurate enough for relative times.
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_datetime(time::OffsetDateTime::now_utc()).unwrap_or(Timestamp::MAX)
 }
 

@@ -1,8 +1,11 @@
 //! The program from outside, as far as no server is needed: streams, exit codes, and which
 //! credential would be used.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::shell::{Run, Shell};
 
@@ -43,9 +46,28 @@ fn usage_errors_exit_2_and_are_on_stderr() {
         ("tokens list --nonsense", "--nonsense"),
         (
             "tokens list -c id,size",
-            "[possible values: id, name, scopes, allow-list, last-used, expires-at, created-at, owner]",
+            "[possible values: id, name, scopes, allow-list, last-used, expires-at, created-at, owner, status, last-used-ip, minted-by, end-reason]",
         ),
         ("tokens list --all --user ada", "--user"),
+        ("tokens list --used-after yesterday", "'yesterday'"),
+        ("tokens list --created-before 2026-13-01", "'2026-13-01'"),
+        ("tokens list --last-used-ip 192.0.2.0/33", "'192.0.2.0/33'"),
+        ("tokens list --minted-by ci", "'ci'"),
+        ("tokens list --status dead", "'dead'"),
+        ("tokens list --sort name", "'name'"),
+        ("tokens expire", "no token is selected"),
+        ("tokens expire --reason policy --yes", "no token is selected"),
+        ("tokens expire --user ada --yes", "a reason is needed"),
+        ("tokens expire --user ada --reason because", "'because'"),
+        ("tokens expire --user ada --reason policy", "no terminal"),
+        ("tokens expire ci --never-used", "names and conditions"),
+        ("tokens expire ci --dry-run", "names and conditions"),
+        ("tokens expire --id ci --dry-run", "'ci'"),
+        ("tokens expire --incident 1", "'1'"),
+        ("tokens expire --incident 019ac3f0-7a1e-7000-8000-000000000001 --never-used", "leave out all other flags"),
+        ("tokens expire ci -o json", "-o json needs conditions"),
+        ("tokens remove ci --delete --reason policy", "--delete"),
+        ("incidents view 1", "'1'"),
         ("tokens list --user ..", "--user"),
         ("tokens create --lifetime 0s", "zero"),
         ("tokens create --lifetime 30", "not a duration"),
@@ -83,7 +105,16 @@ fn help_and_version_are_on_stdout() {
 #[test]
 fn a_pasted_token_is_never_echoed() {
     let shell = Shell::stored(&format!("http://127.0.0.1:{}", closed_port()), SESSION);
-    for line in ["login", "--url", "users view", "tokens list", "tokens view", "tokens remove", "tokens remove x"] {
+    for line in [
+        "login",
+        "--url",
+        "users view",
+        "tokens list",
+        "tokens view",
+        "tokens remove",
+        "tokens remove x",
+        "tokens identify",
+    ] {
         let run = shell.run(&format!("{line} {TOKEN}"));
         assert_ne!(run.exit, Some(0), "{run:?}");
         assert!(!run.stderr.contains("0123456789") && !run.stdout.contains("0123456789"), "{line}: {run:?}");
@@ -154,10 +185,39 @@ fn a_server_out_of_reach_exits_6() {
 }
 
 #[test]
+fn a_server_that_goes_mute_while_keys_expire_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let body = r#"{"matched":2,"already_expired":0,"children":0,"owners":[],"used_last_hour":0,
+            "used_last_day":0,"sample":[],"digest":"abc"}"#;
+        let (mut first, _) = listener.accept().unwrap();
+        let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+        while !String::from_utf8_lossy(&request).contains(r#""dry_run":true}"#) {
+            let count = first.read(&mut buffer).unwrap();
+            assert_ne!(count, 0, "cut short");
+            request.extend_from_slice(&buffer[..count]);
+        }
+        let length = body.len();
+        write!(first, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        drop(first);
+        // From here on, it accepts connections and says nothing.
+        let silent: Vec<_> = listener.incoming().collect();
+        drop(silent);
+    });
+    let began = Instant::now();
+    let run = Shell::stored(&url, SESSION).run("tokens expire --name ci --reason policy --yes --timeout 1s");
+    run.failed(6, "error: cannot expire the keys\n");
+    assert!(run.stderr.contains("go on with: keyward tokens expire --incident "), "{run:?}");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
 fn several_removals_go_on_after_a_failure_and_are_summed_up() {
     let shell = Shell::stored(&format!("http://127.0.0.1:{}", closed_port()), SESSION);
     let run = shell.run("tokens remove kwd_x tokenconfig");
-    run.failed(1, "0 of 2 expired, 2 failed\n");
+    assert_eq!((run.exit, run.stdout.as_str()), (Some(3), "(not a key): failed\ntokenconfig: failed\n"), "{run:?}");
+    assert!(run.stderr.ends_with("0 of 2 expired, 2 failed\n"), "{run:?}");
 }
 
 #[test]

@@ -106,8 +106,11 @@ on_both! {
     ones_own_password_is_asked_for_old_and_new,
     yes_skips_the_question,
     expiring_asks_nothing,
+    expiring_by_conditions_asks_for_the_number,
+    keys_that_appear_after_the_preview_are_a_conflict,
     a_new_token_is_shown_with_its_end,
     tables_are_fitted_and_coloured_unless_that_is_unwanted,
+    on_eighty_columns_no_word_is_split,
 }
 
 async fn the_first_user_is_asked_for(app: TestApp) {
@@ -234,6 +237,53 @@ async fn expiring_asks_nothing(app: TestApp) {
     assert_eq!((exit, shown.as_str()), (Some(0), "Token has been expired.\n"));
 }
 
+async fn expiring_by_conditions_asks_for_the_number(app: TestApp) {
+    app.owner.token(&json!({ "token_name": "leaked-1" })).await;
+    app.owner.token(&json!({ "token_name": "leaked-2" })).await;
+    let shell = Shell::of(&app, &app.owner);
+    for (typed, ends, exit_wanted) in [
+        ("3", "error: \"3\" is not the number of keys, 2; nothing was expired\n", 1),
+        ("2", "2 keys expired, 0 had expired before; incident <uuid>; no verifier is connected.\n", 0),
+    ] {
+        let command = shell.command("tokens expire --name leaked --reason compromised --no-color");
+        let (exit, shown) = aside(move || {
+            let mut terminal = Terminal::start(command);
+            terminal.asked("2 keys will be expired. Type the number to confirm (2): ").types(typed);
+            terminal.ended()
+        })
+        .await;
+        assert_eq!(exit, Some(exit_wanted), "{shown}");
+        assert!(shown.starts_with("2 keys selected: 2 live, 0 expired before\n"), "{shown}");
+        assert!(shown.ends_with(ends), "{shown}");
+    }
+    assert_eq!(app.owner.token_ids("").await.len(), 0);
+}
+
+async fn keys_that_appear_after_the_preview_are_a_conflict(app: TestApp) {
+    app.owner.token(&json!({ "token_name": "leaked-1" })).await;
+    let shell = Shell::of(&app, &app.owner);
+    let command = shell.command("tokens expire --name leaked --reason compromised --no-color");
+    let (tell_asked, asked) = tokio::sync::oneshot::channel();
+    let (go_on, may_go_on) = mpsc::channel();
+    let running = tokio::task::spawn_blocking(move || {
+        let mut terminal = Terminal::start(command);
+        terminal.asked("1 key will be expired. Type the number to confirm (1): ");
+        tell_asked.send(()).unwrap();
+        may_go_on.recv_timeout(Duration::from_secs(60)).unwrap();
+        terminal.types("1");
+        terminal.ended()
+    });
+    asked.await.unwrap();
+    app.owner.token(&json!({ "token_name": "leaked-2" })).await;
+    go_on.send(()).unwrap();
+    let (exit, shown) = running.await.unwrap();
+    assert_eq!(exit, Some(5), "{shown}");
+    let said = "error: the selection has changed since the dry run; no key was expired\n  cause: before: 1 key, 0 \
+                expired before; now: 2 keys, 0 expired before\n";
+    assert!(shown.contains(said), "{shown}");
+    assert_eq!(app.owner.token_ids("").await.len(), 2);
+}
+
 async fn a_new_token_is_shown_with_its_end(app: TestApp) {
     let shell = Shell::of(&app, &app.owner);
     let command = shell.command("tokens create -n ci");
@@ -260,5 +310,35 @@ async fn tables_are_fitted_and_coloured_unless_that_is_unwanted(app: TestApp) {
         assert_eq!(shown.contains('\u{1b}'), coloured, "{line} {variable:?}: {shown:?}");
         assert!(shown.contains("never") && shown.contains("days"), "{shown}");
         assert!(coloured || shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    }
+}
+
+async fn on_eighty_columns_no_word_is_split(app: TestApp) {
+    let (name, scope) = ("nightly-deployment-of-the-whole-site", "workspace:application_connect");
+    let ada = app.person("ada-of-the-deployments", &[]).await;
+    ada.token(&json!({ "token_name": name, "scopes": [scope, "workspace:read"] })).await;
+    let shell = Shell::of(&app, &app.owner);
+    assert_eq!(shell.keyward("tokens expire --name nothing --reason policy --yes").await.exit, Some(0));
+    assert_eq!(shell.keyward("tokens expire --name site --reason policy --yes").await.exit, Some(0));
+    for (line, dropped) in [
+        ("tokens list --all --include-expired", Some("not shown in 80 columns: allow list, last used, created at; ")),
+        ("tokens list --all --include-expired -c name,scopes", None),
+        ("users list", None),
+        ("audit list", Some("not shown in 80 columns: ip; ")),
+        ("incidents list", Some("not shown in 80 columns: expired; ")),
+        ("scopes list", None),
+    ] {
+        let command = shell.command(&format!("{line} --no-color"));
+        let (exit, shown) = aside(move || Terminal::start(command).ended()).await;
+        assert_eq!((exit, shown.contains("not shown")), (Some(0), dropped.is_some()), "{line}: {shown}");
+        assert!(shown.contains(dropped.unwrap_or_default()), "{line}: {shown}");
+        for text in shown.lines() {
+            assert!(text.chars().count() <= 80, "{line}: {shown}");
+            for word in text.split_whitespace().filter(|word| word.starts_with("nightly") || word.starts_with("work")) {
+                let word = word.trim_end_matches(',');
+                let is_whole = word == name || word == scope || !word.contains("nightly") && !word.contains("app");
+                assert!(is_whole || word.ends_with('…'), "{line}: {word}: {shown}");
+            }
+        }
     }
 }

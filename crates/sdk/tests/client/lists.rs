@@ -83,7 +83,14 @@ async fn keys_and_users_are_read_page_by_page_too() {
         users(""),
     ]);
     let client = server.client();
-    assert_eq!(client.api_keys(&UserRef::Me, &KeysFilter { include_expired: true }).await.unwrap().len(), 2);
+    assert_eq!(
+        client
+            .api_keys(&UserRef::Me, &KeysFilter { include_expired: true, ..KeysFilter::default() })
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     assert!(client.users(&UsersFilter { q: Some("a b".to_owned()) }).await.unwrap().is_empty());
     let lines: Vec<_> = server.seen().into_iter().map(|request| request.line).collect();
     assert_eq!(lines[1], "GET /api/v2/users/me/keys?after=a&include_expired=true&limit=1000");

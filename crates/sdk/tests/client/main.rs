@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod answers;
+mod incidents;
 mod lists;
 mod requests;
 mod retries;

@@ -152,5 +152,7 @@ fn every_future_can_be_sent_to_another_thread() {
     sendable(client.users(&Default::default()));
     sendable(client.audit_logs(&Default::default()));
     sendable(client.expire_api_key(&UserRef::Me, "kwd_1"));
+    sendable(client.expire_keys(&Default::default()));
+    sendable(client.identify(&"kwd_1".into()));
     sendable(client.login("ada", &"correct horse".into()));
 }

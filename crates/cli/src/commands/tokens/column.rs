@@ -1,7 +1,7 @@
 //! The columns of `tokens list` and `tokens view`.
 
 use clap::ValueEnum;
-use keyward_sdk::types::ApiKey;
+use keyward_sdk::types::{ApiKey, KeyStatus};
 
 use crate::output::Cell;
 
@@ -28,6 +28,17 @@ pub(super) enum Column {
     CreatedAt,
     /// Owner of the token.
     Owner,
+    /// Whether the token works: live, expired, or suspended with its owner.
+    Status,
+    /// Address of the client that used the token last.
+    #[value(name = "last-used-ip", aliases = ["last used ip", "last_used_ip"])]
+    LastUsedIp,
+    /// ID of the key that created the token.
+    #[value(name = "minted-by", aliases = ["minted by", "minted_by"])]
+    MintedBy,
+    /// Reason for which the token was ended.
+    #[value(name = "end-reason", aliases = ["end reason", "end_reason"])]
+    EndReason,
 }
 
 impl Column {
@@ -46,6 +57,10 @@ impl Column {
             Self::ExpiresAt => "expires at",
             Self::CreatedAt => "created at",
             Self::Owner => "owner",
+            Self::Status => "status",
+            Self::LastUsedIp => "last used ip",
+            Self::MintedBy => "minted by",
+            Self::EndReason => "end reason",
         }
     }
 
@@ -60,7 +75,22 @@ impl Column {
             Self::ExpiresAt => Cell::Expiry(key.expires_at),
             Self::CreatedAt => Cell::Time(key.created_at),
             Self::Owner => Cell::Text(owner.to_owned()),
+            Self::Status => Cell::Text(status(key).to_owned()),
+            Self::LastUsedIp => Cell::Text(key.last_used_ip.clone().unwrap_or_default()),
+            Self::MintedBy => Cell::Id(key.minted_by.clone().unwrap_or_default()),
+            Self::EndReason => Cell::Text(key.end_reason.clone().unwrap_or_default()),
         }
+    }
+}
+
+/// The status in one word; empty if the server did not send it.
+fn status(key: &ApiKey) -> &'static str {
+    match key.status {
+        Some(KeyStatus::Live) => "live",
+        Some(KeyStatus::Expired) => "expired",
+        Some(KeyStatus::UserSuspended) => "suspended",
+        Some(_) => "other",
+        None => "",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use keyward_sdk::types::ApiKeyWithOwner;
-use keyward_sdk::{Client, Error, Page, Paged, TokensFilter, UserRef};
+use keyward_sdk::{Client, Error, KeySelector, Page, Paged, TokensFilter, UserRef};
 
 /// The maximum exact count. A higher count is printed as "more than".
 const MAX_COUNTED: usize = 1_000;
@@ -18,6 +18,7 @@ pub(super) struct Query<'a> {
     pub(super) client: &'a Client,
     pub(super) user: &'a UserRef,
     pub(super) include_all: bool,
+    pub(super) selector: &'a KeySelector,
 }
 
 type TokensPage = Paged<Vec<ApiKeyWithOwner>>;
@@ -42,7 +43,12 @@ impl Query<'_> {
     }
 
     async fn page(self, after: Option<String>) -> Result<TokensPage, Error> {
-        let filter = TokensFilter { include_all: self.include_all, include_expired: true };
+        let filter = TokensFilter {
+            include_all: self.include_all,
+            include_expired: true,
+            selector: self.selector.clone(),
+            ..TokensFilter::default()
+        };
         let limit = u32::try_from(MAX_COUNTED).ok();
         self.client.tokens_page(self.user, &filter, &Page { limit, after }).await
     }

@@ -1,9 +1,11 @@
 //! `keyward tokens list`: the tokens or sessions, in the server's order.
 
+use clap::ValueEnum;
 use keyward_sdk::types::{ApiKeyWithOwner, LoginType};
-use keyward_sdk::{Client, KeysFilter, TokensFilter, UserRef};
+use keyward_sdk::{Client, KeySort, KeysFilter, SortOrder, TokensFilter, UserRef};
 
 use super::column::Column;
+use super::conditions::Conditions;
 use super::hidden::{self, HiddenCount};
 use crate::App;
 use crate::args::ListFormat;
@@ -12,7 +14,8 @@ use crate::output::Table;
 
 /// List tokens, latest expiry first
 ///
-/// Expired tokens are hidden without --include-expired.
+/// Expired tokens are hidden without --include-expired, --status expired or --end-reason. A date is
+/// midnight UTC.
 #[derive(Debug, clap::Args)]
 #[command(
     visible_alias = "ls",
@@ -20,7 +23,10 @@ use crate::output::Table;
   keyward tokens list
   keyward tokens list --all --include-expired -o csv
   keyward tokens list -c name,expires-at
-  keyward tokens list --sessions --user ada"
+  keyward tokens list --sessions --user ada
+  keyward tokens list --all --scope workspace:read --used-after 2h --sort last-used
+  keyward tokens list --all --never-used --created-before 2026-11-01
+  keyward tokens list --status expired -c name,end-reason,minted-by"
 )]
 pub(crate) struct Args {
     /// List the tokens of all users that you may read, with their owners
@@ -43,9 +49,58 @@ pub(crate) struct Args {
     #[arg(short, long = "column", value_name = "COLUMN", value_enum, value_delimiter = ',', ignore_case = true)]
     columns: Vec<Column>,
 
+    /// What the list is ordered by
+    #[arg(long, value_enum, default_value = "expires-at")]
+    sort: Sort,
+
+    /// Latest first (desc) or earliest first (asc)
+    #[arg(long, value_enum, default_value = "desc")]
+    order: Order,
+
     /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ListFormat,
+
+    #[command(flatten)]
+    conditions: Conditions,
+}
+
+/// What a list is ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// Time of expiry.
+    #[value(name = "expires-at", alias = "expires_at")]
+    ExpiresAt,
+    /// Time of creation.
+    #[value(name = "created-at", alias = "created_at")]
+    CreatedAt,
+    /// Time of the last use.
+    #[value(name = "last-used", alias = "last_used")]
+    LastUsed,
+}
+
+/// The direction of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Order {
+    /// Latest first.
+    Desc,
+    /// Earliest first.
+    Asc,
+}
+
+impl Args {
+    fn sort(&self) -> (KeySort, SortOrder) {
+        let sort = match self.sort {
+            Sort::ExpiresAt => KeySort::ExpiresAt,
+            Sort::CreatedAt => KeySort::CreatedAt,
+            Sort::LastUsed => KeySort::LastUsed,
+        };
+        let order = match self.order {
+            Order::Desc => SortOrder::Desc,
+            Order::Asc => SortOrder::Asc,
+        };
+        (sort, order)
+    }
 }
 
 pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
@@ -77,14 +132,22 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
 type Listed = (Vec<ApiKeyWithOwner>, Result<HiddenCount, keyward_sdk::Error>);
 
 async fn tokens(args: &Args, client: &Client) -> Result<Listed, Error> {
-    let filter = TokensFilter { include_all: args.all, include_expired: args.include_expired };
+    let (sort, order) = args.sort();
+    let selector = args.conditions.selector();
+    let filter = TokensFilter {
+        include_all: args.all,
+        include_expired: args.include_expired,
+        selector: selector.clone(),
+        sort,
+        order,
+    };
     if args.include_expired {
         let keys = client.tokens(&args.user, &filter).await.context("cannot list tokens")?;
         return Ok((keys, Ok(HiddenCount::default())));
     }
     // Fetch the page with expired tokens first, so that a token that is created between the two
     // requests is not on it and is not counted as hidden.
-    let query = hidden::Query { client, user: &args.user, include_all: args.all };
+    let query = hidden::Query { client, user: &args.user, include_all: args.all, selector: &selector };
     let first = match query.first_page().await {
         Err(error @ keyward_sdk::Error::Transport(_)) => return Err(error).context("cannot list tokens"),
         first => first,
@@ -100,7 +163,9 @@ async fn tokens(args: &Args, client: &Client) -> Result<Listed, Error> {
 /// The server lists keys of every login type, so this keeps only the sessions.
 async fn sessions(args: &Args, client: &Client) -> Result<Listed, Error> {
     let list = async |include_expired| {
-        let mut keys = client.api_keys(&args.user, &KeysFilter { include_expired }).await?;
+        let (sort, order) = args.sort();
+        let filter = KeysFilter { include_expired, selector: args.conditions.selector(), sort, order };
+        let mut keys = client.api_keys(&args.user, &filter).await?;
         keys.retain(|key| key.key.login_type == LoginType::Password);
         Ok::<_, keyward_sdk::Error>(keys)
     };
@@ -116,10 +181,18 @@ async fn sessions(args: &Args, client: &Client) -> Result<Listed, Error> {
 fn table(args: &Args, keys: &[ApiKeyWithOwner]) -> Table {
     let columns = if args.columns.is_empty() {
         let owner = args.all.then_some(Column::Owner);
-        Column::DEFAULT.into_iter().chain(owner).collect()
+        // These lists may hold expired tokens, which no other column tells apart off a terminal.
+        let status = (args.include_expired || args.conditions.status.is_some()).then_some(Column::Status);
+        Column::DEFAULT.into_iter().chain(status).chain(owner).collect()
     } else {
         args.columns.clone()
     };
     let row = |key: &ApiKeyWithOwner| columns.iter().map(|column| column.cell(&key.key, &key.username)).collect();
-    Table::new(columns.iter().map(|column| column.name()).collect(), keys.iter().map(row).collect())
+    Table::new(columns.iter().map(|column| column.name()).collect(), keys.iter().map(row).collect()).dropping_first(&[
+        "created at",
+        "allow list",
+        "last used ip",
+        "minted by",
+        "last used",
+    ])
 }

@@ -1,8 +1,13 @@
-//! `keyward tokens …`: create, list, view and remove tokens.
+//! `keyward tokens …`: create, list, view, identify, remove and expire tokens.
 
 mod column;
+mod conditions;
 mod create;
+mod expire;
+mod family;
 mod hidden;
+mod identify;
+mod incident;
 mod key_ref;
 mod list;
 mod remove;
@@ -18,7 +23,9 @@ pub(crate) enum Command {
     Create(create::Args),
     List(list::Args),
     View(view::Args),
+    Identify(identify::Args),
     Remove(remove::Args),
+    Expire(Box<expire::Args>),
 }
 
 pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
@@ -26,6 +33,8 @@ pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
         Command::Create(args) => create::run(args, app).await,
         Command::List(args) => list::run(args, app).await,
         Command::View(args) => view::run(args, app).await,
+        Command::Identify(args) => identify::run(args, app).await,
         Command::Remove(args) => remove::run(args, app).await,
+        Command::Expire(args) => expire::run(*args, app).await,
     }
 }

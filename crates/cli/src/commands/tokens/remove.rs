@@ -1,8 +1,9 @@
 //! `keyward tokens remove`: expires tokens and keeps their records, or deletes both with `--delete`.
 
-use keyward_sdk::types::ApiKey;
+use keyward_sdk::types::{ApiKey, ExpireKeyRequest};
 use keyward_sdk::{Client, ExpireOutcome, Timestamp, UserRef};
 
+use super::conditions::Reason;
 use super::key_ref::{KeyRef, Target, with_list_hint};
 use crate::App;
 use crate::error::{Context, Error};
@@ -13,29 +14,42 @@ use crate::prompt;
 ///
 /// --delete removes the records too. An ID may also be that of a session.
 #[derive(Debug, clap::Args)]
-#[command(visible_aliases = ["rm", "delete", "expire", "revoke"], after_help = "Examples:
+#[command(visible_aliases = ["rm", "delete", "revoke"], after_help = "Examples:
   keyward tokens remove ci
   keyward tokens remove kwd_a1B2c3D4e5 nightly
+  keyward tokens remove ci --reason compromised --note 'found in a build log' --cascade
   keyward tokens remove --delete --yes nightly --user svc-deploy
   pbpaste | keyward tokens remove -")]
 pub(crate) struct Args {
     /// Token names, IDs, or the tokens themselves, of which only the IDs are used; `-` reads one from stdin
     #[arg(value_name = "NAME|ID|TOKEN", required = true)]
-    tokens: Vec<Target>,
+    pub(super) tokens: Vec<Target>,
 
     /// Owner of the tokens: a username, a user ID, or me
     #[arg(short, long, default_value = "me")]
-    user: UserRef,
+    pub(super) user: UserRef,
 
     /// Delete the records too
     ///
     /// The audit log keeps its entries. On a terminal, you must type the name to confirm.
     #[arg(long)]
-    delete: bool,
+    pub(super) delete: bool,
 
     /// Skip the confirmation of --delete
     #[arg(short, long)]
-    yes: bool,
+    pub(super) yes: bool,
+
+    /// Reason, which the record and the audit log keep
+    #[arg(long, value_enum, conflicts_with = "delete")]
+    pub(super) reason: Option<Reason>,
+
+    /// Note on the reason, up to 500 characters
+    #[arg(long, value_name = "TEXT", conflicts_with = "delete")]
+    pub(super) note: Option<String>,
+
+    /// Expire the live keys too that these have created, and so on
+    #[arg(long, conflicts_with = "delete")]
+    pub(super) cascade: bool,
 }
 
 /// The result for one key.
@@ -54,22 +68,26 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     }
 
     let mut failed = 0_usize;
+    let mut worst = Exit::Done;
     let mut printed = Ok(());
     for key in &keys {
-        match removal.remove(key).await {
-            // If stdout is closed, the other keys must still be removed.
-            Ok(outcome) => printed = printed.and(app.out.line(&format!("{key}: {outcome}"))),
+        let outcome = match removal.remove(key).await {
+            Ok(outcome) => outcome.to_string(),
             Err(error) => {
                 failed += 1;
+                worst = worst.max(error.exit());
                 app.out.error(&error, app.verbose);
+                "failed".to_owned()
             }
-        }
+        };
+        // If stdout is closed, the other keys must still be removed.
+        printed = printed.and(app.out.line(&format!("{key}: {outcome}")));
     }
     let done = keys.len() - failed;
     let verb = if args.delete { "deleted" } else { "expired" };
     app.out.note(&format!("{done} of {} {verb}, {failed} failed", keys.len()));
     printed?;
-    if failed > 0 { Err(Error::silent(Exit::Failed)) } else { Ok(()) }
+    if failed > 0 { Err(Error::silent(worst)) } else { Ok(()) }
 }
 
 struct Removal<'a> {
@@ -100,7 +118,14 @@ impl Removal<'_> {
                 (key.id, Some(key.expires_at))
             }
         };
-        let expired = self.client.expire_api_key(user, &id).await.context(what()).map_err(with_list_hint)?;
+        let Args { reason, note, cascade, .. } = self.args;
+        let why = ExpireKeyRequest::new(reason.map(Reason::wire), note.clone(), *cascade);
+        let expired = if why == ExpireKeyRequest::default() {
+            self.client.expire_api_key(user, &id).await
+        } else {
+            self.client.expire_api_key_because(user, &id, &why).await
+        };
+        let expired = expired.context(what()).map_err(with_list_hint)?;
         let Some(before) = before else {
             return Ok(Outcome::Expired(expired));
         };

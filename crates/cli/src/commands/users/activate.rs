@@ -7,6 +7,8 @@ use crate::error::{Context, Error};
 
 /// Activate a suspended user: their unexpired keys work again
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  keyward users activate ada")]
 pub(crate) struct Args {
     /// Username or user ID
     user: UserRef,

@@ -11,7 +11,12 @@ use crate::prompt;
 /// The username and e-mail address become available again; the audit log keeps its entries. On a
 /// terminal, you must type the username to confirm.
 #[derive(Debug, clap::Args)]
-#[command(visible_alias = "rm")]
+#[command(
+    visible_alias = "rm",
+    after_help = "Examples:
+  keyward users delete ada
+  keyward users delete ada --yes"
+)]
 pub(crate) struct Args {
     /// Username or user ID
     user: UserRef,

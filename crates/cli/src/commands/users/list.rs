@@ -11,7 +11,12 @@ use crate::output::{Cell, Table};
 
 /// List the users that you may read
 #[derive(Debug, clap::Args)]
-#[command(visible_alias = "ls")]
+#[command(
+    visible_alias = "ls",
+    after_help = "Examples:
+  keyward users list
+  keyward users list --search example.com -o json"
+)]
 pub(crate) struct Args {
     /// Only users whose username, name or e-mail address contains this text
     #[arg(short = 'q', long = "search", value_name = "TEXT")]

@@ -7,6 +7,8 @@ use crate::error::{Context, Error};
 
 /// Suspend a user: their keys stop working at once, until the user is activated
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  keyward users suspend ada")]
 pub(crate) struct Args {
     /// Username or user ID
     user: UserRef,

@@ -10,6 +10,9 @@ use crate::output::Cell;
 
 /// Show a user
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  keyward users view me
+  keyward users view ada -o json")]
 pub(crate) struct Args {
     /// Username, user ID, or me
     user: UserRef,

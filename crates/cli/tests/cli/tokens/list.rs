@@ -44,10 +44,10 @@ async fn tokens_filter_expired(app: TestApp) {
         exit 0");
     let all = shell.keyward("tokens ls --include-expired").await;
     all.is("
-        ID              NAME   SCOPES                      ALLOW LIST  LAST USED  EXPIRES AT            CREATED AT
-        <id>  live   workspace:read, template:*  *:*         never      <time>  <time>
-        <id>  short  *:*                         *:*         never      <time>  <time>
-        <id>  ended  *:*                         *:*         never      <time>  <time>
+        ID              NAME   SCOPES                      ALLOW LIST  LAST USED  EXPIRES AT            CREATED AT            STATUS
+        <id>  live   workspace:read, template:*  *:*         never      <time>  <time>  live
+        <id>  short  *:*                         *:*         never      <time>  <time>  expired
+        <id>  ended  *:*                         *:*         never      <time>  <time>  expired
         exit 0");
     for (line, count) in [("", 1), ("--include-expired", 3), ("--all", 1), ("-a --include-expired", 3), ("-u owner", 1)]
     {

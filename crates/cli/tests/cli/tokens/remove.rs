@@ -13,6 +13,7 @@ on_both! {
     delete_removes_the_record_and_asks_nothing_off_a_terminal,
     stdin_has_one_of_them,
     several_go_on_after_a_failure_and_are_summed_up,
+    a_reason_is_kept_and_children_end_with_cascade,
     what_is_not_there_exits_3,
     an_auditor_may_see_but_not_expire,
     another_users_is_removed_by_user_and_name,
@@ -109,6 +110,7 @@ async fn several_go_on_after_a_failure_and_are_summed_up(app: TestApp) {
     shell.keyward("tokens remove third").await.printed("Token has been expired.\n");
     shell.keyward("tokens remove one nope other third").await.is("
         one: Token has been expired.
+        nope: failed
         other: Token has been expired.
         third: Token was already expired (since <time>).
         ! error: cannot expire token \"nope\"
@@ -116,16 +118,35 @@ async fn several_go_on_after_a_failure_and_are_summed_up(app: TestApp) {
         !   hint: run `keyward tokens list --include-expired` to see the existing tokens
         !   request id: <uuid>
         ! 3 of 4 expired, 1 failed
-        exit 1");
+        exit 3");
     shell.keyward("tokens remove --delete one nope other").await.is("
         one: Token has been deleted.
+        nope: failed
         other: Token has been deleted.
         ! error: cannot delete token \"nope\"
         !   cause: Resource not found or you do not have access to this resource
         !   hint: run `keyward tokens list --include-expired` to see the existing tokens
         !   request id: <uuid>
         ! 2 of 3 deleted, 1 failed
-        exit 1");
+        exit 3");
+}
+
+async fn a_reason_is_kept_and_children_end_with_cascade(app: TestApp) {
+    let parent = app.owner.token(&json!({ "token_name": "parent" })).await;
+    let path = "/api/v2/users/me/keys/tokens";
+    app.with(parent["key"].as_str().unwrap()).post(path, &json!({ "token_name": "child" })).await.expect(201);
+    let shell = Shell::of(&app, &app.owner);
+    let line = "tokens rm parent --cascade --reason compromised --note 'found in a log'";
+    shell.keyward(line).await.printed("Token has been expired.\n");
+    for name in ["parent", "child"] {
+        let view = shell.keyward(&format!("tokens view {name} -o json")).await.json();
+        assert_eq!((&view["status"], &view["end_reason"]), (&json!("expired"), &json!("compromised")), "{view}");
+    }
+    app.owner.token(&json!({ "token_name": "ci" })).await;
+    shell.keyward("tokens expire ci --user owner --reason retired").await.printed("Token has been expired.\n");
+    let note = "x".repeat(501);
+    app.owner.token(&json!({ "token_name": "ci" })).await;
+    shell.keyward(&format!("tokens rm ci --note {note}")).await.failed(1, "note: ");
 }
 
 async fn what_is_not_there_exits_3(app: TestApp) {

@@ -10,6 +10,8 @@ on_both! {
     a_session_is_shown_by_its_id,
     the_live_one_of_a_name_wins,
     another_users_token_is_found_by_user_and_name,
+    the_chain_leads_up_to_a_login_and_down_one_step,
+    a_minter_without_a_record_ends_the_chain,
     what_is_not_there_exits_3,
 }
 
@@ -28,8 +30,11 @@ async fn by_name_by_id_and_by_the_token_itself(app: TestApp) {
             LAST USED   never
             EXPIRES AT  <time>
             CREATED AT  <time>
+            STATUS      live
             KIND        token
             OWNER ID    <uuid>
+            MINTED BY
+              <id>  (session)  owner
             exit 0");
         let mut shown = token.clone();
         shown.as_object_mut().unwrap().remove("key");
@@ -70,6 +75,55 @@ async fn another_users_token_is_found_by_user_and_name(app: TestApp) {
         Shell::of(&app, &app.person("bob", &[]).await).keyward(&format!("tokens view {id}")).await.exit,
         Some(3)
     );
+}
+
+async fn the_chain_leads_up_to_a_login_and_down_one_step(app: TestApp) {
+    whole_second(&app);
+    let path = "/api/v2/users/me/keys/tokens";
+    let parent = app.owner.token(&json!({ "token_name": "parent" })).await;
+    let parent_http = app.with(parent["key"].as_str().unwrap());
+    let child = parent_http.post(path, &json!({ "token_name": "child" })).await.expect(201).json();
+    let child_http = app.with(child["key"].as_str().unwrap());
+    child_http.post(path, &json!({ "token_name": "grandchild" })).await.expect(201);
+    child_http.get("/api/v2/users/me").await.expect(200);
+    app.service.flush_usage().await.unwrap();
+    let shell = Shell::of(&app, &app.owner);
+    shell.keyward("tokens rm grandchild").await.printed("Token has been expired.\n");
+    app.database.execute("UPDATE api_keys SET last_used = created_at WHERE token_name = 'child'").unwrap();
+    shell.keyward("tokens view child").await.is("
+        ID            <id>
+        NAME          child
+        SCOPES        *:*
+        ALLOW LIST    *:*
+        LAST USED     <time>
+        EXPIRES AT    <time>
+        CREATED AT    <time>
+        LAST USED IP  127.0.0.1
+        STATUS        live
+        KIND          token
+        OWNER ID      <uuid>
+        MINTED BY
+          <id>  parent  owner
+            <id>  (session)  owner
+        MINTED
+          <id>  grandchild  owner
+        exit 0");
+    for number in 0..22 {
+        parent_http.post(path, &json!({ "token_name": format!("t{number}") })).await.expect(201);
+    }
+    let view = shell.keyward("tokens view parent").await.stdout;
+    assert!(view.ends_with("  owner\n  and 3 more\n"), "{view}");
+    assert_eq!(view.lines().skip_while(|line| *line != "MINTED").count(), 22, "{view}");
+}
+
+async fn a_minter_without_a_record_ends_the_chain(app: TestApp) {
+    let path = "/api/v2/users/me/keys/tokens";
+    let parent = app.owner.token(&json!({ "token_name": "parent" })).await;
+    app.with(parent["key"].as_str().unwrap()).post(path, &json!({ "token_name": "child" })).await.expect(201);
+    let shell = Shell::of(&app, &app.owner);
+    shell.keyward("tokens rm parent --delete").await.printed("Token has been deleted.\n");
+    let view = shell.keyward("tokens view child").await.stdout;
+    assert!(view.ends_with(&format!("MINTED BY\n  {}  (record gone)\n", parent["id"].as_str().unwrap())), "{view}");
 }
 
 async fn what_is_not_there_exits_3(app: TestApp) {
