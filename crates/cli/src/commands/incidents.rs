@@ -117,10 +117,11 @@ async fn view(args: &View, app: &App<'_>) -> Result<(), Error> {
     fields.extend(incident.ended_at.map(|end| ("ended at", Cell::Time(end))));
     if let Some(barrier) = incident.barrier {
         let all = barrier.confirmed.saturating_add(barrier.lapsed);
-        fields.push((
-            "verifiers",
-            Cell::Text(format!("{} of {all} confirmed in {} ms", barrier.confirmed, barrier.waited_ms)),
-        ));
+        let result = match all {
+            0 => "none connected".to_owned(),
+            _ => format!("{} of {all} confirmed in {} ms", barrier.confirmed, barrier.waited_ms),
+        };
+        fields.push(("verifiers", Cell::Text(result)));
     }
     app.out.details(fields)
 }

@@ -72,9 +72,11 @@ impl<'a> Family<'a> {
 
         let is_counted = tokens.next.is_none();
         let children: Vec<ApiKeyWithOwner> = tokens.items.into_iter().chain(sessions).collect();
-        let shown = children.iter().take(MAX_CHILDREN);
-        let mut lines: Vec<_> =
-            shown.map(|child| format!("  {}", line(&child.key, Some(child.username.as_str())))).collect();
+        let shown = || children.iter().take(MAX_CHILDREN);
+        let width = shown().map(|child| name(&child.key).chars().count()).max().unwrap_or(0);
+        let mut lines: Vec<_> = shown()
+            .map(|child| format!("  {}  {:width$}  {}", child.key.id, name(&child.key), child.username))
+            .collect();
         let more = children.len().saturating_sub(MAX_CHILDREN);
         if more > 0 {
             let bound = if is_counted { "" } else { "at least " };
@@ -101,12 +103,17 @@ impl<'a> Family<'a> {
 
 /// The ID, the name, and the owner.
 fn line(key: &ApiKey, owner: Option<&str>) -> String {
-    let name = match key.login_type {
-        LoginType::Password => "(session)",
-        _ => &key.token_name,
-    };
+    let name = name(key);
     match owner {
         Some(owner) => format!("{}  {name}  {owner}", key.id),
         None => format!("{}  {name}", key.id),
+    }
+}
+
+/// The name of a token. A session has none.
+fn name(key: &ApiKey) -> &str {
+    match key.login_type {
+        LoginType::Password => "(session)",
+        _ => &key.token_name,
     }
 }

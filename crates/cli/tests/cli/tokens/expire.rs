@@ -104,7 +104,7 @@ async fn what_was_selected_ends_under_one_incident(app: TestApp) {
         KEY ID          <id>
         STARTED AT      <time>
         ENDED AT        <time>
-        VERIFIERS       0 of 0 confirmed in 0 ms
+        VERIFIERS       none connected
         exit 0");
     assert_eq!(shell.keyward(&format!("incidents view {incident} -o json")).await.json()["note"], "laptop stolen");
 }
