@@ -23,6 +23,30 @@ pub struct PollRequest {
     /// The number of the last change that the verifier has applied.
     #[serde(default)]
     pub acknowledged: u64,
+    /// Accepted uses of keys since the last reports, up to [`MOST_REPORTED`]; each key at most once a minute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<ReportedUse>,
+}
+
+/// The most keys in the reports of one poll.
+pub const MOST_REPORTED: usize = 250;
+
+/// Uses of a key that a verifier has accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReportedUse {
+    /// The key's id.
+    pub key_id: String,
+    /// The proof that the verifier knows the key, in hexadecimal: the SHA-256 of the text
+    /// `keyward: a use of the key with this digest`, a line feed, and the SHA-256 of the key.
+    pub proof: String,
+    /// How long before the poll the newest use was, in milliseconds.
+    pub ms_ago: u64,
+    /// How many uses.
+    pub count: u64,
+    /// The address of the client of the newest use, if the service has given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
 }
 
 /// The changes since the last poll.

@@ -53,6 +53,9 @@ impl Background {
         for job in self.jobs {
             job.abort();
         }
+        if let Err(error) = service.check_reports().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the last reports of verifiers were not written");
+        }
         if let Err(error) = service.flush_usage().await {
             tracing::error!(error = &error as &dyn std::error::Error, "the last uses of keys were not written");
         }
@@ -69,6 +72,9 @@ async fn usage(service: Service) {
     let mut ticks = ticks(USAGE, USAGE);
     loop {
         ticks.tick().await;
+        if let Err(error) = service.check_reports().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the reports of verifiers were not written");
+        }
         if let Err(error) = service.flush_usage().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "uses of keys were not written");
         }

@@ -116,6 +116,12 @@ impl Service {
         self.inner.tallies.add(row, Count { count: 1, first_at: at, last_at: at });
     }
 
+    /// Counts uses that a verifier of the user `asked_by` has reported.
+    pub(crate) fn count_reported(&self, key: &KeyId, asked_by: UserId, ip: Option<IpAddr>, count: i64, at: Timestamp) {
+        let row = Row { key: key.clone(), event: Counted::Used(Via::Embedded, Some(asked_by)), ip };
+        self.inner.tallies.add(row, Count { count, first_at: at, last_at: at });
+    }
+
     /// Counts a use that was refused with this code, although the secret was right.
     pub fn count_refusal(&self, key: &KeyId, code: &'static str, ip: Option<IpAddr>) {
         let at = self.now();

@@ -13,6 +13,7 @@ use crate::activity::Via;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::key_cache::CachedKey;
+use crate::reports::Report;
 use crate::verifiers::{Connected, PollReply};
 use crate::verify::{Checked, Facts};
 
@@ -96,6 +97,17 @@ impl Desk {
         let may_lease = self.service.before_poll(start).await?;
         let may_lease = || self.service.may_lease(may_lease);
         Ok(self.service.inner.verifiers.poll(id, name, start, acknowledged, self.service.now(), may_lease).await)
+    }
+
+    /// Takes the reports of a verifier about accepted uses. They are checked and written later.
+    pub fn report(&self, reports: Vec<Report>) {
+        self.service.take_reports(self.asked_by, reports);
+    }
+
+    /// The time, from which reports are counted back.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.service.now()
     }
 
     /// Returns the facts of a presented key to a verifier. This records a use of the key.

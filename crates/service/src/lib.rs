@@ -18,6 +18,7 @@ pub mod locks;
 mod login;
 mod login_throttle;
 mod password;
+pub mod reports;
 mod retention;
 pub mod right;
 mod settings;
@@ -56,6 +57,7 @@ use crate::failed_logins::FailedLogins;
 use crate::key_cache::KeyCache;
 use crate::login_throttle::LoginThrottle;
 use crate::password::Passwords;
+use crate::reports::Reports;
 use crate::stats::Counters;
 use crate::time::Skew;
 use crate::usage::Usage;
@@ -78,6 +80,7 @@ struct Inner {
     passwords: Passwords,
     usage: Usage,
     tallies: Tallies,
+    reports: Reports,
     failed_logins: FailedLogins,
     login_throttle: LoginThrottle,
     verifiers: Verifiers,
@@ -140,6 +143,7 @@ impl Service {
             passwords,
             usage: Usage::default(),
             tallies: Tallies::default(),
+            reports: Reports::default(),
             failed_logins: FailedLogins::default(),
             login_throttle: LoginThrottle::default(),
             verifiers,

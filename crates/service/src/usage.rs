@@ -38,6 +38,17 @@ impl Usage {
         }
     }
 
+    /// Records a use that a verifier has reported.
+    pub(crate) fn note_reported(&self, used: Use) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < MOST_WAITING || waiting.contains_key(&used.key) {
+            let newest = waiting.entry(used.key.clone()).or_insert_with(|| used.clone());
+            if newest.at < used.at {
+                *newest = used;
+            }
+        }
+    }
+
     /// Puts uses back after a failed write, except where the key has a later use.
     fn put_back(&self, uses: impl Iterator<Item = Use>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -94,6 +94,17 @@ impl Digest {
         &self.0
     }
 
+    /// A proof that its sender knows the key's text. It is useless as a credential, because it is not the
+    /// digest and does not lead to it.
+    #[must_use]
+    pub fn proof(&self) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(b"keyward: a use of the key with this digest\n")
+            .chain_update(self.0)
+            .finalize()
+            .into()
+    }
+
     /// Constant-time equality.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {

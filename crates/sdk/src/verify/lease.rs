@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use keyward_api::verifiers::{PollRequest, PollResponse, PollVerifier};
+use keyward_api::verifiers::{PollRequest, PollResponse, PollVerifier, ReportedUse};
 use keyward_domain::Moment;
 
 use super::verifier::Shared;
@@ -56,7 +56,8 @@ pub(super) async fn keep(shared: Weak<Shared>) {
     let mut state = PollState::default();
     while let Some(shared) = shared.upgrade() {
         let sent = Moment::now();
-        match poll(&shared, state.timeout()).await {
+        let uses = shared.uses.take(sent);
+        match poll(&shared, uses.show(sent), state.timeout()).await {
             Ok(news) => {
                 let forgotten = shared.memory.apply(&news, sent);
                 if !forgotten.is_empty() {
@@ -69,6 +70,7 @@ pub(super) async fn keep(shared: Weak<Shared>) {
             }
             // The lease runs out by itself. Until then the cache is valid.
             Err(_) => {
+                shared.uses.put_back(uses);
                 state.failures = state.failures.saturating_add(1);
                 shared.set_connected(false);
             }
@@ -81,13 +83,14 @@ pub(super) async fn keep(shared: Weak<Shared>) {
     }
 }
 
-async fn poll(shared: &Shared, timeout: Duration) -> Result<PollResponse, Error> {
+async fn poll(shared: &Shared, uses: Vec<ReportedUse>, timeout: Duration) -> Result<PollResponse, Error> {
     let applied = shared.memory.applied();
     let request = PollRequest {
         id: shared.id,
         name: shared.name.clone(),
         start: applied.map(|last| last.source),
         acknowledged: applied.map_or(0, |last| last.change),
+        uses,
     };
     let call = Call::<PollVerifier>::new(&[])?.body(&request)?.timeout(timeout);
     Ok(shared.client.call(call).await?.value)

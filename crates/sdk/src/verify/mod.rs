@@ -43,6 +43,7 @@ mod memory;
 mod mock;
 #[cfg(feature = "tower")]
 pub mod tower;
+mod uses;
 mod verified;
 mod verifier;
 #[cfg(any(feature = "actix", feature = "tower"))]

@@ -1,5 +1,6 @@
 //! The verifier: judges keys from its cache, and asks the server about others.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::denied::Denied;
 use super::facts::Facts;
 use super::lease;
 use super::memory::Memory;
+use super::uses::Uses;
 use super::verified::Verified;
 use crate::call::Call;
 use crate::client::Client;
@@ -39,6 +41,7 @@ pub(super) struct Shared {
     pub(super) name: String,
     pub(super) client: Client,
     pub(super) memory: Memory,
+    pub(super) uses: Uses,
     timeout: Duration,
     /// Whether the last poll was answered.
     connected: AtomicBool,
@@ -90,6 +93,7 @@ impl VerifierBuilder {
             name: self.name,
             client: self.client,
             memory: Memory::new(self.most_keys),
+            uses: Uses::new(),
             timeout: self.timeout,
             connected: AtomicBool::new(false),
         });
@@ -119,7 +123,16 @@ impl Verifier {
     /// # Errors
     /// [`Denied`] says why the key is rejected.
     pub async fn verify(&self, token: &str, need: &Need) -> Result<Verified, Denied> {
-        match self.shared.verify_cached(token, need) {
+        self.verify_from(token, need, None).await
+    }
+
+    /// Like [`verify`](Self::verify), for a request from this address. The verifier reports the address of
+    /// the newest use of a key in a minute to the server, which shows it to operators.
+    ///
+    /// # Errors
+    /// [`Denied`] says why the key is rejected.
+    pub async fn verify_from(&self, token: &str, need: &Need, client: Option<IpAddr>) -> Result<Verified, Denied> {
+        match self.shared.verify_cached(token, need, client) {
             Some(judged) => judged,
             // Boxed, because the request's future is large and every future of `verify` would contain
             // it.
@@ -182,7 +195,7 @@ impl Shared {
     /// A lease that is read after the cache could be newer than the cached facts. A clock that is read
     /// before the cache would miss that this thread was stopped in between. So one read of each is
     /// enough, in this order only.
-    fn verify_cached(&self, token: &str, need: &Need) -> Option<Result<Verified, Denied>> {
+    fn verify_cached(&self, token: &str, need: &Need, client: Option<IpAddr>) -> Option<Result<Verified, Denied>> {
         let lease = self.memory.lease();
         let found = self.memory.get(token);
         let now = Moment::now();
@@ -198,7 +211,10 @@ impl Shared {
         if facts.may_have_slid(&verdict) {
             return None;
         }
-        Some(Denied::unless_valid(verdict).map(|()| Verified::new(facts)))
+        Some(Denied::unless_valid(verdict).map(|()| {
+            self.uses.note(&facts.id, token, now, client);
+            Verified::new(facts)
+        }))
     }
 
     /// Asks the server for the facts and caches them.

@@ -7,8 +7,11 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use keyward_api::ErrorCode;
 use keyward_api::verifiers::{
-    KeyFacts, ListVerifiers, LookUpKey, LookUpResponse, PollResponse, PollVerifier, VerifierInfo,
+    KeyFacts, ListVerifiers, LookUpKey, LookUpResponse, MOST_REPORTED, PollResponse, PollVerifier, ReportedUse,
+    VerifierInfo,
 };
+use keyward_domain::{Lifetime, Timestamp};
+use keyward_service::reports::Report;
 use keyward_service::{Connected, Facts};
 
 use crate::http::{Call, Problem};
@@ -24,6 +27,7 @@ pub(crate) async fn poll(call: Call<PollVerifier>) -> Result<HttpResponse, Probl
         let detail = format!("name must have at most {LONGEST_NAME} characters, and no control characters");
         return Err(Problem::new(ErrorCode::ValidationFailed, detail.clone()).validation("name", detail));
     }
+    desk.report(reports(&body.uses, desk.now())?);
     let news = desk.poll(body.id, &body.name, body.start, body.acknowledged).await?;
     call.answer(&PollResponse {
         start: news.start,
@@ -33,6 +37,40 @@ pub(crate) async fn poll(call: Call<PollVerifier>) -> Result<HttpResponse, Probl
         keys: news.keys.iter().map(ToString::to_string).collect(),
         users: news.users.iter().map(|user| user.as_uuid()).collect(),
     })
+}
+
+/// The reports of a verifier, with instants in place of the time since.
+fn reports(uses: &[ReportedUse], now: Timestamp) -> Result<Vec<Report>, Problem> {
+    if uses.len() > MOST_REPORTED {
+        let detail = format!("uses has {} keys; at most {MOST_REPORTED} are allowed", uses.len());
+        return Err(Problem::invalid_field("uses", detail));
+    }
+    let report = |used: &ReportedUse| {
+        let wrong = |what: &str| Problem::invalid_field("uses", format!("{what} of \"{}\" is invalid", used.key_id));
+        Ok(Report {
+            key: used.key_id.parse().map_err(|_invalid| wrong("key_id"))?,
+            proof: hexadecimal(&used.proof).ok_or_else(|| wrong("proof"))?,
+            at: now.saturating_sub(
+                Lifetime::from_secs(i64::try_from(used.ms_ago / 1_000).unwrap_or(i64::MAX))
+                    .unwrap_or(Lifetime::days(1)),
+            ),
+            count: u32::try_from(used.count).unwrap_or(u32::MAX),
+            ip: used.ip.as_ref().map(|ip| ip.parse()).transpose().map_err(|_invalid| wrong("ip"))?,
+        })
+    };
+    uses.iter().map(report).collect()
+}
+
+/// 32 bytes from 64 hexadecimal digits.
+fn hexadecimal(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 /// `POST /api/v2/verifiers/look-up`

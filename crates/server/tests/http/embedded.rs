@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keyward_domain::Lifetime;
+use keyward_domain::key::{Digest, PresentedKey};
 use keyward_sdk::verify::{Denied, Need, Verifier};
 use keyward_sdk::{Client, UserRef};
 use keyward_test_support::{Backend, NewApp, TestApp, on_both};
@@ -33,6 +34,9 @@ on_both! {
     after_the_204_no_verifier_accepts_the_key,
     an_expired_key_is_dead_by_a_clock_that_is_behind,
     a_suspended_user_is_known_at_once,
+    a_locked_key_is_refused_as_soon_as_the_lock_is_made,
+    a_limited_key_keeps_only_what_it_shares,
+    a_proven_report_counts_as_a_use_and_another_does_not,
     a_verifier_that_is_gone_delays_an_expire_by_its_lease_and_no_longer,
     without_the_server_a_verifier_accepts_nothing_once_its_lease_is_over,
     only_verifiers_and_owners_may_follow_changes,
@@ -55,6 +59,81 @@ async fn a_key_is_judged_like_by_the_server(app: TestApp) {
     }
     assert!(matches!(verifier.verify("kwd_x", &Need::nothing()).await, Err(Denied::Invalid)));
     assert!(matches!(verifier.verify(key, &Need::scope("workspace")).await, Err(Denied::UnreadableNeed(_))));
+}
+
+async fn a_locked_key_is_refused_as_soon_as_the_lock_is_made(app: TestApp) {
+    let client = gateway(&app).await;
+    let verifier = connected(&client, "orders").await;
+    let (token, other) = (app.owner.token(&json!({})).await, app.owner.token(&json!({})).await);
+    let (key, need) = (token["key"].as_str().unwrap(), Need::scope("workspace:read"));
+    for _ in 0..2 {
+        verifier.verify(key, &need).await.unwrap();
+    }
+    let lock = json!({ "selector": { "ids": [token["id"]] }, "mode": "deny", "message": "call 123" });
+    let made = app.owner.http.post("/api/v2/locks", &lock).await.expect(201).json();
+    for _ in 0..2 {
+        let refused = verifier.verify(key, &need).await;
+        assert!(matches!(refused, Err(Denied::Locked(message)) if message == "call 123"));
+        verifier.verify(other["key"].as_str().unwrap(), &need).await.unwrap();
+    }
+    let path = format!("/api/v2/locks/{}", made["id"].as_str().unwrap());
+    app.owner.http.send("DELETE", &path).await.expect(204);
+    verifier.verify(key, &need).await.unwrap();
+}
+
+async fn a_limited_key_keeps_only_what_it_shares(app: TestApp) {
+    let client = gateway(&app).await;
+    let verifier = connected(&client, "orders").await;
+    let token = app.owner.token(&json!({ "scopes": ["workspace:*"] })).await;
+    let key = token["key"].as_str().unwrap();
+    verifier.verify(key, &Need::scope("workspace:delete")).await.unwrap();
+    for (scopes, reads) in [(json!(["workspace:read", "template:read"]), true), (json!(["task:read"]), false)] {
+        let lock = json!({ "selector": { "ids": [token["id"]] }, "mode": "limit", "scopes": scopes, "message": "-" });
+        app.owner.http.post("/api/v2/locks", &lock).await.expect(201);
+        for (scope, allowed) in [("workspace:read", reads), ("workspace:delete", false), ("template:read", false)] {
+            assert_eq!(verifier.verify(key, &Need::scope(scope)).await.is_ok(), allowed, "{scope}");
+        }
+        verifier.verify(key, &Need::nothing()).await.unwrap();
+    }
+}
+
+async fn a_proven_report_counts_as_a_use_and_another_does_not(app: TestApp) {
+    let gateway = app.with(&gateway_token(&app).await);
+    let (used, forged) = (app.owner.token(&json!({})).await, app.owner.token(&json!({})).await);
+    let proof = |token: &serde_json::Value| -> String {
+        let text: &[u8; PresentedKey::LENGTH] = token["key"].as_str().unwrap().as_bytes().try_into().unwrap();
+        Digest::of(text).proof().iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    app.advance(Lifetime::minutes(5));
+    let report = |token: &serde_json::Value, proof: String| json!({ "key_id": token["id"], "proof": proof, "ms_ago": 60_000, "count": 7, "ip": "192.0.2.7" });
+    let poll = |uses: serde_json::Value| {
+        let gateway = &gateway;
+        let body = json!({ "id": "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "name": "orders", "uses": uses });
+        async move { gateway.post("/api/v2/verifiers/poll", &body).await }
+    };
+    poll(json!([report(&used, proof(&used)), report(&forged, proof(&used))])).await.expect(200);
+    app.service.check_reports().await.unwrap();
+    app.service.flush_usage().await.unwrap();
+    app.service.flush_activity().await.unwrap();
+    let view = |token: &serde_json::Value| {
+        let path = format!("/api/v2/users/me/keys/{}", token["id"].as_str().unwrap());
+        let http = &app.owner.http;
+        async move { (http.get(&path).await.json(), http.get(&format!("{path}/activity")).await.json()) }
+    };
+    let (key, activity) = view(&used).await;
+    let at = app.service.now().saturating_sub(Lifetime::minutes(1)).to_string();
+    assert_eq!((&key["last_used"], &key["last_used_ip"]), (&json!(at), &json!("192.0.2.7")));
+    let row = &activity["used"][0];
+    assert_eq!((&row["via"], &row["by"], &row["count"]), (&json!("embedded"), &json!("gateway"), &json!(7)));
+    let (key, activity) = view(&forged).await;
+    assert_eq!((&key["last_used"], &activity["used"]), (&json!("1970-01-01T00:00:00Z"), &json!([])));
+    for wrong in [json!({ "proof": "x" }), json!({ "key_id": "x" }), json!({ "ip": "x" })] {
+        let mut body = report(&used, proof(&used));
+        for (name, value) in wrong.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        poll(json!([body])).await.refused(400, "validation_failed");
+    }
 }
 
 async fn after_the_204_no_verifier_accepts_the_key(app: TestApp) {

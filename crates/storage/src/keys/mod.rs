@@ -78,6 +78,37 @@ pub fn facts(conn: &mut Conn<'_>, id: &KeyId) -> Result<Option<KeyFacts>, StoreE
     }))
 }
 
+/// What proves a verifier's report about a key.
+#[derive(Clone, Debug)]
+pub struct Provable {
+    /// The key's id.
+    pub id: KeyId,
+    /// The owner.
+    pub user: UserId,
+    /// The stored digest of the secret.
+    pub digest: Digest,
+    /// When the key was created.
+    pub created_at: Timestamp,
+}
+
+/// What proves reports about those of the keys that exist.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn provable(conn: &mut Conn<'_>, ids: &[KeyId]) -> Result<Vec<Provable>, StoreError> {
+    let ids: Vec<&str> = ids.iter().map(KeyId::as_str).collect();
+    let rows: Vec<(String, DbId, Vec<u8>, DbInstant)> = on_backend!(conn, |db| api_keys::table
+        .filter(api_keys::id.eq_any(&ids))
+        .select((api_keys::id, api_keys::user_id, api_keys::digest, api_keys::created_at))
+        .load(db))?;
+    // A digest of another length was written by hand and proves nothing.
+    let read = |(id, user, digest, created): (String, DbId, Vec<u8>, DbInstant)| {
+        let digest = Digest::from_bytes(digest.as_slice().try_into().ok()?);
+        Some(Provable { id: KeyId::from_stored(id), user: UserId::from_uuid(user.0), digest, created_at: created.0 })
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
+}
+
 /// Finds the key with this id and its owner.
 ///
 /// # Errors
