@@ -1,8 +1,9 @@
 //! Lists use an index with the expiry as an index condition, so hidden keys cost nothing. A bound bool
 //! in an OR alone would prevent that, on SQLite at once and on PostgreSQL with the generic plan.
 
+use keyward_domain::key::KeySelector;
 use keyward_domain::{KeyKind, Lifetime, LoginType, User};
-use keyward_storage::keys::{KeyCursor, ListFilter, Owners, explain_list};
+use keyward_storage::keys::{KeyCursor, ListFilter, Owners, Selection, Sort, explain_list, explain_select};
 use keyward_storage::{Lane, StoreError};
 use keyward_test_database::Backend;
 
@@ -40,6 +41,43 @@ async fn plan(db: &Db, filter: ListFilter, page: KeyCursor) -> String {
 
 on_both! {
     every_list_uses_its_index_with_the_expiry_as_a_condition,
+    a_list_with_conditions_uses_an_index_and_does_not_sort,
+}
+
+async fn a_list_with_conditions_uses_an_index_and_does_not_sort(db: Db) {
+    let member = db.user("member").await;
+    for user in [&db.owner, &member] {
+        seed(&db, user, LoginType::Token, Some("seed"), 3_000).await;
+    }
+    let (owner, now) = (db.owner.id, db.now());
+    let selection = |selector: KeySelector, sort: Sort| Selection {
+        selector,
+        hide_owners_except: None,
+        include_expired: true,
+        now,
+        sort,
+        descending: true,
+    };
+    let by_kind = KeySelector { kind: Some(KeyKind::Token), ..KeySelector::default() };
+    let by_user = KeySelector { user: Some(owner), ..by_kind.clone() };
+    for (selector, sort, index) in [
+        (by_kind.clone(), Sort::Creation, "api_keys_by_creation"),
+        (by_kind.clone(), Sort::Use, "api_keys_by_use"),
+        (by_kind.clone(), Sort::Expiry, "api_keys_tokens"),
+        (by_user, Sort::Expiry, "api_keys_by_user"),
+    ] {
+        let selection = selection(selector, sort);
+        let shown = format!("{selection:?}");
+        let page = KeyCursor::start(true);
+        let explain = db.store.read(Lane::Normal, move |conn| explain_select(conn, &selection, &page, 50));
+        let lines: Result<Vec<String>, StoreError> = explain.await;
+        let plan = lines.unwrap().join("\n");
+        assert!(plan.contains(index), "{shown}:\n{plan}");
+        assert!(
+            !plan.contains("TEMP B-TREE FOR ORDER") && !plan.contains("Sort Key: api_keys.exp"),
+            "{shown}:\n{plan}"
+        );
+    }
 }
 
 async fn every_list_uses_its_index_with_the_expiry_as_a_condition(db: Db) {
