@@ -8,6 +8,7 @@ mod clock;
 mod crash;
 mod database;
 mod disk;
+mod incident;
 mod log;
 mod proxies;
 mod resets;
