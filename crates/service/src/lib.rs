@@ -37,6 +37,7 @@ pub use desk::{Desk, LookedUp};
 pub use error::Error;
 pub use keyward_storage::deadline::within;
 pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, Servers, StoreError};
+pub use login_throttle::network;
 pub use retention::{HeldKeys, Retired};
 pub use settings::{RetentionSettings, SessionSettings, Settings, TokenSettings, VerifierSettings};
 pub use setup_code::SetupCode;

@@ -130,8 +130,10 @@ impl Attempts {
     }
 }
 
-/// All IPv6 addresses of a /64 are one, because one household usually has the whole /64.
-fn network(address: IpAddr) -> IpAddr {
+/// The address under which the requests of a client are counted. All IPv6 addresses of a /64 are one,
+/// because one household usually has the whole /64.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),

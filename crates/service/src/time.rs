@@ -56,9 +56,8 @@ impl Service {
     /// SQLite.
     #[must_use]
     pub fn clock_skew_seconds(&self) -> f64 {
-        Duration::from_micros(self.inner.skew.micros.load(Ordering::Relaxed).unsigned_abs())
-            .as_secs_f64()
-            .copysign(if self.inner.skew.micros.load(Ordering::Relaxed) < 0 { -1.0 } else { 1.0 })
+        let micros = self.inner.skew.micros.load(Ordering::Relaxed);
+        Duration::from_micros(micros.unsigned_abs()).as_secs_f64().copysign(if micros < 0 { -1.0 } else { 1.0 })
     }
 
     /// Compares this server's clock with the wall clock; call it once a second. On PostgreSQL, the

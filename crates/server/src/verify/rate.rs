@@ -1,6 +1,6 @@
 //! A rate limit by client address.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use actix_web::http::header;
@@ -8,6 +8,7 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use keyward_api::ErrorCode;
+use keyward_service::network;
 
 use crate::http::Problem;
 
@@ -17,8 +18,7 @@ const MOST: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 /// Maximum number of addresses with a count of their own. All others share one count.
 const MOST_ADDRESSES: usize = 10_000;
 
-/// Counts requests by address. All IPv6 addresses of a /64 share a count, because one household
-/// usually has the whole /64.
+/// Counts requests by [`network`].
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     limiter: RateLimiter<Option<IpAddr>, HashMapStateStore<Option<IpAddr>>, DefaultClock>,
@@ -34,7 +34,7 @@ impl Default for RateLimit {
 impl RateLimit {
     /// Admits a request, or returns a 429 that says when to retry.
     pub fn admit(&self, address: Option<IpAddr>) -> Result<(), Problem> {
-        let mut address = address.map(household);
+        let mut address = address.map(network);
         if self.limiter.len() >= MOST_ADDRESSES {
             // Drops the addresses whose requests are all replenished.
             self.limiter.retain_recent();
@@ -50,13 +50,6 @@ impl RateLimit {
         )
         .hint(format!("Try again in {left} s."))
         .header(header::RETRY_AFTER, left.to_string()))
-    }
-}
-
-fn household(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
     }
 }
 
