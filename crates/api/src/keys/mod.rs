@@ -6,11 +6,16 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::endpoint::endpoint;
-use crate::users::User;
 use crate::{Access, NoBody, NoContent, NoQuery};
 
+mod activity;
+mod create;
+mod expire;
 mod selector;
 
+pub use activity::{AcceptedUses, KeyActivity, RefusedUses, ViewKeyActivity};
+pub use create::{CreateTokenRequest, CreatedKey, CreatedToken};
+pub use expire::{ExpireKey, ExpireKeyRequest, Identified, IdentifyKey, IdentifyRequest};
 pub use selector::{KeySelector, KeysQuery, TokensQuery};
 
 /// How a key was created.
@@ -202,173 +207,6 @@ impl ApiKeyWithOwner {
     }
 }
 
-/// Parameters of a new token. All are optional.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[non_exhaustive]
-pub struct CreateTokenRequest {
-    /// Lifetime in nanoseconds; 0 or absent means the server's default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lifetime: Option<i64>,
-    /// Lifetime in seconds, as some older clients send it in place of `lifetime`; 0 or absent means the
-    /// server's default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lifetime_seconds: Option<i64>,
-    /// Token name; if absent or empty, the server picks a random name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_name: Option<String>,
-    /// Scopes of the token; if absent, `*:*`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scopes: Option<Vec<String>>,
-    /// A single scope, as older clients send it; ignored if `scopes` is present.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<String>,
-    /// Resources the token may act on: `type:id`, `type:*` or `*:*`; if absent or empty, `*:*`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allow_list: Option<Vec<String>>,
-    /// Read only to refuse it with a reason: the lifetime determines the expiry.
-    #[serde(default, skip_serializing)]
-    #[cfg_attr(feature = "openapi", schema(ignore))]
-    pub expires_at: Option<serde_json::Value>,
-}
-
-/// A new token. Only this response contains its secret.
-#[derive(Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[non_exhaustive]
-pub struct CreatedToken {
-    /// The key with its secret.
-    pub key: String,
-    /// The token.
-    #[serde(flatten)]
-    pub token: ApiKey,
-}
-
-impl CreatedToken {
-    /// Combines a new token with its secret.
-    #[must_use]
-    pub fn new(key: String, token: ApiKey) -> Self {
-        Self { key, token }
-    }
-}
-
-/// A new session key. Only this response contains its secret.
-#[derive(Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[non_exhaustive]
-pub struct CreatedKey {
-    /// The key with its secret.
-    pub key: String,
-}
-
-impl CreatedKey {
-    /// Wraps a new session key.
-    #[must_use]
-    pub fn new(key: String) -> Self {
-        Self { key }
-    }
-}
-
-/// How a key was used and refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct KeyActivity {
-    /// Refused uses with the right secret, the last first. Each counts one code and address in an hour.
-    pub refused: Vec<RefusedUses>,
-    /// Accepted uses, the last first. Each counts one way, asking user and address.
-    pub used: Vec<AcceptedUses>,
-}
-
-/// Refused uses that are alike.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct RefusedUses {
-    /// The code of the refusal.
-    pub code: String,
-    /// The client's address, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ip: Option<String>,
-    /// How often.
-    pub count: i64,
-    /// When first.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub first_at: Timestamp,
-    /// When last.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub last_at: Timestamp,
-}
-
-/// Accepted uses that are alike.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct AcceptedUses {
-    /// `api`, `verify`, `authz` or `embedded`.
-    pub via: String,
-    /// The username of the user who asked about the key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// The client's address, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ip: Option<String>,
-    /// How often.
-    pub count: i64,
-    /// When first.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub first_at: Timestamp,
-    /// When last.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub last_at: Timestamp,
-}
-
-/// Why a key is ended, and what ends with it. The request may also have no body.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[non_exhaustive]
-pub struct ExpireKeyRequest {
-    /// `unspecified`, `compromised`, `superseded`, `retired` or `policy`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// A note for people, up to 500 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// Whether the live keys end too that this key has created, and so on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cascade: Option<bool>,
-}
-
-impl ExpireKeyRequest {
-    /// Gives the reason and a note.
-    #[must_use]
-    pub fn new(reason: Option<String>, note: Option<String>, cascade: bool) -> Self {
-        Self { reason, note, cascade: cascade.then_some(true) }
-    }
-}
-
-/// A text that may be a key.
-#[derive(Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct IdentifyRequest {
-    /// The text.
-    pub key: String,
-}
-
-/// Whose key a text is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Identified {
-    /// Whether the caller may see a key with the id in the text.
-    pub found: bool,
-    /// The key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<ApiKey>,
-    /// The key's owner.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<User>,
-    /// `exact` if the secret in the text is the key's; `id_only` if only the id is known; `malformed` if
-    /// the text is not a key.
-    pub how: String,
-}
-
 /// The limits for a user's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -447,34 +285,6 @@ endpoint! {
     query: NoQuery,
     request: NoBody,
     response: 200 ApiKey,
-}
-
-endpoint! {
-    /// Shows how a key was used and refused last: up to 100 rows of each.
-    ViewKeyActivity = Get "/api/v2/users/{user}/keys/{keyid}/activity",
-    access: Access::Needs(Act::ReadKeys),
-    query: NoQuery,
-    request: NoBody,
-    response: 200 KeyActivity,
-}
-
-endpoint! {
-    /// Expires a key now and keeps its record. Expiring an expired key changes nothing.
-    ExpireKey = Put "/api/v2/users/{user}/keys/{keyid}/expire",
-    access: Access::Needs(Act::ExpireKey),
-    lane: Urgent,
-    query: NoQuery,
-    request: ExpireKeyRequest,
-    response: 204 NoContent,
-}
-
-endpoint! {
-    /// Finds whose key a text is. Records no use, and stores nothing but an audit entry.
-    IdentifyKey = Post "/api/v2/keys/identify",
-    access: Access::Needs(Act::ReadKeys),
-    query: NoQuery,
-    request: IdentifyRequest,
-    response: 200 Identified,
 }
 
 endpoint! {
