@@ -13,6 +13,8 @@ mod list;
 mod remove;
 mod view;
 
+pub(super) use conditions::{Reason, key_id};
+
 use clap::Subcommand;
 
 use crate::App;
