@@ -11,6 +11,7 @@ mod incident;
 mod key_ref;
 mod list;
 mod remove;
+mod uses;
 mod view;
 
 pub(super) use conditions::{Reason, key_id};
