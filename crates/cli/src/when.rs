@@ -15,10 +15,29 @@ pub(crate) struct When(Timestamp);
 #[error("want a date (2026-11-01, UTC), a time (2026-11-01T12:00:00Z), an age (2h, 7d), or a time from now (+2h, +7d)")]
 pub(crate) struct InvalidWhen;
 
+/// The text names no instant ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("want a date (2026-11-01, UTC), a time (2026-11-01T12:00:00Z), or a time from now (+2h, +7d), in the future")]
+pub(crate) struct NotAhead;
+
 impl When {
     /// The form that the server parses.
     pub(crate) fn wire(self) -> String {
         self.0.to_string()
+    }
+
+    /// Reads an instant that has not come yet.
+    pub(crate) fn future(text: &str) -> Result<Self, NotAhead> {
+        Self::ahead(text, now()).ok_or(NotAhead)
+    }
+
+    /// The instant.
+    pub(crate) fn instant(self) -> Timestamp {
+        self.0
+    }
+
+    fn ahead(text: &str, now: Timestamp) -> Option<Self> {
+        Self::parse(text, now).filter(|when| when.0 > now)
     }
 
     fn parse(text: &str, now: Timestamp) -> Option<Self> {
@@ -59,6 +78,17 @@ mod tests {
         }
         for text in ["", "yesterday", "2026-13-01", "2026-11-01T12:00:00", "7", "-7d", "+", "+2026-11-01"] {
             assert_eq!(When::parse(text, now), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_past_instant_or_an_age_is_not_ahead() {
+        let now = "2026-11-08T12:00:00Z".parse().unwrap();
+        let ahead = |text| When::ahead(text, now).map(|when| when.instant().to_string());
+        assert_eq!(ahead("+2h").unwrap(), "2026-11-08T14:00:00Z");
+        assert_eq!(ahead("2026-11-09").unwrap(), "2026-11-09T00:00:00Z");
+        for text in ["2h", "2026-11-08T12:00:00Z", "2026-11-01", "soon"] {
+            assert_eq!(ahead(text), None, "{text}");
         }
     }
 }

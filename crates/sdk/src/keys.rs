@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 use keyward_api::keys::{
-    ApiKey, ApiKeyWithOwner, CreateSessionKey, DeleteKey, ExpireKey, ExpireKeyRequest, ListKeys, ListTokens,
-    TokenConfig, ViewKey, ViewTokenByName, ViewTokenConfig,
+    ApiKey, ApiKeyWithOwner, CreateSessionKey, DeleteKey, ExpireKey, ExpireKeyRequest, KeyActivity, ListKeys,
+    ListTokens, TokenConfig, ViewKey, ViewKeyActivity, ViewTokenByName, ViewTokenConfig,
 };
 
 use crate::call::Call;
@@ -141,6 +141,16 @@ impl Client {
     /// [`Error::Api`] if there is no such key or it is hidden (404).
     pub async fn api_key_by_id(&self, user: &UserRef, id: &str) -> Result<ApiKey, Error> {
         Ok(self.call(Call::<ViewKey>::new(&[&user.to_string(), id])?).await?.value)
+    }
+
+    /// How the key was used and refused last: up to 100 rows of each, the last first. The server writes the
+    /// counts every few seconds.
+    ///
+    /// # Errors
+    /// [`Error::Api`] if there is no such key or it is hidden, or if the server is older than this endpoint
+    /// (404).
+    pub async fn activity(&self, user: &UserRef, id: &str) -> Result<KeyActivity, Error> {
+        Ok(self.call(Call::<ViewKeyActivity>::new(&[&user.to_string(), id])?).await?.value)
     }
 
     /// Expires the key now and keeps its record. Once this returns, no server or verifier accepts the

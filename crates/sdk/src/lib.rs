@@ -65,6 +65,7 @@ mod error;
 mod incidents;
 mod keys;
 mod keys_filter;
+mod locks;
 mod page;
 mod path;
 mod retry;
@@ -102,8 +103,10 @@ pub mod types {
         ExpireKeysRequest, ExpirePreview, ExpiredKeys, Incident, IncidentActor, IncidentBarrier, OwnerCount,
     };
     pub use keyward_api::keys::{
-        ApiKey, ApiKeyWithOwner, ExpireKeyRequest, Identified, KeyKind, KeyStatus, LoginType, TokenConfig,
+        AcceptedUses, ApiKey, ApiKeyWithOwner, ExpireKeyRequest, Identified, KeyActivity, KeyKind, KeyStatus,
+        LoginType, RefusedUses, TokenConfig,
     };
+    pub use keyward_api::locks::{AddLockRequest, Lock, LockMaker, LockSelector};
     pub use keyward_api::system::{BuildInfo, ScopeCatalogue, ScopeInfo};
     pub use keyward_api::users::{User, UserRole};
     pub use keyward_api::verifiers::VerifierInfo;

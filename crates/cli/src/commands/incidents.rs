@@ -1,8 +1,8 @@
 //! `keyward incidents …`: the requests that expired many keys at once.
 
 use clap::Subcommand;
-use keyward_sdk::KeySelector;
 use keyward_sdk::types::{Incident, Uuid};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::App;
@@ -127,7 +127,7 @@ async fn view(args: &View, app: &App<'_>) -> Result<(), Error> {
 }
 
 /// The conditions of a selector, such as `user: ada`.
-fn conditions(selector: &KeySelector) -> Result<Vec<String>, Error> {
+pub(super) fn conditions(selector: &impl Serialize) -> Result<Vec<String>, Error> {
     let json = serde_json::to_value(selector)
         .map_err(|error| Error::failed("cannot write the selector as text").caused_by(error))?;
     let text = |value: &Value| match value {

@@ -3,6 +3,7 @@
 mod audit;
 mod completion;
 mod incidents;
+mod locks;
 mod login;
 mod login_token;
 mod logout;
@@ -54,6 +55,16 @@ pub(crate) enum Command {
   keyward incidents view 019ac3f0-7a1e-7000-8000-000000000001"
     )]
     Incidents(incidents::Command),
+    /// Lock keys: refuse or limit them at once, without expiring them
+    #[command(
+        subcommand,
+        visible_alias = "lock",
+        after_help = "Examples:
+  keyward locks add --user svc-deploy --message 'A key was leaked; ask security@example.com'
+  keyward locks list
+  keyward locks remove 019ac3f0-7a1e-7000-8000-000000000001"
+    )]
+    Locks(locks::Command),
     /// Read the audit log
     #[command(
         subcommand,
@@ -96,6 +107,7 @@ pub(crate) async fn run(command: Command, global: &Global, out: &Output) -> Resu
         Command::Tokens(command) => tokens::run(command, &app).await,
         Command::Users(command) => users::run(command, &app).await,
         Command::Incidents(command) => incidents::run(command, &app).await,
+        Command::Locks(command) => locks::run(command, &app).await,
         Command::Audit(command) => audit::run(command, &app).await,
         Command::Scopes(command) => scopes::run(command, &app).await,
         Command::Verifiers(command) => verifiers::run(command, &app).await,

@@ -114,6 +114,11 @@ impl Output {
         to_stdout(table::render_details(fields, self.stdout_is_terminal, self.stdout_has_color, self.now).as_bytes())
     }
 
+    /// A time inside a line: relative on a terminal, exact elsewhere.
+    pub(crate) fn time(&self, instant: Timestamp) -> String {
+        if self.stdout_is_terminal { time::relative(instant, self.now) } else { instant.to_string() }
+    }
+
     /// Prints a line on stderr.
     pub(crate) fn note(&self, line: &str) {
         note(line);

@@ -5,6 +5,7 @@
 
 mod alone;
 mod audit;
+mod locks;
 mod login;
 mod logout;
 mod refusals;

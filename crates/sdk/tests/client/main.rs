@@ -6,6 +6,7 @@
 mod answers;
 mod incidents;
 mod lists;
+mod locks;
 mod requests;
 mod retries;
 mod server;

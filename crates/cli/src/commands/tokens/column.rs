@@ -88,6 +88,7 @@ fn status(key: &ApiKey) -> &'static str {
     match key.status {
         Some(KeyStatus::Live) => "live",
         Some(KeyStatus::Expired) => "expired",
+        Some(KeyStatus::Locked) => "locked",
         Some(KeyStatus::UserSuspended) => "suspended",
         Some(_) => "other",
         None => "",

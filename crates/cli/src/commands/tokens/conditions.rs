@@ -71,11 +71,13 @@ pub(super) enum Status {
     Live,
     /// The key has expired, or was ended.
     Expired,
+    /// A lock refuses the key.
+    Locked,
 }
 
 /// The reason for ending a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Reason {
+pub(in crate::commands) enum Reason {
     /// No reason given.
     Unspecified,
     /// Its secret is, or may be, known to others.
@@ -102,6 +104,7 @@ impl Conditions {
             match status {
                 Status::Live => "live",
                 Status::Expired => "expired",
+                Status::Locked => "locked",
             }
             .to_owned()
         });
@@ -123,7 +126,7 @@ impl Conditions {
 
 impl Reason {
     /// The form that the server takes.
-    pub(super) fn wire(self) -> String {
+    pub(in crate::commands) fn wire(self) -> String {
         match self {
             Self::Unspecified => "unspecified",
             Self::Compromised => "compromised",
@@ -136,7 +139,7 @@ impl Reason {
 }
 
 /// The ID of a key. Of a pasted key, only the ID is kept.
-pub(super) fn key_id(text: &str) -> Result<String, &'static str> {
+pub(in crate::commands) fn key_id(text: &str) -> Result<String, &'static str> {
     KeyId::leading(text.trim()).map(|id| id.to_string()).ok_or("want the ID of a key, such as kwd_a1B2c3D4e5")
 }
 

@@ -11,7 +11,10 @@ mod incident;
 mod key_ref;
 mod list;
 mod remove;
+mod uses;
 mod view;
+
+pub(super) use conditions::{Reason, key_id};
 
 use clap::Subcommand;
 

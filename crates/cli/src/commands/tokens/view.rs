@@ -6,6 +6,7 @@ use keyward_sdk::types::{ApiKey, LoginType};
 use super::column::Column;
 use super::family::Family;
 use super::key_ref::Target;
+use super::uses;
 use crate::App;
 use crate::args::ViewFormat;
 use crate::error::Error;
@@ -13,8 +14,9 @@ use crate::output::Cell;
 
 /// Show a token, or a session by its ID
 ///
-/// A name selects the live token; without one, the token that expired last. Below the token are the keys
-/// that created it, up to the session of a login, and the keys that it created itself.
+/// A name selects the live token; without one, the token that expired last. Below the token are its last
+/// accepted and refused uses, the keys that created it, up to the session of a login, and the keys that it
+/// created itself.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   keyward tokens view ci
@@ -43,12 +45,14 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     }
     app.out.details(fields(&key))?;
     let mut family = Family::new(&client, &args.user);
+    let uses = uses::of(&client, &args.user, &key.id, app.out).await;
     let (ancestors, children) = (family.ancestors(&key).await, family.children(&key).await);
-    let relatives = [
+    let sections = [
+        ("LAST USES", "the uses of the key", uses),
         ("MINTED BY", "the keys that created this one", ancestors),
         ("MINTED", "the keys that this one created", children),
     ];
-    for (title, what, lines) in relatives {
+    for (title, what, lines) in sections {
         match lines {
             Ok(lines) if lines.is_empty() => {}
             Ok(lines) => {

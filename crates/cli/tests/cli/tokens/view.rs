@@ -1,5 +1,6 @@
 //! `keyward tokens view`
 
+use keyward_domain::Lifetime;
 use keyward_test_support::{TestApp, on_both};
 use serde_json::json;
 
@@ -12,6 +13,7 @@ on_both! {
     another_users_token_is_found_by_user_and_name,
     the_chain_leads_up_to_a_login_and_down_one_step,
     a_minter_without_a_record_ends_the_chain,
+    the_last_uses_are_shown_by_way_and_address,
     what_is_not_there_exits_3,
 }
 
@@ -124,6 +126,42 @@ async fn a_minter_without_a_record_ends_the_chain(app: TestApp) {
     shell.keyward("tokens rm parent --delete").await.printed("Token has been deleted.\n");
     let view = shell.keyward("tokens view child").await.stdout;
     assert!(view.ends_with(&format!("MINTED BY\n  {}  (record gone)\n", parent["id"].as_str().unwrap())), "{view}");
+}
+
+async fn the_last_uses_are_shown_by_way_and_address(app: TestApp) {
+    whole_second(&app);
+    let token = app.owner.token(&json!({ "token_name": "ci", "scopes": ["workspace:read"] })).await;
+    let user = app.with(token["key"].as_str().unwrap());
+    for _ in 0..3 {
+        user.get("/api/v2/users/me").await.expect(200);
+    }
+    app.advance(Lifetime::minutes(1));
+    let shop = app.person("svc-shop", &["owner"]).await;
+    shop.http.post("/api/v2/verifiers/look-up", &json!({ "key": token["key"] })).await.expect(200);
+    app.service.flush_activity().await.unwrap();
+    let shell = Shell::of(&app, &app.owner);
+    let uses = async || {
+        let view = shell.keyward("tokens view ci").await;
+        assert_eq!((view.exit, view.stderr.as_str()), (Some(0), ""));
+        view.stdout.lines().skip_while(|line| *line != "LAST USES").map(str::to_owned).collect::<Vec<_>>()
+    };
+    let seen = uses().await;
+    assert!(seen[1].starts_with("  embedded by svc-shop, 1 time, last 20"), "{seen:?}");
+    assert!(seen[2].starts_with("  api from 127.0.0.1, 3 times, last 20"), "{seen:?}");
+    assert_eq!(seen[3], "MINTED BY", "{seen:?}");
+    for _ in 0..7 {
+        app.advance(Lifetime::hours(1));
+        user.get("/api/v2/users").await.refused(403, "insufficient_scope");
+    }
+    app.advance(Lifetime::hours(1));
+    shell.keyward("tokens expire ci").await.printed("Token has been expired.\n");
+    user.get("/api/v2/users/me").await.refused(401, "key_expired");
+    user.get("/api/v2/users/me").await.refused(401, "key_expired");
+    app.service.flush_activity().await.unwrap();
+    let seen = uses().await;
+    assert!(seen[3].starts_with("  REFUSED key_expired from 127.0.0.1, 2 times, last 20"), "{seen:?}");
+    assert!(seen[4].starts_with("  REFUSED insufficient_scope from 127.0.0.1, 1 time, last 20"), "{seen:?}");
+    assert_eq!(seen[8], "MINTED BY", "5 of each: {seen:?}");
 }
 
 async fn what_is_not_there_exits_3(app: TestApp) {
