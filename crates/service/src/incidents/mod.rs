@@ -13,7 +13,7 @@ pub use preview::{OwnerCount, Preview};
 use std::time::Duration;
 
 use keyward_domain::access::{self, Act, Decision, Relation};
-use keyward_domain::event::{Cause, Event};
+use keyward_domain::event::{Cause, Event, Origin};
 use keyward_domain::key::{EndNote, EndReason, Ending, KeySelector};
 use keyward_domain::user::UserRef;
 use keyward_domain::{KeyId, Timestamp, UserId};
@@ -225,46 +225,54 @@ impl IncidentDesk<'_> {
         Ok(incident)
     }
 
-    /// Ends the keys that are left, batch by batch, and waits for the verifiers once, after the last.
+    /// Ends the keys that are left, batch by batch, and waits for the verifiers once, after the last. Each
+    /// batch has its own deadline, because all of them together may take longer than a request may.
     async fn go_on(&self, id: Uuid) -> Result<(Incident, Barrier), Error> {
         let ids = self.read(move |conn| incidents::keys(conn, id)).await?;
         let reach = Reach::of(self.caller);
         loop {
-            let incident = self.read(move |conn| incidents::find(conn, id)).await?.ok_or(Error::NotFound)?;
-            let before = usize::try_from(incident.done).unwrap_or(usize::MAX);
-            let batch: Vec<KeyId> = ids.iter().skip(before).take(BATCH).cloned().collect();
-            if batch.is_empty() {
-                return self.end(incident).await;
-            }
-            let caller = self.caller.clone();
-            let work = move |tx: &mut Tx<'_>| {
-                let now = caller.now;
-                let caller = caller.confirm(tx)?;
-                if Reach::of(&caller) != reach {
-                    return Err(Error::Forbidden);
-                }
-                let ending = Ending {
-                    cause: Cause::Incident,
-                    reason: Some(incident.reason),
-                    note: incident.note.clone(),
-                    incident: Some(id),
-                };
-                let done = incident.done + i64::try_from(batch.len()).unwrap_or(0);
-                let keys = keys::find_many_for_update(tx, &batch)?;
-                let expired = keys::expire_many(tx, keys, now, &ending, &caller.origin())?;
-                let expired = i64::try_from(expired).unwrap_or(i64::MAX);
-                if !incidents::advance(tx, id, incident.done, done, expired, now)? {
-                    return Err(Error::IncidentMovedOn);
-                }
-                Ok(())
-            };
-            let deadline = Instant::now() + BATCH_WITHIN;
-            match within(deadline, self.service.change_without_wait(Lane::Normal, work)).await {
+            match within(Instant::now() + BATCH_WITHIN, self.end_batch(id, &ids, reach)).await {
+                Ok(Some(incident)) => return within(Instant::now() + BATCH_WITHIN, self.end(incident)).await,
                 // Another request with the same id did this batch: read on from where it is.
-                Ok(((), _)) | Err(Error::IncidentMovedOn) => {}
+                Ok(None) | Err(Error::IncidentMovedOn) => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Ends the keys of the next batch. Returns the incident if none is left.
+    async fn end_batch(&self, id: Uuid, ids: &[KeyId], reach: Reach) -> Result<Option<Incident>, Error> {
+        let incident = self.read(move |conn| incidents::find(conn, id)).await?.ok_or(Error::NotFound)?;
+        let before = usize::try_from(incident.done).unwrap_or(usize::MAX);
+        let batch: Vec<KeyId> = ids.iter().skip(before).take(BATCH).cloned().collect();
+        if batch.is_empty() {
+            return Ok(Some(incident));
+        }
+        let (caller, now) = (self.caller.clone(), self.service.now());
+        let work = move |tx: &mut Tx<'_>| {
+            let caller = caller.confirm(tx)?;
+            if Reach::of(&caller) != reach {
+                return Err(Error::Forbidden);
+            }
+            let ending = Ending {
+                cause: Cause::Incident,
+                reason: Some(incident.reason),
+                note: incident.note.clone(),
+                incident: Some(id),
+            };
+            let done = incident.done + i64::try_from(batch.len()).unwrap_or(0);
+            let keys = keys::find_many_for_update(tx, &batch)?;
+            let origin = Origin { time: now, ..caller.origin() };
+            let expired = keys::expire_many(tx, keys, now, &ending, &origin)?;
+            let expired = i64::try_from(expired).unwrap_or(i64::MAX);
+            if incidents::advance(tx, id, incident.done, done, expired, now)? {
+                Ok(())
+            } else {
+                Err(Error::IncidentMovedOn)
+            }
+        };
+        self.service.change_without_wait(Lane::Normal, work).await?;
+        Ok(None)
     }
 
     async fn end(&self, incident: Incident) -> Result<(Incident, Barrier), Error> {
@@ -273,8 +281,7 @@ impl IncidentDesk<'_> {
             tx.promise_end();
             Ok::<_, Error>(())
         };
-        let deadline = Instant::now() + BATCH_WITHIN;
-        let ((), barrier) = within(deadline, self.service.change_and_report(Lane::Urgent, promise)).await?;
+        let ((), barrier) = self.service.change_and_report(Lane::Urgent, promise).await?;
         if incident.end.is_some() {
             return Ok((incident, barrier));
         }
