@@ -144,6 +144,19 @@ pub fn add(tx: &mut Tx<'_>, tallies: &[Tally]) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Removes the rows of keys whose records are deleted. Not by a foreign key, because operators may TRUNCATE
+/// the keys.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub(crate) fn forget(tx: &mut Tx<'_>, ids: &[&str]) -> Result<(), StoreError> {
+    on_backend!(tx.conn(), |db| diesel::delete(key_uses::table).filter(key_uses::key_id.eq_any(ids)).execute(db))?;
+    on_backend!(tx.conn(), |db| diesel::delete(key_refusals::table)
+        .filter(key_refusals::key_id.eq_any(ids))
+        .execute(db))?;
+    Ok(())
+}
+
 /// The beginning of the hour.
 fn hour(at: Timestamp) -> Timestamp {
     const MICROS: i64 = 3_600 * 1_000_000;

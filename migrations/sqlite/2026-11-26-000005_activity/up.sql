@@ -1,6 +1,6 @@
 -- How keys were used: one row for each way, asking user and address of a key.
 CREATE TABLE key_uses (
-    key_id TEXT NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+    key_id TEXT NOT NULL,
     -- api, verify, authz or embedded.
     via TEXT NOT NULL,
     -- The user who asked about the key, and the address of its client; empty if unknown.
@@ -16,7 +16,7 @@ CREATE INDEX key_uses_by_key ON key_uses (key_id, last_at);
 -- Uses that were refused although the secret was right: one row for each code and address of a key in an
 -- hour.
 CREATE TABLE key_refusals (
-    key_id TEXT NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+    key_id TEXT NOT NULL,
     code TEXT NOT NULL,
     ip TEXT NOT NULL,
     hour TEXT NOT NULL,

@@ -1,8 +1,8 @@
 //! Counts the accepted uses of keys, to report them to the server.
 //!
 //! A use of a key that was used before in the same minute only increments a number in a table, without a
-//! lock. The first use of a key in a minute, and a use of a key whose place in the table another one has,
-//! takes a lock.
+//! lock. The first use of a key in a minute takes a lock, and so does a use of a key whose places in the table
+//! other keys have, which is rare.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,8 +15,11 @@ use keyward_domain::Moment;
 use keyward_domain::key::{Digest, PresentedKey};
 use keyward_verdict::Id;
 
-/// Places in the table. Keys that share one only cost more time.
-const PLACES: usize = 1 << 14;
+/// The fewest places in the table.
+const FEWEST_PLACES: usize = 1 << 12;
+
+/// Places among which a key finds one: one cache line.
+const GROUP: usize = 8;
 
 /// Maximum number of keys with an unreported use. Beyond it, uses of further keys are dropped.
 const MOST_WAITING: usize = 100_000;
@@ -57,37 +60,53 @@ struct Use {
 pub(super) struct Reported(Vec<(Id, Use)>);
 
 impl Uses {
-    pub(super) fn new() -> Self {
-        Self { places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(), waiting: Mutex::default() }
+    /// With two places for each of so many keys, 16 bytes a key.
+    pub(super) fn new(keys: usize) -> Self {
+        let places = keys.saturating_mul(2).next_power_of_two().max(FEWEST_PLACES);
+        Self { places: (0..places).map(|_| AtomicU64::new(0)).collect(), waiting: Mutex::default() }
+    }
+
+    /// The places that a key may have, with the index of the first.
+    #[inline]
+    fn group(&self, hash: u64) -> (usize, &[AtomicU64]) {
+        let groups = self.places.len() / GROUP;
+        let start = usize::try_from(hash).unwrap_or(usize::MAX) % groups * GROUP;
+        (start, self.places.get(start..start + GROUP).unwrap_or_default())
     }
 
     /// Counts a use of the key with this text.
     #[inline]
     pub(super) fn note(&self, id: &Id, token: &str, now: Moment, ip: Option<IpAddr>) {
-        let (place, tag) = place_of(id, now);
-        let Some(slot) = self.places.get(place) else { return };
-        if !increment(slot, tag) {
-            self.note_first(id, token, now, ip, place, tag);
+        let hash = hash(id);
+        let tag = tag(hash, now);
+        if !self.group(hash).1.iter().any(|slot| increment(slot, tag)) {
+            self.note_first(id, token, now, ip, hash, tag);
         }
     }
 
     #[cold]
-    fn note_first(&self, id: &Id, token: &str, now: Moment, ip: Option<IpAddr>, place: usize, tag: u64) {
+    fn note_first(&self, id: &Id, token: &str, now: Moment, ip: Option<IpAddr>, hash: u64, tag: u64) {
         let Ok(text) = token.as_bytes().try_into() else { return };
         let text: &[u8; PresentedKey::LENGTH] = text;
         let proof = Digest::of(text).proof();
         let mut waiting = self.waiting();
-        let Some(slot) = self.places.get(place) else { return };
+        let (start, group) = self.group(hash);
         // Another thread may have been here first.
-        if increment(slot, tag) {
+        if group.iter().any(|slot| increment(slot, tag)) {
             return;
         }
-        if waiting.keys.len() >= MOST_WAITING && !waiting.keys.contains_key(id) {
-            return;
-        }
+        // A place of an earlier minute, or else one of another key.
+        let minute = minute_of(now);
+        let is_free = |slot: &AtomicU64| (slot.load(Ordering::Relaxed) >> COUNT_BITS) & mask(MINUTE_BITS) != minute;
+        let offset = group.iter().position(is_free).unwrap_or_else(|| usize::try_from(hash >> 48).unwrap_or(0) % GROUP);
+        let Some(slot) = group.get(offset) else { return };
         let before = slot.swap((tag << COUNT_BITS) | 1, Ordering::Relaxed);
-        waiting.settle(place, before);
-        waiting.placed.insert(place, *id);
+        waiting.settle(start + offset, before);
+        waiting.placed.insert(start + offset, *id);
+        if waiting.keys.len() >= MOST_WAITING && !waiting.keys.contains_key(id) {
+            // Its uses are not reported, but they take the lock only once a minute.
+            return;
+        }
         let used = waiting.keys.entry(*id).or_insert(Use { proof, at: now, count: 0, ip });
         used.at = now;
         used.ip = ip.or(used.ip);
@@ -158,15 +177,16 @@ fn minute_of(now: Moment) -> u64 {
     (now.nanos() / 1_000_000_000 / PERIOD.as_secs()) & mask(MINUTE_BITS)
 }
 
-/// The place of a key, and the upper bits of it in this minute.
+/// FNV-1a. The ids are random, so nobody chooses those that collide.
 #[inline]
-fn place_of(id: &Id, now: Moment) -> (usize, u64) {
-    // FNV-1a. The ids are random, so nobody chooses those that collide.
-    let hash = id
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    let place = usize::try_from(hash & mask(14)).unwrap_or(0);
-    (place, ((hash >> (COUNT_BITS + MINUTE_BITS)) << MINUTE_BITS) | minute_of(now))
+fn hash(id: &Id) -> u64 {
+    id.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The upper bits of a place that the key has in this minute.
+#[inline]
+fn tag(hash: u64, now: Moment) -> u64 {
+    ((hash >> (COUNT_BITS + MINUTE_BITS)) << MINUTE_BITS) | minute_of(now)
 }
 
 /// Increments the count of a place that the key has in this minute. Returns false if it has it not, or the
@@ -200,7 +220,7 @@ mod tests {
 
     #[test]
     fn uses_are_counted_and_reported_once_when_their_minute_is_over() {
-        let uses = Uses::new();
+        let uses = Uses::new(1_000);
         let keys: Vec<(Id, String)> = (0..200).map(|_| key()).collect();
         for round in 0..3 {
             for (id, text) in &keys {
@@ -220,9 +240,9 @@ mod tests {
 
     #[test]
     fn no_use_is_lost_when_keys_share_a_place_or_threads_a_key() {
-        let uses = Uses::new();
+        let uses = Uses::new(1_000);
         // More keys than places, so that many share one.
-        let keys: Vec<(Id, String)> = (0..40_000).map(|_| key()).collect();
+        let keys: Vec<(Id, String)> = (0..20_000).map(|_| key()).collect();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| keys.iter().for_each(|(id, text)| uses.note(id, text, at(60), None)));
@@ -236,6 +256,6 @@ mod tests {
             }
             counted += reported.iter().map(|(_, used)| used.count).sum::<u64>();
         }
-        assert_eq!(counted, 160_000);
+        assert_eq!(counted, 80_000);
     }
 }

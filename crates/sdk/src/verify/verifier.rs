@@ -93,7 +93,7 @@ impl VerifierBuilder {
             name: self.name,
             client: self.client,
             memory: Memory::new(self.most_keys),
-            uses: Uses::new(),
+            uses: Uses::new(self.most_keys),
             timeout: self.timeout,
             connected: AtomicBool::new(false),
         });

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::list::of_kind;
 use super::row::{KeyRow, SecretRow};
+use crate::activity;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::{api_keys, users};
@@ -325,6 +326,7 @@ pub fn delete(tx: &mut Tx<'_>, key: ApiKey, origin: &Origin) -> Result<bool, Sto
     if removed > 0 {
         tx.promise_end();
         tx.touch_key(key.id.clone());
+        activity::forget(tx, &[key.id.as_str()])?;
         let sessions = sessions_of(tx, &[key.id.to_string()], origin.time)?;
         expire_many(tx, sessions, origin.time, &Ending::from(Cause::MinterEnded), origin)?;
         tx.record(origin, Event::KeyDeleted { key });

@@ -6,7 +6,7 @@
 //! plan, would read every expired row. The order, the cursor and the filter all use one index,
 //! `(…, expires_at, id)`.
 
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
@@ -19,7 +19,7 @@ use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::explain::Explain as _;
 use crate::locks;
-use crate::schema::{api_keys, users};
+use crate::schema::{api_keys, locks as locks_table, users};
 use crate::sql_types::{DbId, DbInstant, Instant};
 
 /// The owners whose keys are listed.
@@ -97,7 +97,13 @@ macro_rules! wanted {
             )
             .order((api_keys::expires_at.desc(), api_keys::id.desc()))
             .limit($limit)
-            .select((KeyRow::as_select(), users::username, users::status.eq(UserStatus::Active.as_str())))
+            .select((
+                KeyRow::as_select(),
+                users::username,
+                users::status.eq(UserStatus::Active.as_str()),
+                // Usually there is no lock, and this costs less than a second query.
+                exists(locks_table::table.select(locks_table::id)),
+            ))
     }};
 }
 
@@ -149,10 +155,11 @@ pub fn list(
     page: &KeyCursor,
     limit: i64,
 ) -> Result<Vec<ListedKey>, StoreError> {
-    let locks = locks::all(conn)?;
-    let rows: Vec<(KeyRow, String, bool)> =
+    let rows: Vec<(KeyRow, String, bool, bool)> =
         on_backend!(conn, |db| with_query!(filter, page, limit, |query| query.load(db)))?;
-    let listed = |(row, username, owner_is_active): (KeyRow, String, bool)| {
+    let any_lock = rows.first().is_some_and(|(.., any_lock)| *any_lock);
+    let locks = if any_lock { locks::all(conn)? } else { Vec::new() };
+    let listed = |(row, username, owner_is_active, _): (KeyRow, String, bool, bool)| {
         let key = ApiKey::try_from(row)?;
         let locked = is_locked(conn, &locks, &key, catalogue)?;
         Ok(ListedKey { key, username, owner_is_active, locked })
