@@ -15,7 +15,11 @@ use crate::{Access, NoBody, NoQuery};
 #[non_exhaustive]
 pub struct ExpireKeysRequest {
     /// The conditions: at least one, or `everything`.
+    #[serde(default)]
     pub selector: KeySelector,
+    /// The same as `everything` in the selector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everything: Option<bool>,
     /// Why: `unspecified`, `compromised`, `superseded`, `retired` or `policy`. Required unless `dry_run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

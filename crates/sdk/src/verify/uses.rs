@@ -18,6 +18,9 @@ use keyward_verdict::Id;
 /// The fewest places in the table.
 const FEWEST_PLACES: usize = 1 << 12;
 
+/// The most places in the table: 128 MiB. More keys than that only cost more time.
+const MOST_PLACES: usize = 1 << 24;
+
 /// Places among which a key finds one: one cache line.
 const GROUP: usize = 8;
 
@@ -62,7 +65,7 @@ pub(super) struct Reported(Vec<(Id, Use)>);
 impl Uses {
     /// With two places for each of so many keys, 16 bytes a key.
     pub(super) fn new(keys: usize) -> Self {
-        let places = keys.saturating_mul(2).next_power_of_two().max(FEWEST_PLACES);
+        let places = keys.clamp(FEWEST_PLACES / 2, MOST_PLACES / 2).next_power_of_two() * 2;
         Self { places: (0..places).map(|_| AtomicU64::new(0)).collect(), waiting: Mutex::default() }
     }
 

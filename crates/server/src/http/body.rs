@@ -42,8 +42,7 @@ fn is_announced_too_large(request: &HttpRequest, limit: usize) -> bool {
 
 /// Whether a body follows the head of the request.
 pub(crate) fn is_announced(request: &HttpRequest) -> bool {
-    let headers = request.headers();
-    headers.contains_key(header::TRANSFER_ENCODING) || headers.contains_key(header::CONTENT_LENGTH)
+    request.headers().contains_key(header::TRANSFER_ENCODING) || length_of(request).is_some_and(|length| length > 0)
 }
 
 /// Reads a body of at most `limit` bytes.

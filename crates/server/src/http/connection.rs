@@ -50,6 +50,7 @@ impl Busy {
     pub fn begin(&self, has_body: bool) {
         self.answering.set(true);
         self.unread.set(has_body);
+        self.draining_since.set(None);
         self.arriving_since.set(None);
     }
 

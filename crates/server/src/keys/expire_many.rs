@@ -15,7 +15,8 @@ pub(crate) async fn expire(call: Call<ExpireKeys>) -> Result<HttpResponse, Probl
     let desk = call.service().incident_desk(call.caller()?)?;
     let request = call.json()?;
     let (selector, user) = parse::selector(&request.selector, call.service().catalogue())?;
-    if selector.is_empty() && user.is_none() && request.selector.everything != Some(true) {
+    let everything = request.everything == Some(true) || request.selector.everything == Some(true);
+    if selector.is_empty() && user.is_none() && !everything {
         return Err(Problem::invalid_field("selector", "the selector has no condition")
             .hint("Give at least one condition, or \"everything\": true."));
     }

@@ -115,6 +115,9 @@ pub(crate) async fn run(args: Args, app: &App<'_>) -> Result<(), Error> {
     let kind = if args.sessions { "session" } else { "token" };
     if keys.is_empty() {
         app.out.note(&format!("No {kind}s found."));
+        if !args.all && !args.sessions && args.user == UserRef::Me && !args.conditions.is_empty() {
+            app.out.note("only your own tokens were searched; --all searches all that you may read");
+        }
     }
     match hidden {
         Ok(hidden) => {

@@ -155,7 +155,9 @@ async fn what_says_nothing_ends_nothing(app: TestApp) {
         let refused = app.owner.http.post(EXPIRE, &body).await.refused(400, "validation_failed");
         assert_eq!(wrong_fields(&refused), [field], "{body}");
     }
-    app.owner.http.post(EXPIRE, &json!({ "dry_run": true })).await.refused(400, "bad_request");
+    let refused = app.owner.http.post(EXPIRE, &json!({ "dry_run": true })).await.refused(400, "validation_failed");
+    assert_eq!(wrong_fields(&refused), ["selector"]);
+    app.owner.http.post(EXPIRE, &json!({ "everything": true, "dry_run": true })).await.expect(200);
     let digest = dry_run(&app.owner.http, &json!({ "name": "none" })).await["digest"].clone();
     assert_eq!(app.database.contents(), before);
     let done = end(&app.owner.http, &json!({ "name": "none" }), &digest).await.expect(200).json();
