@@ -5,7 +5,7 @@ use crate::access::ResourceKind;
 use crate::audit::Action;
 use crate::word::{UnknownWord, words};
 
-/// The name of an [`Event`], without its contents.
+/// The name of an [`Event`](super::Event), without its contents.
 #[derive(
     Clone,
     Copy,
@@ -20,67 +20,67 @@ use crate::word::{UnknownWord, words};
 )]
 #[strum(parse_err_ty = UnknownWord, parse_err_fn = Self::unknown)]
 pub enum EventKind {
-    /// [`Event::KeyCreated`].
+    /// [`Event::KeyCreated`](super::Event::KeyCreated).
     #[strum(serialize = "key.created")]
     KeyCreated,
-    /// [`Event::LoggedIn`].
+    /// [`Event::LoggedIn`](super::Event::LoggedIn).
     #[strum(serialize = "user.logged_in")]
     LoggedIn,
-    /// [`Event::KeyExpired`].
+    /// [`Event::KeyExpired`](super::Event::KeyExpired).
     #[strum(serialize = "key.expired")]
     KeyExpired,
-    /// [`Event::KeyIdentified`].
+    /// [`Event::KeyIdentified`](super::Event::KeyIdentified).
     #[strum(serialize = "key.identified")]
     KeyIdentified,
-    /// [`Event::IncidentBegan`].
+    /// [`Event::IncidentBegan`](super::Event::IncidentBegan).
     #[strum(serialize = "incident.began")]
     IncidentBegan,
-    /// [`Event::LockAdded`].
+    /// [`Event::LockAdded`](super::Event::LockAdded).
     #[strum(serialize = "lock.added")]
     LockAdded,
-    /// [`Event::LockRemoved`].
+    /// [`Event::LockRemoved`](super::Event::LockRemoved).
     #[strum(serialize = "lock.removed")]
     LockRemoved,
-    /// [`Event::KeyDeleted`].
+    /// [`Event::KeyDeleted`](super::Event::KeyDeleted).
     #[strum(serialize = "key.deleted")]
     KeyDeleted,
-    /// [`Event::KeysRetired`].
+    /// [`Event::KeysRetired`](super::Event::KeysRetired).
     #[strum(serialize = "key.retired")]
     KeysRetired,
-    /// [`Event::UserCreated`].
+    /// [`Event::UserCreated`](super::Event::UserCreated).
     #[strum(serialize = "user.created")]
     UserCreated,
-    /// [`Event::UserChanged`] with [`UserChange::Suspended`].
+    /// [`Event::UserChanged`](super::Event::UserChanged) with [`UserChange::Suspended`](super::UserChange::Suspended).
     #[strum(serialize = "user.suspended")]
     UserSuspended,
-    /// [`Event::UserChanged`] with [`UserChange::Activated`].
+    /// [`Event::UserChanged`](super::Event::UserChanged) with [`UserChange::Activated`](super::UserChange::Activated).
     #[strum(serialize = "user.activated")]
     UserActivated,
-    /// [`Event::UserChanged`] with [`UserChange::Roles`].
+    /// [`Event::UserChanged`](super::Event::UserChanged) with [`UserChange::Roles`](super::UserChange::Roles).
     #[strum(serialize = "user.roles_changed")]
     RolesChanged,
-    /// [`Event::UserChanged`] with [`UserChange::Password`].
+    /// [`Event::UserChanged`](super::Event::UserChanged) with [`UserChange::Password`](super::UserChange::Password).
     #[strum(serialize = "user.password_changed")]
     PasswordChanged,
-    /// [`Event::UserDeleted`].
+    /// [`Event::UserDeleted`](super::Event::UserDeleted).
     #[strum(serialize = "user.deleted")]
     UserDeleted,
-    /// [`Event::LoginFailed`].
+    /// [`Event::LoginFailed`](super::Event::LoginFailed).
     #[strum(serialize = "user.login_failed")]
     LoginFailed,
-    /// [`Event::LoginThrottled`].
+    /// [`Event::LoginThrottled`](super::Event::LoginThrottled).
     #[strum(serialize = "user.login_throttled")]
     LoginThrottled,
-    /// [`Event::EntriesRetired`].
+    /// [`Event::EntriesRetired`](super::Event::EntriesRetired).
     #[strum(serialize = "audit_log.retired")]
     EntriesRetired,
-    /// [`Event::RetentionConfirmed`].
+    /// [`Event::RetentionConfirmed`](super::Event::RetentionConfirmed).
     #[strum(serialize = "key.retention_confirmed")]
     RetentionConfirmed,
-    /// [`Event::ClockAdopted`].
+    /// [`Event::ClockAdopted`](super::Event::ClockAdopted).
     #[strum(serialize = "clock.adopted")]
     ClockAdopted,
-    /// [`Event::ClockAccepted`].
+    /// [`Event::ClockAccepted`](super::Event::ClockAccepted).
     #[strum(serialize = "clock.accepted")]
     ClockAccepted,
 }
