@@ -11,7 +11,7 @@ use crate::PROGRAM;
 
 const EXPIRE: &str = "/api/v2/keys/expire";
 
-/// Keys to end; each batch has 250.
+/// Keys to end, in 20 batches.
 const KEYS: i64 = 10_000;
 
 const KILLS: i64 = 5;

@@ -28,8 +28,8 @@ use crate::error::Error;
 use crate::verifiers::Barrier;
 use preview::Found;
 
-/// Keys that one transaction ends. Other writers wait for it, some 10 ms on SQLite.
-const BATCH: usize = 250;
+/// Keys that one transaction ends. Other writers wait for it, some 40 ms on SQLite.
+const BATCH: usize = 500;
 
 /// How long the database may take for one batch.
 const BATCH_WITHIN: Duration = Duration::from_millis(5_500);
