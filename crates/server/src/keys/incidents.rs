@@ -44,7 +44,8 @@ fn show(incident: &Incident, now: Timestamp) -> Result<wire::Incident, Problem> 
         state: state.to_owned(),
         matched: incident.matched,
         expired: incident.expired,
-        already_expired: incident.done - incident.expired,
+        // While it runs, a session may have ended with its minter before its own turn.
+        already_expired: (incident.done - incident.expired).max(0),
         started_at: incident.started_at,
         ended_at: incident.end.map(|end| end.at),
         by: IncidentActor {

@@ -10,15 +10,17 @@ mod preview;
 pub use keyward_storage::incidents::{End, Incident};
 pub use preview::{OwnerCount, Preview};
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyward_domain::access::{self, Act, Decision, Relation};
 use keyward_domain::event::{Cause, Event, Origin};
 use keyward_domain::key::{EndNote, EndReason, Ending, KeySelector};
 use keyward_domain::user::UserRef;
-use keyward_domain::{KeyId, Timestamp, UserId};
+use keyward_domain::{ApiKey, KeyId, Timestamp, User, UserId};
 use keyward_storage::deadline::within;
-use keyward_storage::{Conn, Lane, StoreError, Tx, incidents, keys};
+use keyward_storage::{Conn, Lane, StoreError, Tx, incidents, keys, users};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -229,9 +231,9 @@ impl IncidentDesk<'_> {
     /// batch has its own deadline, because all of them together may take longer than a request may.
     async fn go_on(&self, id: Uuid) -> Result<(Incident, Barrier), Error> {
         let ids = self.read(move |conn| incidents::keys(conn, id)).await?;
-        let reach = Reach::of(self.caller);
+        let all: Arc<HashSet<KeyId>> = Arc::new(ids.iter().cloned().collect());
         loop {
-            match within(Instant::now() + BATCH_WITHIN, self.end_batch(id, &ids, reach)).await {
+            match within(Instant::now() + BATCH_WITHIN, self.end_batch(id, &ids, Arc::clone(&all))).await {
                 Ok(Some(incident)) => return within(Instant::now() + BATCH_WITHIN, self.end(incident)).await,
                 // Another request with the same id did this batch: read on from where it is.
                 Ok(None) | Err(Error::IncidentMovedOn) => {}
@@ -241,7 +243,7 @@ impl IncidentDesk<'_> {
     }
 
     /// Ends the keys of the next batch. Returns the incident if none is left.
-    async fn end_batch(&self, id: Uuid, ids: &[KeyId], reach: Reach) -> Result<Option<Incident>, Error> {
+    async fn end_batch(&self, id: Uuid, ids: &[KeyId], all: Arc<HashSet<KeyId>>) -> Result<Option<Incident>, Error> {
         let incident = self.read(move |conn| incidents::find(conn, id)).await?.ok_or(Error::NotFound)?;
         let before = usize::try_from(incident.done).unwrap_or(usize::MAX);
         let batch: Vec<KeyId> = ids.iter().skip(before).take(BATCH).cloned().collect();
@@ -251,9 +253,8 @@ impl IncidentDesk<'_> {
         let (caller, now) = (self.caller.clone(), self.service.now());
         let work = move |tx: &mut Tx<'_>| {
             let caller = caller.confirm(tx)?;
-            if Reach::of(&caller) != reach {
-                return Err(Error::Forbidden);
-            }
+            let keys = keys::find_many_for_update(tx, &batch)?;
+            require_rights(tx, &caller, &keys, now)?;
             let ending = Ending {
                 cause: Cause::Incident,
                 reason: Some(incident.reason),
@@ -261,10 +262,10 @@ impl IncidentDesk<'_> {
                 incident: Some(id),
             };
             let done = incident.done + i64::try_from(batch.len()).unwrap_or(0);
-            let keys = keys::find_many_for_update(tx, &batch)?;
             let origin = Origin { time: now, ..caller.origin() };
-            let expired = keys::expire_many(tx, keys, now, &ending, &origin)?;
-            let expired = i64::try_from(expired).unwrap_or(i64::MAX);
+            // Sessions end with the keys that created them. They count if they are keys of the incident.
+            let ended = keys::expire_many(tx, keys, now, &ending, &origin)?;
+            let expired = i64::try_from(ended.iter().filter(|id| all.contains(*id)).count()).unwrap_or(i64::MAX);
             if incidents::advance(tx, id, incident.done, done, expired, now)? {
                 Ok(())
             } else {
@@ -297,4 +298,27 @@ impl IncidentDesk<'_> {
         self.service.change(Lane::Normal, work).await?;
         Ok((Incident { end: Some(end), ..incident }, barrier))
     }
+}
+
+/// Checks the right to end each live key on the current rows: since the incident began, the caller or an
+/// owner of a key may have got other roles.
+fn require_rights(tx: &mut Tx<'_>, caller: &Caller, keys: &[ApiKey], now: Timestamp) -> Result<(), Error> {
+    if Reach::of(caller) == Reach::Everyone {
+        return Ok(());
+    }
+    let mut owners: HashMap<UserId, Option<User>> = HashMap::new();
+    for key in keys.iter().filter(|key| !key.is_dead(now)) {
+        let owner = match owners.get(&key.user_id) {
+            Some(owner) => owner,
+            None => {
+                let found = users::find(tx, &UserRef::Id(key.user_id))?;
+                owners.entry(key.user_id).or_insert(found)
+            }
+        };
+        let allowed = owner.as_ref().is_some_and(|owner| caller.may(Act::ExpireKey, owner) == Decision::Allowed);
+        if !allowed {
+            return Err(Error::Forbidden);
+        }
+    }
+    Ok(())
 }

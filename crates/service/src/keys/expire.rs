@@ -7,7 +7,7 @@ use keyward_storage::{Lane, Tx, keys};
 use super::OneKey;
 use crate::error::Error;
 use crate::incidents::Reach;
-use crate::right::ExpireKey;
+use crate::right::{ExpireKey, Right as _};
 use crate::verifiers::Barrier;
 
 /// Why a key is ended, and what ends with it.
@@ -33,6 +33,10 @@ impl OneKey<'_, ExpireKey> {
     /// [`Error::NotFound`] if the key is missing or hidden; [`Error::Forbidden`] if the caller may see
     /// the key but not expire it.
     pub async fn expire(self, why: Why) -> Result<Barrier, Error> {
+        if why.cascades {
+            // It also ends keys that the path does not name.
+            self.caller.require_all_of(ExpireKey::ACT.resource())?;
+        }
         let (caller, id) = (self.caller.clone(), self.id);
         let work = move |tx: &mut Tx<'_>| {
             let (caller, owned) = Self::confirm(tx, &caller, &id)?;

@@ -106,8 +106,8 @@ pub fn expire(
 }
 
 /// Ends those of the keys that are live at `now`, and sets
-/// [`Changes::promises_end`](crate::Changes::promises_end). Returns how many were live. The caller has
-/// locked their rows. A dead key does not change for its readers and records no event. One that has only
+/// [`Changes::promises_end`](crate::Changes::promises_end). Returns the ids of all keys that it has ended.
+/// The caller has locked their rows. A dead key does not change for its readers and records no event. One that has only
 /// expired is marked as ended: the response promises that it is dead, also if `now` is wrong or goes back.
 /// The sessions that the keys have created end with them.
 ///
@@ -119,35 +119,36 @@ pub fn expire_many(
     now: Timestamp,
     ending: &Ending,
     origin: &Origin,
-) -> Result<usize, StoreError> {
+) -> Result<Vec<KeyId>, StoreError> {
     tx.promise_end();
     let mut keys = keys;
-    let mut expired = 0;
+    let mut ended = Vec::new();
     let mut ending = Cow::Borrowed(ending);
     while !keys.is_empty() {
         let ids: Vec<String> = keys.iter().map(|key| key.id.to_string()).collect();
-        expired += end_live(tx, &keys, now, &ending, origin)?;
+        end_live(tx, &keys, now, &ending, origin, &mut ended)?;
         mark_lapsed(tx, &keys, now)?;
         keys = sessions_of(tx, &ids, now)?;
         if ending.cause != Cause::MinterEnded {
             ending = Cow::Owned(Ending { cause: Cause::MinterEnded, ..ending.into_owned() });
         }
     }
-    Ok(expired)
+    Ok(ended)
 }
 
-/// Ends the live ones of the keys.
+/// Ends the live ones of the keys, and adds their ids to `ended`.
 fn end_live(
     tx: &mut Tx<'_>,
     keys: &[ApiKey],
     now: Timestamp,
     ending: &Ending,
     origin: &Origin,
-) -> Result<usize, StoreError> {
+    ended: &mut Vec<KeyId>,
+) -> Result<(), StoreError> {
     let end = DbInstant(now);
     let live: Vec<&str> = keys.iter().filter(|key| !key.is_dead(now)).map(|key| key.id.as_str()).collect();
     if live.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
     let reason = (
         api_keys::end_reason.eq(ending.reason.map(EndReason::as_str)),
@@ -164,6 +165,7 @@ fn end_live(
     for key in keys.iter().filter(|key| changed.contains(key.id.as_str())) {
         if let Some(after) = key.ended(now, ending) {
             tx.touch_key(key.id.clone());
+            ended.push(key.id.clone());
             let (cause, incident) = (ending.cause, ending.incident);
             tx.record(
                 origin,
@@ -171,7 +173,7 @@ fn end_live(
             );
         }
     }
-    Ok(changed.len())
+    Ok(())
 }
 
 /// Marks those of the keys as ended that had expired before `now`.

@@ -17,6 +17,8 @@ on_both! {
     the_calling_key_is_spared_unless_it_is_included,
     what_says_nothing_ends_nothing,
     an_incident_goes_on_where_it_stopped,
+    an_incident_goes_on_only_with_the_rights_of_now,
+    sessions_that_end_with_their_minter_are_counted_once,
     one_key_ends_with_its_children,
 }
 
@@ -202,9 +204,50 @@ async fn one_key_ends_with_its_children(app: TestApp) {
         let refused = app.owner.http.json("PUT", &path, &body).await.refused(400, "validation_failed");
         assert_eq!(wrong_fields(&refused), [field]);
     }
+    // A key that may act only on the parent may not end the children.
+    let body = json!({ "scopes": ["api_key:update"], "allow_list": [format!("api_key:{id}")] });
+    let (narrow, _) = token_of(&app, &app.owner, &body).await;
+    narrow.json("PUT", &path, &json!({ "cascade": true })).await.refused(403, "resource_not_allowed");
+    parent.get("/api/v2/users/me").await.expect(200);
     app.owner.http.json("PUT", &path, &json!({ "reason": "superseded", "cascade": true })).await.expect(204);
     for http in [parent, child] {
         http.get("/api/v2/users/me").await.refused(401, "key_expired");
     }
     assert_eq!(each(&json!(app.audit("event:key.expired").await), "reason"), ["superseded"; 2]);
+}
+
+async fn an_incident_goes_on_only_with_the_rights_of_now(app: TestApp) {
+    let (boss, member) = (app.person("boss", &["owner"]).await, app.person("member", &[]).await);
+    let (theirs, _) = token_of(&app, &member, &json!({ "token_name": "leaked" })).await;
+    let selector = json!({ "name": "leaked" });
+    let preview = dry_run(&boss.http, &selector).await;
+    let id = Uuid::now_v7();
+    let body = json!({ "selector": selector, "reason": "policy", "expect": preview["digest"], "incident_id": id });
+    boss.http.post(EXPIRE, &body).await.expect(200);
+    theirs.get("/api/v2/users/me").await.refused(401, "key_expired");
+    // As if it had been stopped before a later key of the same list.
+    let (later, later_id) = token_of(&app, &member, &json!({})).await;
+    app.database
+        .execute(&format!("UPDATE incidents SET done = 0, ended_at = NULL, key_ids = '[\"{later_id}\"]'"))
+        .unwrap();
+    let roles = json!({ "roles": ["user-admin"] });
+    app.owner.http.json("PUT", "/api/v2/users/boss/roles", &json!({ "roles": [] })).await.expect(200);
+    boss.http.post(EXPIRE, &body).await.refused(403, "forbidden");
+    later.get("/api/v2/users/me").await.expect(200);
+    app.owner.http.json("PUT", "/api/v2/users/boss/roles", &roles).await.expect(200);
+    boss.http.post(EXPIRE, &body).await.expect(200);
+    later.get("/api/v2/users/me").await.refused(401, "key_expired");
+}
+
+async fn sessions_that_end_with_their_minter_are_counted_once(app: TestApp) {
+    let member = app.person("member", &[]).await;
+    let (token, _) = token_of(&app, &member, &json!({ "token_name": "minter" })).await;
+    token.send("POST", "/api/v2/users/me/keys").await.expect(201);
+    // The token, its session, and the session of the login.
+    for (selector, expired) in [(json!({ "name": "minter" }), 1), (json!({ "user": "member" }), 1)] {
+        let preview = dry_run(&app.owner.http, &selector).await;
+        let done = end(&app.owner.http, &selector, &preview["digest"]).await.expect(200).json();
+        let all = preview["matched"].as_i64().unwrap();
+        assert_eq!((&done["expired"], &done["already_expired"]), (&json!(expired), &json!(all - expired)), "{done}");
+    }
 }
