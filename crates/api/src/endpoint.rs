@@ -141,6 +141,19 @@ impl NoContent {
     }
 }
 
+/// The response is text, not JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlainText(pub String);
+
+impl PlainText {
+    /// Whether this is the type of a response: then its body is the text itself.
+    #[must_use]
+    pub fn is<T: 'static>() -> bool {
+        TypeId::of::<T>() == TypeId::of::<Self>()
+    }
+}
+
 /// Replaces the `{name}` parts of a path by values, in order. The caller percent-encodes the values.
 #[must_use]
 pub fn fill_path(path: &str, values: &[&str]) -> String {

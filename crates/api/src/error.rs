@@ -141,6 +141,8 @@ error_codes! {
     Internal "internal" 500;
     /// The server is temporarily unavailable: the database is out of reach, or the server is overloaded.
     Unavailable "unavailable" 503;
+    /// The audit entry is not in the audit tree yet, or the log has no checkpoint yet.
+    NotSealed "not_sealed" 503;
     /// The database did not confirm a change in time: it may have been made or not.
     OutcomeUnknown "outcome_unknown" 503;
     /// The database's disk is full: reads, verification and expires work, and nothing else is written.

@@ -19,7 +19,7 @@ pub mod verify;
 mod wire;
 
 pub use endpoint::{
-    Access, BODY_LIMIT, BodyForm, Described, Endpoint, Lane, Method, NoBody, NoContent, NoQuery, fill_path,
+    Access, BODY_LIMIT, BodyForm, Described, Endpoint, Lane, Method, NoBody, NoContent, NoQuery, PlainText, fill_path,
 };
 pub use error::{ErrorBody, ErrorCode, Validation};
 #[cfg(feature = "openapi")]

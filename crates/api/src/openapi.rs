@@ -11,8 +11,8 @@ use utoipa::openapi::{
 };
 
 use crate::{
-    Access, Endpoint, ErrorBody, Method, NoBody, NoContent, NoQuery, audit, incidents, keys, locks, system, users,
-    verifiers, verify,
+    Access, Endpoint, ErrorBody, Method, NoBody, NoContent, NoQuery, PlainText, audit, incidents, keys, locks, system,
+    users, verifiers, verify,
 };
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -59,6 +59,11 @@ pub fn document() -> OpenApi {
     draft.add::<verify::Introspect>();
     draft.add::<verify::Revoke>();
     draft.add::<audit::ListAudit>();
+    draft.add::<audit::ViewAuditCheckpoint>();
+    draft.add::<audit::ViewAuditTree>();
+    draft.add::<audit::ListAuditLeaves>();
+    draft.add::<audit::ListUnsealedAudit>();
+    draft.add::<audit::ProveAuditEntry>();
     draft.add::<system::ViewBuildInfo>();
     draft.add::<system::ListScopes>();
     draft.add::<system::ViewOpenApi>();
@@ -76,8 +81,8 @@ impl Draft {
         let mut operation = OperationBuilder::new()
             .operation_id(Some(E::NAME))
             .summary(Some(E::SUMMARY.trim()))
-            .response(E::STATUS.to_string(), self.answer("Success.", E::Response::describe))
-            .response("default", self.answer("An error.", ErrorBody::describe));
+            .response(E::STATUS.to_string(), self.answer("Success.", media_type::<E>(), E::Response::describe))
+            .response("default", self.answer("An error.", "application/json", ErrorBody::describe));
         for parameter in path_parameters(E::PATH).chain(query_parameters::<E>()) {
             operation = operation.parameter(parameter);
         }
@@ -106,11 +111,12 @@ impl Draft {
     fn answer(
         &mut self,
         words: &str,
+        media_type: &str,
         describe: fn(&mut Schemas) -> Option<RefOr<Schema>>,
     ) -> utoipa::openapi::Response {
         let mut answer = ResponseBuilder::new().description(words);
         if let Some(schema) = describe(&mut self.schemas) {
-            answer = answer.content("application/json", ContentBuilder::new().schema(Some(schema)).build());
+            answer = answer.content(media_type, ContentBuilder::new().schema(Some(schema)).build());
         }
         answer.build()
     }
@@ -126,6 +132,11 @@ impl Draft {
             .description(Some("Keyward issues, scopes, expires and audits API keys."));
         OpenApiBuilder::new().info(info).paths(self.paths).components(Some(components.build())).build()
     }
+}
+
+/// The media type of a successful response.
+fn media_type<E: Endpoint>() -> &'static str {
+    if PlainText::is::<E::Response>() { "text/plain" } else { "application/json" }
 }
 
 const NO_SCOPES: [&str; 0] = [];
@@ -188,3 +199,9 @@ macro_rules! describe_nothing {
     )*};
 }
 describe_nothing!(NoBody, NoQuery, NoContent);
+
+impl Described for PlainText {
+    fn describe(_: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>> {
+        Some(ObjectBuilder::new().schema_type(Type::String).into())
+    }
+}

@@ -1,5 +1,7 @@
 //! Parsers for query parameters that are not strings.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Deserializer};
 
 /// Parses a bool in a query: `true/false/1/0/t/f` in any case.
@@ -28,7 +30,7 @@ pub(crate) fn optional_flag<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
 }
 
 /// Parses a whole number in a query.
-pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+pub(crate) fn number<'de, D: Deserializer<'de>, N: FromStr>(deserializer: D) -> Result<Option<N>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let digits_only = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {

@@ -1,5 +1,5 @@
-//! Background jobs: they write uses of keys and failed logins, run retention, and read the changes of
-//! other servers.
+//! Background jobs: they write uses of keys and failed logins, run retention, read the changes of
+//! other servers, and seal the audit log.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::app::App;
+use crate::audit::sealing;
 use crate::clock;
 
 /// How often uses of keys are written; 10 s are promised.
@@ -37,7 +38,7 @@ impl Background {
     /// Starts the jobs on the current runtime.
     pub fn start(app: &web::Data<App>) -> Self {
         let service = &app.service;
-        let jobs = vec![
+        let mut jobs = vec![
             tokio::spawn(usage(service.clone())),
             tokio::spawn(failed_logins(service.clone())),
             tokio::spawn(retention(app.clone())),
@@ -45,11 +46,15 @@ impl Background {
             tokio::spawn(locks(service.clone())),
             tokio::spawn(clock::watch(service.clone())),
         ];
+        if let Some(files) = &app.sealing {
+            jobs.push(tokio::spawn(sealing::run(service.clone(), files.clone())));
+        }
         Self { jobs }
     }
 
     /// Stops the jobs and writes pending data.
-    pub async fn stop(self, service: &Service) {
+    pub async fn stop(self, app: &App) {
+        let service = &app.service;
         for job in self.jobs {
             job.abort();
         }
@@ -64,6 +69,11 @@ impl Background {
         }
         if let Err(error) = service.flush_failed_logins(true).await {
             tracing::error!(error = &error as &dyn std::error::Error, "the last failed logins were not written");
+        }
+        if let Some(files) = &app.sealing
+            && let Err(error) = sealing::seal_audit_log(service, files).await
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "the last audit entries were not sealed");
         }
     }
 }

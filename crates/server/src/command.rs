@@ -12,9 +12,11 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use keyward_api::users::CreateUserRequest;
 use keyward_domain::{Catalogue, SystemClock};
 use keyward_service::{Accepted, DatabaseUrl, HeldKeys, Servers, Service};
+use keyward_transparency::SigningKey;
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
+use crate::audit::sealing::SealingError;
 use crate::config::{self, Config, Sources, Unusable};
 use crate::request_log::RequestLog;
 use crate::run::{Running, start};
@@ -55,6 +57,8 @@ enum Command {
     },
     /// Accept the present time although the audit log has entries from later, after a clock that was ahead
     AcceptClock,
+    /// Print the public key with which this server signs checkpoints of the audit log
+    AuditKey,
     /// Show what retention waits for, because it would remove more than half of all keys
     Retention {
         /// Let retention remove them; a running server does so within a minute
@@ -91,6 +95,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             run(create_admin_user(&config, &url, username, email, name))
         }
         Some(Command::AcceptClock) => run(accept_clock(&config, &url)),
+        Some(Command::AuditKey) => run(audit_key(&config, &url)),
         Some(Command::Retention { confirm }) => run(retention(&config, &url, confirm)),
         None => match config.catalogue.load() {
             Err(error) => return fail(2, &error),
@@ -135,9 +140,14 @@ async fn serve(config: &Config, url: &DatabaseUrl, catalogue: Catalogue) -> Resu
         tracing::warn!(%listen, "listening beyond loopback without TLS: put a TLS proxy in front of the server");
     }
     let service = open(config, url, catalogue).await?;
-    let running =
-        start(service, listen, config.listen.trusted_proxies.0.clone(), RequestLog::start(config.log.log_format))
-            .await?;
+    let running = start(
+        service,
+        listen,
+        config.listen.trusted_proxies.0.clone(),
+        RequestLog::start(config.log.log_format),
+        Some(config.audit.files(&config.database.data_dir)),
+    )
+    .await?;
     announce(url, &running)?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("received SIGTERM, stopping"),
@@ -207,6 +217,16 @@ async fn accept_clock(config: &Config, url: &DatabaseUrl) -> Result<(), Failure>
         Accepted::NotNeeded => "no audit entry is later than the present time; nothing to accept".to_owned(),
     };
     Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+/// Prints the verifier key of the signing key: what clients check checkpoints with.
+async fn audit_key(config: &Config, url: &DatabaseUrl) -> Result<(), Failure> {
+    let files = config.audit.files(&config.database.data_dir);
+    let service = open_existing(config, url, Servers::Allowed).await?;
+    let (origin, pem) = (service.audit_origin().await?, files.signing_key()?);
+    let key =
+        SigningKey::from_pem(&origin, &pem).map_err(|source| SealingError::Key { path: files.key.clone(), source })?;
+    Ok(writeln!(io::stdout(), "{}", key.verifier())?)
 }
 
 async fn retention(config: &Config, url: &DatabaseUrl, confirm: bool) -> Result<(), Failure> {

@@ -5,7 +5,9 @@
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Handler, HttpRequest, Responder, Route};
-use keyward_api::audit::ListAudit;
+use keyward_api::audit::{
+    ListAudit, ListAuditLeaves, ListUnsealedAudit, ProveAuditEntry, ViewAuditCheckpoint, ViewAuditTree,
+};
 use keyward_api::incidents::{ExpireKeys, ListIncidents, ViewIncident};
 use keyward_api::keys::{
     CreateSessionKey, CreateToken, DeleteKey, ExpireKey, IdentifyKey, ListKeys, ListTokens, ViewKey, ViewKeyActivity,
@@ -64,6 +66,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ListLocks, _, _>(keys::locks::list), on::<AddLock, _, _>(keys::locks::add)])
         .path([on::<RemoveLock, _, _>(keys::locks::remove)])
         .path([on::<ListAudit, _, _>(audit::list)])
+        .path([on::<ViewAuditCheckpoint, _, _>(audit::proofs::checkpoint)])
+        .path([on::<ViewAuditTree, _, _>(audit::proofs::tree)])
+        .path([on::<ListAuditLeaves, _, _>(audit::proofs::leaves)])
+        .path([on::<ListUnsealedAudit, _, _>(audit::proofs::unsealed)])
+        .path([on::<ProveAuditEntry, _, _>(audit::proofs::prove)])
         .path([on::<ViewBuildInfo, _, _>(system::build_info)])
         .path([on::<ListScopes, _, _>(system::scopes)])
         .path([on::<ViewOpenApi, _, _>(system::openapi)])

@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use keyward_service::{Error, Service};
 
 use crate::app::App;
+use crate::audit::sealing::SealingFiles;
 use crate::background::Background;
 use crate::http::{Connection, middleware};
 use crate::metrics::{Counters, Metrics};
@@ -51,7 +52,7 @@ pub struct Running {
     background: Background,
 }
 
-/// Binds the address and serves. Must be called within an actix runtime.
+/// Binds the address and serves. With `sealing`, it also seals the audit log. Must be called within an actix runtime.
 ///
 /// # Errors
 /// If the database does not answer, or the address cannot be bound.
@@ -60,6 +61,7 @@ pub async fn start(
     listen: SocketAddr,
     trusted_proxies: Vec<IpNet>,
     request_log: RequestLog,
+    sealing: Option<SealingFiles>,
 ) -> Result<Running, StartError> {
     let setup_code = service.draw_setup_code().await?;
     let app = web::Data::from(Arc::new(App {
@@ -69,6 +71,7 @@ pub async fn start(
         revocations: RateLimit::default(),
         metrics: Metrics::default(),
         request_log,
+        sealing,
     }));
     app.metrics.observe(&app.service);
     let data = app.clone();
@@ -164,7 +167,7 @@ impl Running {
         self.app.service.release_verifiers();
         self.handle.stop(true).await;
         let served = self.serving.await.map_err(io::Error::other)?;
-        self.background.stop(&self.app.service).await;
+        self.background.stop(&self.app).await;
         self.app.request_log.flush();
         served
     }

@@ -1,14 +1,18 @@
-//! Reads the audit log.
+//! Reads the audit log, and what proves it.
 
 use keyward_domain::access::{Act, ResourceKind};
 use keyward_domain::audit::{Entry, Filter};
-use keyward_storage::{Conn, Lane, audit};
+use keyward_storage::{Conn, Lane, StoreError, audit, audit_tree};
+use keyward_transparency::{Checkpoint, Proof, inclusion_proof, nodes_of_inclusion_proof};
+use uuid::Uuid;
 
 pub use keyward_storage::audit::AuditCursor;
+pub use keyward_storage::audit_tree::{Leaf, Salted, Unsealed};
 
 use crate::Service;
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::sealer;
 
 /// The audit log for a caller who may read it.
 #[derive(Clone, Debug)]
@@ -46,4 +50,72 @@ impl AuditLog {
     pub async fn count(&self, filter: Filter, cap: u32) -> Result<u32, Error> {
         Ok(self.service.inner.store.read(Lane::Normal, move |conn| audit::count(conn, &filter, cap)).await?)
     }
+
+    /// The state of the audit tree.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the database fails.
+    pub async fn tree(&self) -> Result<AuditTree, Error> {
+        let read = |conn: &mut Conn<'_>| -> Result<_, StoreError> {
+            Ok((audit_tree::state(conn)?, audit_tree::signing_keys(conn)?))
+        };
+        let (state, verifier_keys) = self.service.inner.store.read(Lane::Normal, read).await?;
+        Ok(AuditTree { origin: sealer::origin(&state), size: state.size, checkpoint: state.checkpoint, verifier_keys })
+    }
+
+    /// The inclusion proof of an entry in the tree of the newest checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if neither the log nor the tree has the entry; [`Error::NotSealed`] if the tree does
+    /// not have it yet.
+    pub async fn proof(&self, entry: Uuid) -> Result<Proof, Error> {
+        let read = move |conn: &mut Conn<'_>| -> Result<_, Error> {
+            // Before the leaf: a leaf that is in the tree now is in every later tree too.
+            let checkpoint = audit_tree::state(conn)?.checkpoint;
+            let Some(leaf) = audit_tree::leaf_of(conn, entry)? else {
+                let is_known = audit::exists(conn, entry)?;
+                return Err(if is_known { Error::NotSealed } else { Error::NotFound });
+            };
+            let note = checkpoint.ok_or(Error::NotSealed)?;
+            let size = Checkpoint::unverified(&note).map_err(|error| StoreError::damaged("audit_tree", 1, error))?.size;
+            let nodes = nodes_of_inclusion_proof(size, leaf.index).ok_or(Error::NotSealed)?;
+            let hashes = audit_tree::nodes(conn, &nodes.concat())?;
+            let hashes = inclusion_proof(size, leaf.index, |node| hashes.get(&node).copied());
+            let hashes = hashes.ok_or_else(|| StoreError::damaged("audit_nodes", leaf.index, "a node is missing"))?;
+            let salt = leaf.entry.map(|entry| entry.salt).unwrap_or_default();
+            Ok(Proof { salt, index: leaf.index, hashes, checkpoint: note })
+        };
+        self.service.inner.store.read(Lane::Normal, read).await
+    }
+
+    /// Leaves from the index `from` up to, and without, `to`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the database fails.
+    pub async fn leaves(&self, from: u64, to: u64, limit: i64) -> Result<Vec<Leaf>, Error> {
+        let read = move |conn: &mut Conn<'_>| audit_tree::leaves(conn, from, to, limit);
+        Ok(self.service.inner.store.read(Lane::Normal, read).await?)
+    }
+
+    /// What the first `size` leaves lack, at most `limit`: see [`audit_tree::unsealed`].
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the database fails.
+    pub async fn unsealed(&self, size: u64, limit: i64) -> Result<Vec<Unsealed>, Error> {
+        let read = move |conn: &mut Conn<'_>| audit_tree::unsealed(conn, size, limit);
+        Ok(self.service.inner.store.read(Lane::Normal, read).await?)
+    }
+}
+
+/// The state of the audit tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditTree {
+    /// The name under which checkpoints are signed.
+    pub origin: String,
+    /// The number of leaves.
+    pub size: u64,
+    /// The newest checkpoint, signed; none before the first.
+    pub checkpoint: Option<String>,
+    /// The public keys with which servers have signed checkpoints, oldest first.
+    pub verifier_keys: Vec<String>,
 }

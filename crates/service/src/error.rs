@@ -126,6 +126,9 @@ pub enum Error {
         /// The time of the newest entry.
         newest: Timestamp,
     },
+    /// The audit entry is not in the audit tree yet, or there is no checkpoint yet.
+    #[error("the audit entry is not sealed yet")]
+    NotSealed,
     /// A selector names a user who is missing or hidden.
     #[error("there is no such user")]
     UnknownUser,

@@ -5,18 +5,19 @@ use diesel::prelude::*;
 use keyward_domain::audit::{Entry, Filter};
 use keyward_domain::event::{Actor, Event, Origin, RequestInfo};
 use keyward_domain::{KeyId, Timestamp, UserId};
+use keyward_transparency::SALT_LENGTH;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
-use crate::schema::{audit_logs, audit_retention, clock_epochs};
+use crate::schema::{audit_leaves, audit_logs, audit_retention, audit_unsealed, clock_epochs};
 use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
 
-#[derive(Clone, Debug, Queryable, Selectable, Insertable)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_logs)]
-struct EntryRow {
+pub(crate) struct EntryRow {
     id: DbId,
     time: DbInstant,
     request_id: Option<DbId>,
@@ -40,18 +41,34 @@ struct EntryRow {
     incident_id: Option<DbId>,
 }
 
+impl EntryRow {
+    /// The entry's id.
+    pub(crate) fn id(&self) -> Uuid {
+        self.id.0
+    }
+}
+
 /// Entries per INSERT. PostgreSQL allows 65 535 bound values in a statement.
 const BATCH: usize = 500;
 
-/// Writes the entries of events. Only [`Tx`] calls this, before the COMMIT.
+/// Writes the entries of events, and queues them for the audit tree. Only [`Tx`] calls this, before the
+/// COMMIT.
 pub(crate) fn write(conn: &mut Conn<'_>, events: &[(Origin, Event)]) -> Result<(), StoreError> {
     let epoch = || clock_epochs::table.select(clock_epochs::epoch).single_value().assume_not_null();
     for events in events.chunks(BATCH) {
+        let mut salts = vec![0; events.len() * SALT_LENGTH];
+        getrandom::fill(&mut salts)?;
         let rows: Vec<_> = events
             .iter()
-            .map(|(origin, event)| (EntryRow::from(&Entry::of(origin, event)), audit_logs::clock_epoch.eq(epoch())))
+            .zip(salts.chunks(SALT_LENGTH))
+            .map(|((origin, event), salt)| {
+                let row = EntryRow::from(&Entry::of(origin, event));
+                (row, audit_logs::clock_epoch.eq(epoch()), audit_logs::salt.eq(salt))
+            })
             .collect();
+        let queued: Vec<_> = rows.iter().map(|(row, ..)| audit_unsealed::entry_id.eq(row.id)).collect();
         on_backend!(conn, |db| diesel::insert_into(audit_logs::table).values(&rows).execute(db))?;
+        on_backend!(conn, |db| diesel::insert_into(audit_unsealed::table).values(&queued).execute(db))?;
     }
     Ok(())
 }
@@ -131,14 +148,23 @@ impl AuditCursor {
 /// [`StoreError`] if the database fails.
 pub fn list(conn: &mut Conn<'_>, filter: &Filter, page: AuditCursor, limit: i64) -> Result<Vec<Entry>, StoreError> {
     let (time, id) = (DbInstant(page.time), DbId(page.id));
-    let rows: Vec<EntryRow> = on_backend!(conn, |db| matching!(filter)
+    let rows: Vec<(EntryRow, i64)> = on_backend!(conn, |db| matching!(filter)
         .filter(audit_logs::time.le(time))
         .filter(audit_logs::time.lt(time).or(audit_logs::id.lt(id)))
         .order((audit_logs::time.desc(), audit_logs::id.desc()))
         .limit(limit)
-        .select(EntryRow::as_select())
+        .select((EntryRow::as_select(), audit_logs::clock_epoch))
         .load(db))?;
-    rows.into_iter().map(Entry::try_from).collect()
+    rows.into_iter().map(|(row, epoch)| entry(row, epoch)).collect()
+}
+
+/// Whether the log has an entry with this id.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn exists(conn: &mut Conn<'_>, id: Uuid) -> Result<bool, StoreError> {
+    let query = diesel::dsl::exists(audit_logs::table.filter(audit_logs::id.eq(DbId(id))));
+    Ok(on_backend!(conn, |db| diesel::select(query).get_result(db))?)
 }
 
 /// The number of matching entries, counted up to `cap`.
@@ -153,29 +179,58 @@ pub fn count(conn: &mut Conn<'_>, filter: &Filter, cap: u32) -> Result<u32, Stor
 
 /// Removes one batch of entries from before `cutoff` and records an event. Returns the number removed.
 /// The triggers allow it because this transaction writes the cutoff to `audit_retention` and clears
-/// it again.
+/// it again. Only entries that are in the audit tree are removed: the event names their leaves, so that a
+/// reader of the tree knows that they were not removed by hand.
 ///
 /// # Errors
 /// [`StoreError`] if the database fails.
 pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -> Result<usize, StoreError> {
     let before = DbInstant(cutoff);
-    let ids: Vec<DbId> = on_backend!(tx.conn(), |db| audit_logs::table
+    let found: Vec<(DbId, i64)> = on_backend!(tx.conn(), |db| audit_logs::table
+        .inner_join(audit_leaves::table.on(audit_leaves::entry_id.eq(audit_logs::id)))
         .filter(audit_logs::time.lt(before))
         .order((audit_logs::time, audit_logs::id))
         .limit(batch)
-        .select(audit_logs::id)
+        .select((audit_logs::id, audit_leaves::leaf_index))
         .load(db))?;
+    let (ids, leaves): (Vec<DbId>, Vec<i64>) = found.into_iter().unzip();
     if ids.is_empty() {
         return Ok(0);
     }
+    let leaves = with_leaves(retired_leaves(tx.conn())?, leaves);
     set_cutoff(tx, Some(before))?;
     let removed =
         on_backend!(tx.conn(), |db| diesel::delete(audit_logs::table).filter(audit_logs::id.eq_any(&ids)).execute(db))?;
     set_cutoff(tx, None)?;
+    let text = serde_json::json!(leaves).to_string();
+    on_backend!(tx.conn(), |db| diesel::update(audit_retention::table)
+        .set(audit_retention::retired.eq(&text))
+        .execute(db))?;
     if removed > 0 {
-        tx.record(origin, Event::EntriesRetired { count: removed, cutoff });
+        tx.record(origin, Event::EntriesRetired { count: removed, cutoff, leaves });
     }
     Ok(removed)
+}
+
+/// The leaves whose entries retention has removed, as ranges of their first and last index, in order.
+fn retired_leaves(conn: &mut Conn<'_>) -> Result<Vec<(u64, u64)>, StoreError> {
+    let text: String = on_backend!(conn, |db| audit_retention::table.select(audit_retention::retired).first(db))?;
+    serde_json::from_str(&text).map_err(|error| StoreError::damaged("audit_retention", 1, error))
+}
+
+/// The ranges with more leaves, still in order and without gaps of nothing.
+fn with_leaves(ranges: Vec<(u64, u64)>, leaves: Vec<i64>) -> Vec<(u64, u64)> {
+    let leaves = leaves.into_iter().filter_map(|leaf| u64::try_from(leaf).ok()).map(|leaf| (leaf, leaf));
+    let mut all: Vec<(u64, u64)> = ranges.into_iter().chain(leaves).collect();
+    all.sort_unstable();
+    let mut merged: Vec<(u64, u64)> = Vec::new();
+    for (first, last) in all {
+        match merged.last_mut() {
+            Some(range) if first <= range.1.saturating_add(1) => range.1 = range.1.max(last),
+            Some(_) | None => merged.push((first, last)),
+        }
+    }
+    merged
 }
 
 fn set_cutoff(tx: &mut Tx<'_>, cutoff: Option<DbInstant>) -> Result<(), StoreError> {
@@ -215,16 +270,23 @@ impl From<&Entry> for EntryRow {
     }
 }
 
-impl TryFrom<EntryRow> for Entry {
-    type Error = StoreError;
-
-    fn try_from(row: EntryRow) -> Result<Self, StoreError> {
-        let id = row.id.0;
-        read(row).map_err(|source| StoreError::damaged("audit_logs", id, source))
-    }
+/// The entry of a row.
+fn entry(row: EntryRow, clock_epoch: i64) -> Result<Entry, StoreError> {
+    let id = row.id.0;
+    read(row, clock_epoch).map_err(|source| StoreError::damaged("audit_logs", id, source))
 }
 
-fn read(row: EntryRow) -> Result<Entry, Box<dyn std::error::Error + Send + Sync>> {
+/// The entry of a row, if the row is exactly what this program writes for it: a change of a row that
+/// reading it would overlook is an error too.
+pub(crate) fn exact_entry(row: EntryRow, clock_epoch: i64) -> Result<Entry, StoreError> {
+    let entry = entry(row.clone(), clock_epoch)?;
+    if EntryRow::from(&entry) == row {
+        return Ok(entry);
+    }
+    Err(StoreError::damaged("audit_logs", entry.id, "the row is not as it was written"))
+}
+
+fn read(row: EntryRow, clock_epoch: i64) -> Result<Entry, Box<dyn std::error::Error + Send + Sync>> {
     let json = |text: String| serde_json::from_str::<Value>(&text);
     let actor = match (row.actor_id, row.actor_username, row.actor_email) {
         (Some(id), Some(username), Some(email)) => {
@@ -252,5 +314,18 @@ fn read(row: EntryRow) -> Result<Entry, Box<dyn std::error::Error + Send + Sync>
         new: json(row.new)?,
         diff: json(row.diff)?,
         additional_fields: json(row.additional_fields)?,
+        clock_epoch,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_are_merged_into_ranges() {
+        assert_eq!(with_leaves(vec![], vec![3, 1, 2]), [(1, 3)]);
+        assert_eq!(with_leaves(vec![(0, 4), (7, 9)], vec![5, 11]), [(0, 5), (7, 9), (11, 11)]);
+        assert_eq!(with_leaves(vec![(0, 5), (7, 9), (11, 11)], vec![6, 10]), [(0, 11)]);
+    }
 }

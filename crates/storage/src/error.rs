@@ -84,6 +84,9 @@ pub enum StoreError {
         "this program is linked with SQLite {0}, which can corrupt the file; rebuild it with SQLite 3.51.3 or later"
     )]
     OldSqlite(String),
+    /// No random numbers could be drawn.
+    #[error("the operating system gave no random numbers")]
+    Random(#[from] getrandom::Error),
     /// The thread that ran the use case panicked or was cancelled.
     #[error("the database thread stopped unexpectedly")]
     Stopped(#[source] tokio::task::JoinError),
@@ -135,7 +138,7 @@ impl StoreError {
     }
 
     /// The error for a row that cannot be parsed.
-    pub(crate) fn damaged(
+    pub fn damaged(
         table: &'static str,
         row: impl ToString,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -11,6 +11,7 @@
 
 pub mod activity;
 pub mod audit;
+pub mod audit_tree;
 pub mod clock;
 mod conn;
 pub mod deadline;

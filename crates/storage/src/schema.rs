@@ -81,6 +81,57 @@ diesel::table! {
         clock_epoch -> BigInt,
         key_id -> Nullable<Text>,
         incident_id -> Nullable<Id>,
+        salt -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Id;
+
+    audit_unsealed (position) {
+        position -> BigInt,
+        entry_id -> Id,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Id;
+
+    audit_leaves (leaf_index) {
+        leaf_index -> BigInt,
+        entry_id -> Id,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_nodes (node) {
+        node -> BigInt,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Id;
+
+    audit_tree (id) {
+        id -> Integer,
+        instance_id -> Id,
+        size -> BigInt,
+        checkpoint -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Instant;
+
+    audit_signing_keys (verifier_key) {
+        verifier_key -> Text,
+        added_at -> Instant,
     }
 }
 
@@ -110,6 +161,7 @@ diesel::table! {
     audit_retention (id) {
         id -> SmallInt,
         cutoff -> Nullable<Instant>,
+        retired -> Text,
     }
 }
 
@@ -223,4 +275,4 @@ diesel::joinable!(api_keys -> users (user_id));
 allow_tables_to_appear_in_same_query!(users, api_keys);
 allow_tables_to_appear_in_same_query!(api_keys, locks);
 allow_tables_to_appear_in_same_query!(users, locks);
-allow_tables_to_appear_in_same_query!(audit_logs, clock_epochs);
+allow_tables_to_appear_in_same_query!(audit_logs, clock_epochs, audit_unsealed, audit_leaves);

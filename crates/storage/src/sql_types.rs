@@ -12,6 +12,7 @@ use keyward_domain::Timestamp;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// `timestamptz` on PostgreSQL, fixed-width text on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
@@ -82,7 +83,12 @@ impl ToSql<Id, Sqlite> for DbId {
 impl FromSql<Id, Sqlite> for DbId {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let text = <String as FromSql<Text, Sqlite>>::from_sql(value)?;
-        Ok(Self(Uuid::try_parse(&text)?))
+        let id = Uuid::try_parse(&text)?;
+        // Other spellings of the same id would not be found by it, and would hide a change of the text.
+        if *id.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]) != *text {
+            return Err(format!("\"{text}\" is not a UUID in lower case with hyphens").into());
+        }
+        Ok(Self(id))
     }
 }
 

@@ -50,7 +50,7 @@ impl NewApp {
             .expect("a service");
         let listen = "127.0.0.1:0".parse().expect("an address");
         let proxies = trusted_proxies.iter().map(|network| network.parse().expect("a network")).collect();
-        let running = start(service.clone(), listen, proxies, RequestLog::off()).await.expect("a server");
+        let running = start(service.clone(), listen, proxies, RequestLog::off(), None).await.expect("a server");
         let url = format!("http://{}", running.address());
         Self { database, clock, service, url, running }
     }

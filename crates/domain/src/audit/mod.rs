@@ -81,6 +81,9 @@ pub struct Entry {
     pub diff: Value,
     /// Further fields by name.
     pub additional_fields: Value,
+    /// How many times an operator or a server had accepted a step of the clock before. Entries of a later
+    /// epoch are later, whatever their time. Set by the database when the entry is written.
+    pub clock_epoch: i64,
 }
 
 impl Entry {
@@ -132,9 +135,16 @@ impl Entry {
             Event::LockAdded { id, state } => entry.lock("added", *id, None, Some(state)),
             Event::LockRemoved { id, state } => entry.lock("removed", *id, Some(state), None),
             Event::KeyDeleted { key } => entry.key("deleted", Some(key), None),
-            Event::KeysRetired { count, cutoff } | Event::EntriesRetired { count, cutoff } => {
-                entry.retired(*count, *cutoff)
-            }
+            Event::KeysRetired { count, cutoff } => entry.retired(*count, *cutoff),
+            Event::EntriesRetired { count, cutoff, leaves } => Self {
+                additional_fields: json!({ "count": count, "before": cutoff, "leaves": leaves }),
+                ..entry.retired(*count, *cutoff)
+            },
+            Event::SigningKeyAdded { verifier_key } => Self {
+                description: format!("a server signs checkpoints of the audit log with the key {verifier_key}"),
+                additional_fields: json!({ "verifier_key": verifier_key }),
+                ..entry.entry(None, None)
+            },
             Event::UserCreated { user } => entry.user("created", None, Some(user)),
             Event::UserChanged { before, after, .. } => entry.user("changed", Some(before), Some(after)),
             Event::UserDeleted { user } => entry.user("deleted", Some(user), None),
@@ -256,6 +266,7 @@ impl EntryBuilder<'_> {
             new: new.map_or(Value::Null, Value::Object),
             diff,
             additional_fields: json!({}),
+            clock_epoch: 0,
         }
     }
 }

@@ -74,6 +74,9 @@ pub enum EventKind {
     /// [`Event::EntriesRetired`](super::Event::EntriesRetired).
     #[strum(serialize = "audit_log.retired")]
     EntriesRetired,
+    /// [`Event::SigningKeyAdded`](super::Event::SigningKeyAdded).
+    #[strum(serialize = "audit_log.signing_key_added")]
+    SigningKeyAdded,
     /// [`Event::RetentionConfirmed`](super::Event::RetentionConfirmed).
     #[strum(serialize = "key.retention_confirmed")]
     RetentionConfirmed,
@@ -110,7 +113,7 @@ impl EventKind {
             | Self::UserDeleted
             | Self::LoginFailed
             | Self::LoginThrottled => ResourceKind::User,
-            Self::EntriesRetired => ResourceKind::AuditLog,
+            Self::EntriesRetired | Self::SigningKeyAdded => ResourceKind::AuditLog,
             Self::ClockAdopted | Self::ClockAccepted => ResourceKind::Clock,
         }
     }
@@ -119,7 +122,7 @@ impl EventKind {
     #[must_use]
     pub fn action(self, cause: Option<Cause>) -> Action {
         match self {
-            Self::KeyCreated | Self::UserCreated | Self::LockAdded => Action::Create,
+            Self::KeyCreated | Self::UserCreated | Self::LockAdded | Self::SigningKeyAdded => Action::Create,
             Self::LoggedIn | Self::LoginFailed | Self::LoginThrottled => Action::Login,
             Self::KeyExpired if cause == Some(Cause::Logout) => Action::Logout,
             Self::KeyExpired

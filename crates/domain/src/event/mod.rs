@@ -184,6 +184,14 @@ pub enum Event {
         count: usize,
         /// The cutoff.
         cutoff: Timestamp,
+        /// The leaves of the audit tree whose entries retention has removed until now, as ranges of
+        /// their first and last index.
+        leaves: Vec<(u64, u64)>,
+    },
+    /// A server signs checkpoints of the audit log with a key that this log has not named yet.
+    SigningKeyAdded {
+        /// The public key, as a verifier key of C2SP `signed-note`.
+        verifier_key: String,
     },
     /// An operator confirmed that retention may remove more than half of all keys.
     RetentionConfirmed {
@@ -290,6 +298,7 @@ impl Event {
             Self::LoginFailed { .. } => EventKind::LoginFailed,
             Self::LoginThrottled { .. } => EventKind::LoginThrottled,
             Self::EntriesRetired { .. } => EventKind::EntriesRetired,
+            Self::SigningKeyAdded { .. } => EventKind::SigningKeyAdded,
             Self::RetentionConfirmed { .. } => EventKind::RetentionConfirmed,
             Self::ClockAdopted { .. } => EventKind::ClockAdopted,
             Self::ClockAccepted { .. } => EventKind::ClockAccepted,
@@ -315,6 +324,7 @@ impl Event {
             | Self::LoginFailed { .. }
             | Self::LoginThrottled { .. }
             | Self::EntriesRetired { .. }
+            | Self::SigningKeyAdded { .. }
             | Self::RetentionConfirmed { .. }
             | Self::ClockAdopted { .. }
             | Self::ClockAccepted { .. } => None,
@@ -340,6 +350,7 @@ impl Event {
             | Self::LoginFailed { .. }
             | Self::LoginThrottled { .. }
             | Self::EntriesRetired { .. }
+            | Self::SigningKeyAdded { .. }
             | Self::RetentionConfirmed { .. }
             | Self::ClockAdopted { .. }
             | Self::ClockAccepted { .. } => None,

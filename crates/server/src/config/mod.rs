@@ -4,12 +4,14 @@
 //! variable, its key in the file and its default. Sections that the use cases go by are
 //! [`Settings`]; the others are here.
 
+mod audit;
 mod catalogue;
 mod database;
 mod listen;
 mod log;
 mod sources;
 
+pub use audit::AuditSettings;
 pub use catalogue::CatalogueSettings;
 pub use database::DatabaseSettings;
 pub use listen::{ListenSettings, ProxyList};
@@ -29,6 +31,9 @@ pub struct Config {
     /// Where its data is.
     #[command(flatten)]
     pub database: DatabaseSettings,
+    /// How its audit log is proven.
+    #[command(flatten)]
+    pub audit: AuditSettings,
     /// What the use cases go by.
     #[command(flatten)]
     pub settings: Settings,

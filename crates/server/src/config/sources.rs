@@ -13,7 +13,7 @@ use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
-use super::{ConfigError, database, log};
+use super::{ConfigError, audit, database, log};
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
@@ -86,8 +86,17 @@ pub fn read(command: Command, args: impl IntoIterator<Item = OsString>) -> Resul
         default(&mut args, "data_dir", database::default_data_dir()?.into());
         matches = command.clone().try_get_matches_from(&args)?;
     }
-    if let (None, Some(dir)) = (source(&matches, "database_url"), matches.get_one::<PathBuf>("data_dir")) {
-        default(&mut args, "database_url", database::default_url(dir).into());
+    if let Some(dir) = matches.get_one::<PathBuf>("data_dir") {
+        let in_data_dir: [(&'static str, OsString); 3] = [
+            ("database_url", database::default_url(dir).into()),
+            ("audit_signing_key", audit::default_key(dir).into()),
+            ("audit_checkpoints", audit::default_checkpoints(dir).into()),
+        ];
+        for (id, value) in in_data_dir {
+            if source(&matches, id).is_none() {
+                default(&mut args, id, value);
+            }
+        }
     }
     if source(&matches, "log_format").is_none() {
         default(&mut args, "log_format", log::default_format().into());

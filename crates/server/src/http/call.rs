@@ -14,7 +14,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use keyward_api::{Access, BodyForm, Endpoint, ErrorCode, NoContent};
+use keyward_api::{Access, BodyForm, Endpoint, ErrorCode, NoContent, PlainText};
 use keyward_domain::user::UserRef;
 use keyward_service::activity::Via;
 use keyward_service::{Caller, Holder, Lane, Service};
@@ -239,6 +239,15 @@ impl<E: Endpoint> Call<E> {
         let text = serde_json::to_vec(body)
             .map_err(|error| Problem::new(ErrorCode::Internal, "The response cannot be serialised.").cause(error))?;
         Ok(self.answer_text(text.into()))
+    }
+
+    /// Builds the success response of an endpoint that answers with text.
+    pub fn answer_plain(&self, PlainText(text): PlainText) -> HttpResponse
+    where
+        E: Endpoint<Response = PlainText>,
+    {
+        let status = StatusCode::from_u16(E::STATUS).unwrap_or(StatusCode::OK);
+        HttpResponse::build(status).content_type("text/plain; charset=utf-8").body(text)
     }
 
     /// Builds the success response from a body that is already JSON.

@@ -128,6 +128,9 @@ impl Connection {
             Poll::Ready(_) => {
                 self.busy.arriving_since.set(None);
                 self.written_since = None;
+                // The framework may have read for the last time before the answer was there. Without this,
+                // nothing would wake the connection when the time for the rest of the body is over.
+                let _ends_at_the_next_read = self.draining.is_over(self.busy.draining_since.get(), context);
             }
             Poll::Pending => {
                 let since = *self.written_since.get_or_insert_with(Instant::now);

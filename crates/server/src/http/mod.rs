@@ -17,7 +17,7 @@ pub(crate) use connection::Connection;
 pub(crate) use cursor::UserPage;
 pub(crate) use middleware::middleware;
 pub(crate) use page::{Page, stream_list};
-pub(crate) use path::{IncidentPath, KeyPath, NamePath, UserPath};
+pub(crate) use path::{IdPath, KeyPath, NamePath, UserPath};
 pub(crate) use problem::Problem;
 
 use std::borrow::Cow;

@@ -23,9 +23,9 @@ pub(crate) struct KeyPath {
     pub keyid: KeyId,
 }
 
-/// `/incidents/{id}`
+/// `/incidents/{id}`, `/audit/{id}/proof`
 #[derive(Debug, Deserialize)]
-pub(crate) struct IncidentPath {
+pub(crate) struct IdPath {
     #[serde(deserialize_with = "parsed")]
     pub id: Uuid,
 }

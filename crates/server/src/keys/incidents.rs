@@ -10,7 +10,7 @@ use keyward_service::Barrier;
 use keyward_service::incidents::Incident;
 use uuid::Uuid;
 
-use crate::http::{Call, IncidentPath, Problem};
+use crate::http::{Call, IdPath, Problem};
 
 /// How many incidents the list has.
 const MOST: i64 = 100;
@@ -28,7 +28,7 @@ pub(crate) async fn list(call: Call<ListIncidents>) -> Result<HttpResponse, Prob
 
 /// `GET /api/v2/incidents/{id}`
 pub(crate) async fn view(call: Call<ViewIncident>) -> Result<HttpResponse, Problem> {
-    let IncidentPath { id } = call.path()?;
+    let IdPath { id } = call.path()?;
     let incident = call.service().incident_desk(call.caller()?)?.view(id).await?;
     call.answer(&show(&incident, call.service().now())?)
 }

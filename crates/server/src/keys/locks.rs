@@ -8,7 +8,7 @@ use keyward_api::locks::{self as wire, AddLock, ListLocks, LockMaker, Locks, Rem
 use keyward_domain::lock::{Lock, LockMode};
 
 use super::parse;
-use crate::http::{Call, IncidentPath, Problem};
+use crate::http::{Call, IdPath, Problem};
 
 /// `POST /api/v2/locks`
 pub(crate) async fn add(call: Call<AddLock>) -> Result<HttpResponse, Problem> {
@@ -25,7 +25,7 @@ pub(crate) async fn list(call: Call<ListLocks>) -> Result<HttpResponse, Problem>
 
 /// `DELETE /api/v2/locks/{id}`
 pub(crate) async fn remove(call: Call<RemoveLock>) -> Result<HttpResponse, Problem> {
-    let IncidentPath { id } = call.path()?;
+    let IdPath { id } = call.path()?;
     call.service().lock_desk(call.caller()?)?.remove(id).await?;
     call.answer(&NoContent {})
 }

@@ -1,6 +1,10 @@
 //! `GET /api/v2/audit`: the audit log, newest first.
 //!
-//! Use cases: `crates/service/src/audit.rs`.
+//! Use cases: `crates/service/src/audit.rs`. What proves the log: `proofs.rs`, and the job that seals it:
+//! `sealing.rs`.
+
+pub(crate) mod proofs;
+pub(crate) mod sealing;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +14,7 @@ use keyward_api::page::COUNT_CAP;
 use keyward_domain::audit::{Entry, Filter};
 use keyward_domain::event::{Cause, EventKind};
 use keyward_service::audit::AuditCursor;
+use keyward_transparency::{NotCanonical, canonical_json};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -36,6 +41,14 @@ fn place(entry: &Entry) -> AuditCursor {
     AuditCursor { time: entry.time, id: entry.id }
 }
 
+/// The canonical JSON of an entry (RFC 8785), which is hashed into the audit tree.
+///
+/// **Invariant:** an entry has the same JSON in every later version: a new field of [`AuditLog`] must be absent
+/// in entries that were written before it.
+pub(crate) fn canonical(entry: &Entry) -> Result<String, NotCanonical> {
+    canonical_json(&show(entry))
+}
+
 fn show(entry: &Entry) -> AuditLog {
     let request = entry.request.as_ref();
     AuditLog {
@@ -49,6 +62,8 @@ fn show(entry: &Entry) -> AuditLog {
         resource_target: entry.resource_target.clone(),
         action: entry.action.to_string(),
         event: entry.event.to_string(),
+        cause: entry.cause.map(|cause| cause.to_string()),
+        clock_epoch: Some(entry.clock_epoch).filter(|epoch| *epoch != 0),
         key_id: entry.key_id.as_ref().map(ToString::to_string),
         reason: reason(entry),
         incident_id: entry.incident,
@@ -93,6 +108,7 @@ fn status(event: EventKind, cause: Option<Cause>) -> u16 {
         | EventKind::RolesChanged
         | EventKind::UserDeleted
         | EventKind::EntriesRetired
+        | EventKind::SigningKeyAdded
         | EventKind::RetentionConfirmed
         | EventKind::ClockAdopted
         | EventKind::ClockAccepted => 200,
