@@ -129,6 +129,8 @@ error_codes! {
     Conflict "conflict" 409;
     /// The selector matches other keys than those of the dry run.
     SelectionChanged "selection_changed" 409;
+    /// There is no receipt for the key or incident: it was not ended by hand, or has not ended.
+    NoReceipt "no_receipt" 409;
     /// The body is longer than the endpoint accepts.
     PayloadTooLarge "payload_too_large" 413;
     /// The body does not have the media type that the endpoint requires.

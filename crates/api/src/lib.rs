@@ -12,6 +12,7 @@ pub mod locks;
 #[cfg(feature = "openapi")]
 mod openapi;
 pub mod page;
+pub mod receipts;
 pub mod system;
 pub mod users;
 pub mod verifiers;

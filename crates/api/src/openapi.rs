@@ -11,8 +11,8 @@ use utoipa::openapi::{
 };
 
 use crate::{
-    Access, Endpoint, ErrorBody, Method, NoBody, NoContent, NoQuery, PlainText, audit, incidents, keys, locks, system,
-    users, verifiers, verify,
+    Access, Endpoint, ErrorBody, Method, NoBody, NoContent, NoQuery, PlainText, audit, incidents, keys, locks,
+    receipts, system, users, verifiers, verify,
 };
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
@@ -48,6 +48,8 @@ pub fn document() -> OpenApi {
     draft.add::<incidents::ExpireKeys>();
     draft.add::<incidents::ListIncidents>();
     draft.add::<incidents::ViewIncident>();
+    draft.add::<receipts::ViewKeyReceipt>();
+    draft.add::<receipts::ViewIncidentReceipt>();
     draft.add::<locks::AddLock>();
     draft.add::<locks::ListLocks>();
     draft.add::<locks::RemoveLock>();

@@ -9,6 +9,7 @@ pub mod access;
 pub mod allow_list;
 pub mod audit;
 pub mod clock;
+pub mod confirmation;
 pub mod event;
 pub mod key;
 pub mod lifetime;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use keyward_service::{Service, SetupCode};
 
-use crate::audit::sealing::SealingFiles;
+use crate::audit::sealing::Sealing;
 use crate::metrics::Metrics;
 use crate::request_log::RequestLog;
 use crate::verify::RateLimit;
@@ -26,8 +26,8 @@ pub struct App {
     pub metrics: Metrics,
     /// The request log.
     pub request_log: RequestLog,
-    /// The files with which this server seals the audit log; none if it leaves that to others.
-    pub sealing: Option<SealingFiles>,
+    /// How this server seals the audit log.
+    pub sealing: Sealing,
 }
 
 impl App {

@@ -9,13 +9,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::app::App;
-use crate::audit::sealing;
+use crate::audit::sealing::{self, Sealing};
 use crate::clock;
 
 /// How often uses of keys are written; 10 s are promised.
 const USAGE: Duration = Duration::from_secs(5);
 
-/// How often the server checks for failed logins to write.
+/// How often the server checks for failed logins and for confirmations to write.
 const FAILED_LOGINS: Duration = Duration::from_secs(1);
 
 /// How often the server checks for locks that have ended.
@@ -46,7 +46,7 @@ impl Background {
             tokio::spawn(locks(service.clone())),
             tokio::spawn(clock::watch(service.clone())),
         ];
-        if let Some(files) = &app.sealing {
+        if let Sealing::Background(files) = &app.sealing {
             jobs.push(tokio::spawn(sealing::run(service.clone(), files.clone())));
         }
         Self { jobs }
@@ -70,7 +70,10 @@ impl Background {
         if let Err(error) = service.flush_failed_logins(true).await {
             tracing::error!(error = &error as &dyn std::error::Error, "the last failed logins were not written");
         }
-        if let Some(files) = &app.sealing
+        if let Err(error) = service.flush_confirmations().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the last confirmations were not written");
+        }
+        if let Sealing::Background(files) = &app.sealing
             && let Err(error) = sealing::seal_audit_log(service, files).await
         {
             tracing::error!(error = &error as &dyn std::error::Error, "the last audit entries were not sealed");
@@ -100,6 +103,12 @@ async fn failed_logins(service: Service) {
         ticks.tick().await;
         if let Err(error) = service.flush_failed_logins(false).await {
             tracing::error!(error = &error as &dyn std::error::Error, "failed logins were not written");
+        }
+        if let Err(error) = service.flush_confirmations().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "confirmations that keys are dead were not written"
+            );
         }
     }
 }

@@ -16,7 +16,7 @@ use keyward_transparency::SigningKey;
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-use crate::audit::sealing::SealingError;
+use crate::audit::sealing::{Sealing, SealingError};
 use crate::config::{self, Config, Sources, Unusable};
 use crate::request_log::RequestLog;
 use crate::run::{Running, start};
@@ -145,7 +145,7 @@ async fn serve(config: &Config, url: &DatabaseUrl, catalogue: Catalogue) -> Resu
         listen,
         config.listen.trusted_proxies.0.clone(),
         RequestLog::start(config.log.log_format),
-        Some(config.audit.files(&config.database.data_dir)),
+        Sealing::Background(config.audit.files(&config.database.data_dir)),
     )
     .await?;
     announce(url, &running)?;

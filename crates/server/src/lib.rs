@@ -21,7 +21,7 @@ mod users;
 mod verify;
 
 pub use app::App;
-pub use audit::sealing::{SealingError, SealingFiles, seal_audit_log};
+pub use audit::sealing::{Sealing, SealingError, SealingFiles, seal_audit_log};
 pub use command::main;
 pub use request_log::RequestLog;
 pub use run::{Running, start};

@@ -14,6 +14,7 @@ use keyward_api::keys::{
     ViewTokenByName, ViewTokenConfig,
 };
 use keyward_api::locks::{AddLock, ListLocks, RemoveLock};
+use keyward_api::receipts::{ViewIncidentReceipt, ViewKeyReceipt};
 use keyward_api::system::{ListScopes, ViewBuildInfo, ViewOpenApi};
 use keyward_api::users::{
     ActivateUser, CreateFirstUser, CreateUser, DeleteUser, EditRoles, ListUsers, Login, Logout, SetPassword,
@@ -58,11 +59,13 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ViewTokenByName, _, _>(keys::view::by_name)])
         .path([on::<ViewKey, _, _>(keys::view::by_id), on::<DeleteKey, _, _>(keys::delete::delete)])
         .path([on::<ViewKeyActivity, _, _>(keys::activity::activity)])
+        .path([on::<ViewKeyReceipt, _, _>(keys::receipts::of_key)])
         .path([on::<ExpireKey, _, _>(keys::expire::expire)])
         .path([on::<IdentifyKey, _, _>(keys::identify::identify)])
         .path([on::<ExpireKeys, _, _>(keys::expire_many::expire)])
         .path([on::<ListIncidents, _, _>(keys::incidents::list)])
         .path([on::<ViewIncident, _, _>(keys::incidents::view)])
+        .path([on::<ViewIncidentReceipt, _, _>(keys::receipts::of_incident)])
         .path([on::<ListLocks, _, _>(keys::locks::list), on::<AddLock, _, _>(keys::locks::add)])
         .path([on::<RemoveLock, _, _>(keys::locks::remove)])
         .path([on::<ListAudit, _, _>(audit::list)])

@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use keyward_service::{Error, Service};
 
 use crate::app::App;
-use crate::audit::sealing::SealingFiles;
+use crate::audit::sealing::Sealing;
 use crate::background::Background;
 use crate::http::{Connection, middleware};
 use crate::metrics::{Counters, Metrics};
@@ -52,7 +52,7 @@ pub struct Running {
     background: Background,
 }
 
-/// Binds the address and serves. With `sealing`, it also seals the audit log. Must be called within an actix runtime.
+/// Binds the address and serves. Must be called within an actix runtime.
 ///
 /// # Errors
 /// If the database does not answer, or the address cannot be bound.
@@ -61,7 +61,7 @@ pub async fn start(
     listen: SocketAddr,
     trusted_proxies: Vec<IpNet>,
     request_log: RequestLog,
-    sealing: Option<SealingFiles>,
+    sealing: Sealing,
 ) -> Result<Running, StartError> {
     let setup_code = service.draw_setup_code().await?;
     let app = web::Data::from(Arc::new(App {

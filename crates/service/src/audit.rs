@@ -3,7 +3,7 @@
 use keyward_domain::access::{Act, ResourceKind};
 use keyward_domain::audit::{Entry, Filter};
 use keyward_storage::{Conn, Lane, StoreError, audit, audit_tree};
-use keyward_transparency::{Checkpoint, Proof, inclusion_proof, nodes_of_inclusion_proof};
+use keyward_transparency::Proof;
 use uuid::Uuid;
 
 pub use keyward_storage::audit::AuditCursor;
@@ -12,7 +12,7 @@ pub use keyward_storage::audit_tree::{Leaf, Salted, Unsealed};
 use crate::Service;
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::sealer;
+use crate::{receipts, sealer};
 
 /// The audit log for a caller who may read it.
 #[derive(Clone, Debug)]
@@ -69,22 +69,7 @@ impl AuditLog {
     /// [`Error::NotFound`] if neither the log nor the tree has the entry; [`Error::NotSealed`] if the tree does
     /// not have it yet.
     pub async fn proof(&self, entry: Uuid) -> Result<Proof, Error> {
-        let read = move |conn: &mut Conn<'_>| -> Result<_, Error> {
-            // Before the leaf: a leaf that is in the tree now is in every later tree too.
-            let checkpoint = audit_tree::state(conn)?.checkpoint;
-            let Some(leaf) = audit_tree::leaf_of(conn, entry)? else {
-                let is_known = audit::exists(conn, entry)?;
-                return Err(if is_known { Error::NotSealed } else { Error::NotFound });
-            };
-            let note = checkpoint.ok_or(Error::NotSealed)?;
-            let size = Checkpoint::unverified(&note).map_err(|error| StoreError::damaged("audit_tree", 1, error))?.size;
-            let nodes = nodes_of_inclusion_proof(size, leaf.index).ok_or(Error::NotSealed)?;
-            let hashes = audit_tree::nodes(conn, &nodes.concat())?;
-            let hashes = inclusion_proof(size, leaf.index, |node| hashes.get(&node).copied());
-            let hashes = hashes.ok_or_else(|| StoreError::damaged("audit_nodes", leaf.index, "a node is missing"))?;
-            let salt = leaf.entry.map(|entry| entry.salt).unwrap_or_default();
-            Ok(Proof { salt, index: leaf.index, hashes, checkpoint: note })
-        };
+        let read = move |conn: &mut Conn<'_>| receipts::prove(conn, entry);
         self.service.inner.store.read(Lane::Normal, read).await
     }
 

@@ -18,6 +18,20 @@ impl Error {
     }
 }
 
+/// Why there is no receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoReceipt {
+    /// The key is live, or has expired without anyone ending it.
+    #[error("the key was not ended by hand; only the end of a key by hand has a receipt")]
+    NotEnded,
+    /// Retention has removed the audit entry of the key's end.
+    #[error("the audit log no longer has the entry of the key's end")]
+    EntryRemoved,
+    /// The incident has not ended.
+    #[error("the incident has not ended")]
+    Running,
+}
+
 /// Why a use case was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -129,6 +143,9 @@ pub enum Error {
     /// The audit entry is not in the audit tree yet, or there is no checkpoint yet.
     #[error("the audit entry is not sealed yet")]
     NotSealed,
+    /// There is nothing to write a receipt about.
+    #[error(transparent)]
+    NoReceipt(#[from] NoReceipt),
     /// A selector names a user who is missing or hidden.
     #[error("there is no such user")]
     UnknownUser,

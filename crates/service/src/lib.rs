@@ -8,6 +8,7 @@ pub mod audit;
 mod auth;
 mod caller;
 mod coherence;
+mod confirmations;
 mod desk;
 mod error;
 mod failed_logins;
@@ -18,6 +19,7 @@ pub mod locks;
 mod login;
 mod login_throttle;
 mod password;
+pub mod receipts;
 pub mod reports;
 mod retention;
 pub mod right;
@@ -56,6 +58,7 @@ use keyward_storage::Store;
 
 use crate::activity::Tallies;
 use crate::coherence::Coherence;
+use crate::confirmations::Confirmations;
 use crate::failed_logins::FailedLogins;
 use crate::key_cache::KeyCache;
 use crate::login_throttle::LoginThrottle;
@@ -85,6 +88,7 @@ struct Inner {
     tallies: Tallies,
     reports: Reports,
     failed_logins: FailedLogins,
+    confirmations: Confirmations,
     login_throttle: LoginThrottle,
     verifiers: Verifiers,
     coherence: Coherence,
@@ -148,6 +152,7 @@ impl Service {
             tallies: Tallies::default(),
             reports: Reports::default(),
             failed_logins: FailedLogins::default(),
+            confirmations: Confirmations::default(),
             login_throttle: LoginThrottle::default(),
             verifiers,
             coherence,

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use keyward_domain::Timestamp;
 use keyward_domain::audit::Entry;
-use keyward_domain::event::{Event, Origin};
+use keyward_domain::event::{Event, EventKind, Origin};
 use keyward_transparency::{Hash, Node};
 use uuid::Uuid;
 
@@ -273,6 +273,43 @@ pub fn unsealed(conn: &mut Conn<'_>, size: u64, limit: i64) -> Result<Vec<Unseal
         .collect();
     unsealed.extend(gone.into_iter().map(|id| Unsealed { id, is_queued: true, entry: None }));
     Ok(unsealed)
+}
+
+/// The keys that an incident has ended, and that are in the tree: when, and the index of the entry. Read
+/// `batch` at a time.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn ended_in_incident(
+    conn: &mut Conn<'_>,
+    incident: Uuid,
+    batch: i64,
+) -> Result<HashMap<String, (Timestamp, u64)>, StoreError> {
+    let mut found = HashMap::new();
+    let mut after = (DbInstant(Timestamp::MIN), DbId(Uuid::nil()));
+    loop {
+        let (time, id) = after;
+        let rows: Vec<(DbInstant, DbId, String, i64)> = on_backend!(conn, |db| audit_logs::table
+            .inner_join(audit_leaves::table.on(audit_leaves::entry_id.eq(audit_logs::id)))
+            .filter(audit_logs::incident_id.eq(DbId(incident)))
+            .filter(audit_logs::event.eq(EventKind::KeyExpired.as_str()))
+            .filter(audit_logs::time.ge(time))
+            .filter(audit_logs::time.gt(time).or(audit_logs::id.gt(id)))
+            .order((audit_logs::time, audit_logs::id))
+            .limit(batch)
+            .select((audit_logs::time, audit_logs::id, audit_logs::resource_id, audit_leaves::leaf_index))
+            .load(db))?;
+        let is_last = i64::try_from(rows.len()).is_ok_and(|count| count < batch);
+        if let Some((time, id, ..)) = rows.last() {
+            after = (*time, *id);
+        }
+        for (time, _, key, index) in rows {
+            found.insert(key, (time.0, unsigned("audit_leaves", index)?));
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
 }
 
 /// The public keys with which servers have signed checkpoints, oldest first.

@@ -2,10 +2,13 @@
 //! a request that was stopped can go on.
 
 use diesel::prelude::*;
+use keyward_domain::confirmation::{Confirmation, Witness};
+use keyward_domain::event::{Event, Origin};
 use keyward_domain::key::{EndNote, EndReason};
 use keyward_domain::{KeyId, Timestamp, UserId};
 use uuid::Uuid;
 
+use crate::confirmations;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::incidents;
@@ -50,7 +53,7 @@ pub struct Incident {
 }
 
 /// The end of an incident, after the wait for verifiers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
     /// When it ended.
     pub at: Timestamp,
@@ -60,6 +63,8 @@ pub struct End {
     pub lapsed: i64,
     /// The wait in milliseconds.
     pub waited_ms: i64,
+    /// The verifiers that were connected; none for an incident of a version that did not record them.
+    pub witnesses: Vec<Witness>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -84,6 +89,7 @@ struct IncidentRow {
     confirmed: Option<i64>,
     lapsed: Option<i64>,
     waited_ms: Option<i64>,
+    witnesses: Option<String>,
 }
 
 impl TryFrom<IncidentRow> for Incident {
@@ -91,6 +97,10 @@ impl TryFrom<IncidentRow> for Incident {
 
     fn try_from(row: IncidentRow) -> Result<Self, StoreError> {
         let id = row.id.0;
+        let witnesses = match &row.witnesses {
+            Some(text) => confirmations::read(text).ok_or_else(|| confirmations::damaged("incidents", id))?,
+            None => Vec::new(),
+        };
         Ok(Self {
             id,
             actor: UserId::from_uuid(row.actor_id.0),
@@ -112,6 +122,7 @@ impl TryFrom<IncidentRow> for Incident {
                 confirmed: row.confirmed.unwrap_or(0),
                 lapsed: row.lapsed.unwrap_or(0),
                 waited_ms: row.waited_ms.unwrap_or(0),
+                witnesses,
             }),
         })
     }
@@ -143,6 +154,7 @@ pub fn begin(tx: &mut Tx<'_>, incident: &Incident, keys: &[KeyId]) -> Result<(),
         confirmed: None,
         lapsed: None,
         waited_ms: None,
+        witnesses: None,
     };
     let ids: Vec<&str> = keys.iter().map(KeyId::as_str).collect();
     let ids = serde_json::to_string(&ids).map_err(damaged)?;
@@ -219,12 +231,13 @@ pub fn advance(
     Ok(changed > 0)
 }
 
-/// Records the end of an incident whose keys are all done.
+/// Records the end of an incident whose keys are all done, unless it is recorded.
 ///
 /// # Errors
 /// [`StoreError`] if the database fails.
-pub fn end(tx: &mut Tx<'_>, id: Uuid, end: End) -> Result<(), StoreError> {
-    on_backend!(tx.conn(), |db| diesel::update(incidents::table)
+pub fn end(tx: &mut Tx<'_>, incident: &Incident, end: &End, origin: &Origin) -> Result<(), StoreError> {
+    let id = incident.id;
+    let changed = on_backend!(tx.conn(), |db| diesel::update(incidents::table)
         .filter(incidents::id.eq(DbId(id)))
         .filter(incidents::ended_at.is_null())
         .set((
@@ -232,7 +245,12 @@ pub fn end(tx: &mut Tx<'_>, id: Uuid, end: End) -> Result<(), StoreError> {
             incidents::confirmed.eq(end.confirmed),
             incidents::lapsed.eq(end.lapsed),
             incidents::waited_ms.eq(end.waited_ms),
+            incidents::witnesses.eq(confirmations::write(&end.witnesses)),
         ))
         .execute(db))?;
+    if changed > 0 {
+        let confirmation = Confirmation { at: end.at, waited_ms: end.waited_ms, witnesses: end.witnesses.clone() };
+        tx.record(origin, Event::IncidentEnded { id, expired: incident.expired, confirmation });
+    }
     Ok(())
 }

@@ -13,6 +13,7 @@ pub mod activity;
 pub mod audit;
 pub mod audit_tree;
 pub mod clock;
+pub mod confirmations;
 mod conn;
 pub mod deadline;
 mod error;

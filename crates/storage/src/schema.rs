@@ -190,6 +190,7 @@ diesel::table! {
         confirmed -> Nullable<BigInt>,
         lapsed -> Nullable<BigInt>,
         waited_ms -> Nullable<BigInt>,
+        witnesses -> Nullable<Text>,
     }
 }
 
@@ -243,6 +244,18 @@ diesel::table! {
         refusals -> BigInt,
         first_at -> Instant,
         last_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::sql_types::Instant;
+
+    end_confirmations (key_id) {
+        key_id -> Text,
+        confirmed_at -> Instant,
+        waited_ms -> BigInt,
+        witnesses -> Text,
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Tx<'c> {
 pub struct Changes {
     /// Keys to evict: ended, deleted or slid.
     pub keys: Vec<KeyId>,
+    /// Those of `keys` that this transaction has ended.
+    pub ended: Vec<KeyId>,
     /// Users whose keys must all be evicted.
     pub users: Vec<UserId>,
     /// Whether every key must be evicted.
@@ -94,6 +96,11 @@ impl<'c> Tx<'c> {
 
     pub(crate) fn touch_key(&mut self, id: KeyId) {
         self.changes.keys.push(id);
+    }
+
+    pub(crate) fn touch_ended_key(&mut self, id: KeyId) {
+        self.changes.ended.push(id.clone());
+        self.touch_key(id);
     }
 
     pub(crate) fn touch_everything(&mut self) {

@@ -3,11 +3,37 @@
 use std::sync::Arc;
 
 use keyward_domain::Catalogue;
-use keyward_server::{RequestLog, Running, start};
+use keyward_server::{RequestLog, Running, Sealing, SealingError, SealingFiles, seal_audit_log, start};
 use keyward_service::{Service, Settings};
+use keyward_transparency::SigningKey;
+use tempfile::TempDir;
 
 use crate::http::Http;
 use keyward_test_database::{ManualClock, TestDatabase};
+
+/// The directory of a server's signing key and checkpoints.
+#[derive(Clone, Debug)]
+pub struct Files {
+    dir: Arc<TempDir>,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self { dir: Arc::new(TempDir::new().expect("a directory")) }
+    }
+}
+
+impl Files {
+    /// The files as the server wants them.
+    #[must_use]
+    pub fn in_dir(&self) -> SealingFiles {
+        SealingFiles {
+            key: self.dir.path().join("key.pem"),
+            may_create_key: true,
+            checkpoints: self.dir.path().join("checkpoints"),
+        }
+    }
+}
 
 /// A real server on a free port, without users.
 #[derive(Debug)]
@@ -18,6 +44,8 @@ pub struct NewApp {
     pub clock: Arc<ManualClock>,
     /// The server's service.
     pub service: Service,
+    /// Where its signing key and checkpoints are.
+    pub files: Files,
     /// Its URL, such as `http://127.0.0.1:12345`.
     pub url: String,
     running: Running,
@@ -31,12 +59,13 @@ impl NewApp {
 
     /// Starts the server. It trusts the headers of these proxies (such as `127.0.0.0/8`).
     pub async fn start_with(database: TestDatabase, settings: Settings, trusted_proxies: &[&str]) -> Self {
-        Self::start_by(database, settings, trusted_proxies, Arc::default()).await
+        Self::start_by(database, settings, trusted_proxies, Arc::default(), Files::default()).await
     }
 
     /// Starts another server on this database with the same clock. Only PostgreSQL supports several.
     pub async fn start_beside(&self) -> Self {
-        Self::start_by(self.database.clone(), Settings::default(), &[], Arc::clone(&self.clock)).await
+        let files = Files { dir: Arc::clone(&self.files.dir) };
+        Self::start_by(self.database.clone(), Settings::default(), &[], Arc::clone(&self.clock), files).await
     }
 
     async fn start_by(
@@ -44,15 +73,37 @@ impl NewApp {
         settings: Settings,
         trusted_proxies: &[&str],
         clock: Arc<ManualClock>,
+        files: Files,
     ) -> Self {
         let service = Service::open(&database.parsed(), Arc::clone(&clock) as _, Catalogue::built_in(), settings)
             .await
             .expect("a service");
         let listen = "127.0.0.1:0".parse().expect("an address");
         let proxies = trusted_proxies.iter().map(|network| network.parse().expect("a network")).collect();
-        let running = start(service.clone(), listen, proxies, RequestLog::off(), None).await.expect("a server");
+        let sealing = Sealing::OnDemand(files.in_dir());
+        let running = start(service.clone(), listen, proxies, RequestLog::off(), sealing).await.expect("a server");
         let url = format!("http://{}", running.address());
-        Self { database, clock, service, url, running }
+        Self { database, clock, service, url, files, running }
+    }
+
+    /// Seals the audit entries that wait.
+    pub async fn seal(&self) {
+        self.try_to_seal().await.expect("a sealed audit log");
+    }
+
+    /// Tries to seal the audit entries that wait.
+    ///
+    /// # Errors
+    /// If the database is not as the kept checkpoints say.
+    pub async fn try_to_seal(&self) -> Result<(), SealingError> {
+        seal_audit_log(&self.service, &self.files.in_dir()).await
+    }
+
+    /// The public key that verifies this server's checkpoints and receipts.
+    pub async fn verifier_key(&self) -> String {
+        let origin = self.service.audit_origin().await.expect("an origin");
+        let pem = self.files.in_dir().signing_key().expect("a signing key");
+        SigningKey::from_pem(&origin, &pem).expect("a signing key").verifier().to_string()
     }
 
     /// An HTTP client without a key.

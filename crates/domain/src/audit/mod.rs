@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::access::ResourceKind;
 use crate::clock::Timestamp;
+use crate::confirmation::Witness;
 use crate::event::{Actor, Cause, Event, EventKind, LoginFailure, Origin, RequestInfo};
 use crate::key::{ApiKey, EndNote, EndReason, KeyId};
 use crate::user::{Roles, User};
@@ -123,12 +124,26 @@ impl Entry {
                 let described = if key.is_some() { whose.description.as_str() } else { "no key has the identified id" };
                 Self { description: format!("{described}, {how}"), old: Value::Null, new: Value::Null, ..whose }
             }
-            Event::IncidentBegan { id, matched, reason, note } => Self {
+            Event::IncidentBegan { id, matched, digest, reason, note } => Self {
+                resource_id: id.to_string(),
                 description: entry.sentence("expires", "keys of incident", &id.to_string()),
                 additional_fields: json!({
                     "matched": matched,
+                    "digest": digest,
                     "reason": reason.as_str(),
                     "note": note.as_ref().map(EndNote::as_str),
+                }),
+                ..entry.entry(None, None)
+            },
+            Event::IncidentEnded { id, expired, confirmation } => Self {
+                resource_id: id.to_string(),
+                description: entry.sentence("expired", "keys of incident", &id.to_string()),
+                additional_fields: json!({
+                    "expired": expired,
+                    "confirmed": confirmation.confirmed(),
+                    "lapsed": confirmation.lapsed(),
+                    "waited_ms": confirmation.waited_ms,
+                    "verifiers": confirmation.witnesses.iter().map(witness).collect::<Vec<_>>(),
                 }),
                 ..entry.entry(None, None)
             },
@@ -269,6 +284,10 @@ impl EntryBuilder<'_> {
             clock_epoch: 0,
         }
     }
+}
+
+fn witness(witness: &Witness) -> Value {
+    json!({ "id": witness.id, "name": witness.name, "confirmed_at": witness.confirmed_at })
 }
 
 /// The whole state of a resource by field, without secrets and digests.

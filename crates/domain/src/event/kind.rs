@@ -35,6 +35,9 @@ pub enum EventKind {
     /// [`Event::IncidentBegan`](super::Event::IncidentBegan).
     #[strum(serialize = "incident.began")]
     IncidentBegan,
+    /// [`Event::IncidentEnded`](super::Event::IncidentEnded).
+    #[strum(serialize = "incident.ended")]
+    IncidentEnded,
     /// [`Event::LockAdded`](super::Event::LockAdded).
     #[strum(serialize = "lock.added")]
     LockAdded,
@@ -100,6 +103,7 @@ impl EventKind {
             | Self::KeyExpired
             | Self::KeyIdentified
             | Self::IncidentBegan
+            | Self::IncidentEnded
             | Self::LockAdded
             | Self::LockRemoved
             | Self::KeyDeleted
@@ -128,6 +132,7 @@ impl EventKind {
             Self::KeyExpired
             | Self::KeyIdentified
             | Self::IncidentBegan
+            | Self::IncidentEnded
             | Self::UserSuspended
             | Self::UserActivated
             | Self::RolesChanged

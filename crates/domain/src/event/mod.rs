@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::confirmation::Confirmation;
 use crate::key::{ApiKey, EndNote, EndReason, KeyId};
 use crate::user::{Email, User, UserId, Username};
 use crate::word::{UnknownWord, words};
@@ -112,10 +113,21 @@ pub enum Event {
         id: Uuid,
         /// How many keys it selected.
         matched: usize,
+        /// The SHA-256 digest of their ids.
+        digest: String,
         /// Why it ends them.
         reason: EndReason,
         /// A note on why.
         note: Option<EndNote>,
+    },
+    /// A request that ends many keys has ended: nobody accepts any of them.
+    IncidentEnded {
+        /// Its id.
+        id: Uuid,
+        /// How many keys it has expired.
+        expired: i64,
+        /// Who confirmed that the keys are dead.
+        confirmation: Confirmation,
     },
     /// A lock was made.
     LockAdded {
@@ -283,6 +295,7 @@ impl Event {
             Self::KeyExpired { .. } => EventKind::KeyExpired,
             Self::KeyIdentified { .. } => EventKind::KeyIdentified,
             Self::IncidentBegan { .. } => EventKind::IncidentBegan,
+            Self::IncidentEnded { .. } => EventKind::IncidentEnded,
             Self::LockAdded { .. } => EventKind::LockAdded,
             Self::LockRemoved { .. } => EventKind::LockRemoved,
             Self::KeyDeleted { .. } => EventKind::KeyDeleted,
@@ -310,7 +323,7 @@ impl Event {
     pub fn incident(&self) -> Option<Uuid> {
         match self {
             Self::KeyExpired { incident, .. } => *incident,
-            Self::IncidentBegan { id, .. } => Some(*id),
+            Self::IncidentBegan { id, .. } | Self::IncidentEnded { id, .. } => Some(*id),
             Self::KeyCreated { .. }
             | Self::LoggedIn { .. }
             | Self::KeyIdentified { .. }
@@ -340,6 +353,7 @@ impl Event {
             | Self::LoggedIn { .. }
             | Self::KeyIdentified { .. }
             | Self::IncidentBegan { .. }
+            | Self::IncidentEnded { .. }
             | Self::LockAdded { .. }
             | Self::LockRemoved { .. }
             | Self::KeyDeleted { .. }

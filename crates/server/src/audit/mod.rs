@@ -49,6 +49,11 @@ pub(crate) fn canonical(entry: &Entry) -> Result<String, NotCanonical> {
     canonical_json(&show(entry))
 }
 
+/// The JSON of an entry on the wire.
+pub(crate) fn wire(entry: &Entry) -> Result<Value, serde_json::Error> {
+    serde_json::to_value(show(entry))
+}
+
 fn show(entry: &Entry) -> AuditLog {
     let request = entry.request.as_ref();
     AuditLog {
@@ -103,6 +108,7 @@ fn status(event: EventKind, cause: Option<Cause>) -> u16 {
         EventKind::KeysRetired
         | EventKind::KeyIdentified
         | EventKind::IncidentBegan
+        | EventKind::IncidentEnded
         | EventKind::UserSuspended
         | EventKind::UserActivated
         | EventKind::RolesChanged

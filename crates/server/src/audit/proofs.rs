@@ -12,7 +12,7 @@ use keyward_api::{ErrorCode, PlainText};
 use keyward_service::Error;
 use keyward_service::audit::{Leaf, Salted, Unsealed};
 
-use super::show;
+use super::wire;
 use crate::http::{Call, IdPath, Problem};
 
 /// `GET /api/v2/audit/checkpoint`
@@ -79,7 +79,7 @@ fn with_entry(id: String, entry: Option<Salted>) -> Result<AuditLeaf, Problem> {
     if let Some(Salted { salt, entry }) = entry {
         leaf.salt = Some(BASE64_STANDARD.encode(salt));
         match entry {
-            Ok(entry) => leaf.entry = Some(serde_json::to_value(show(&entry)).map_err(not_serialised)?),
+            Ok(entry) => leaf.entry = Some(wire(&entry).map_err(not_serialised)?),
             Err(error) => leaf.unreadable = Some(error.to_string()),
         }
     }

@@ -35,6 +35,25 @@ pub struct SealingFiles {
     pub checkpoints: PathBuf,
 }
 
+/// How a server seals the audit log.
+#[derive(Clone, Debug)]
+pub enum Sealing {
+    /// In the background, within 2 s of each entry.
+    Background(SealingFiles),
+    /// Only when [`seal_audit_log`] is called.
+    OnDemand(SealingFiles),
+}
+
+impl Sealing {
+    /// The files.
+    #[must_use]
+    pub fn files(&self) -> &SealingFiles {
+        match self {
+            Self::Background(files) | Self::OnDemand(files) => files,
+        }
+    }
+}
+
 /// The server cannot seal the audit log.
 #[derive(Debug, thiserror::Error)]
 pub enum SealingError {

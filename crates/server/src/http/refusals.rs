@@ -193,6 +193,7 @@ impl From<Error> for Problem {
             Error::NotSealed => Self::new(ErrorCode::NotSealed, "This audit entry is not sealed yet.")
                 .hint("Entries are sealed within 2 s, unless the server's log says why not. Try again in a moment.")
                 .header(header::RETRY_AFTER, "1"),
+            Error::NoReceipt(reason) => Self::new(ErrorCode::NoReceipt, format!("There is no receipt: {reason}.")),
             Error::UnknownUser => Self::invalid_field("user", "there is no such user, or you may not see them"),
             error @ (Error::SelectionChanged(_) | Error::IncidentMovedOn) => {
                 Self::new(ErrorCode::SelectionChanged, error.to_string())

@@ -17,7 +17,7 @@ pub(crate) async fn expire(call: Call<ExpireKey>) -> Result<HttpResponse, Proble
     let key = call.service().key(call.caller()?, right::ExpireKey, &user, keyid).await?;
     let ExpireKeyRequest { reason, note, cascade, .. } = call.json_if_sent()?.unwrap_or_default();
     let why = parse::why(reason.as_deref(), note.as_deref(), cascade.unwrap_or(false))?;
-    let Barrier { confirmed, lapsed, waited } = key.expire(why).await?;
+    let Barrier { confirmed, lapsed, waited, .. } = key.expire(why).await?;
     let mut answer = call.answer(&NoContent {})?;
     let told = format!("confirmed={confirmed} lapsed={lapsed} ms={}", waited.as_millis());
     if let Ok(value) = HeaderValue::from_str(&told) {

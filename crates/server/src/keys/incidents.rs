@@ -34,7 +34,7 @@ pub(crate) async fn view(call: Call<ViewIncident>) -> Result<HttpResponse, Probl
 }
 
 fn show(incident: &Incident, now: Timestamp) -> Result<wire::Incident, Problem> {
-    let state = match incident.end {
+    let state = match &incident.end {
         Some(_) => "done",
         None if now.since(incident.active_at) > STALE => "interrupted",
         None => "running",
@@ -47,7 +47,7 @@ fn show(incident: &Incident, now: Timestamp) -> Result<wire::Incident, Problem> 
         // While it runs, a session may have ended with its minter before its own turn.
         already_expired: (incident.done - incident.expired).max(0),
         started_at: incident.started_at,
-        ended_at: incident.end.map(|end| end.at),
+        ended_at: incident.end.as_ref().map(|end| end.at),
         by: IncidentActor {
             user_id: incident.actor.as_uuid(),
             username: incident.actor_username.clone(),
@@ -59,7 +59,7 @@ fn show(incident: &Incident, now: Timestamp) -> Result<wire::Incident, Problem> 
             .map_err(|error| Problem::new(ErrorCode::Internal, "The stored selector cannot be read.").cause(error))?,
         cascade: incident.cascades,
         digest: incident.digest.clone(),
-        barrier: incident.end.map(|end| IncidentBarrier {
+        barrier: incident.end.as_ref().map(|end| IncidentBarrier {
             confirmed: end.confirmed,
             lapsed: end.lapsed,
             waited_ms: end.waited_ms,

@@ -10,5 +10,6 @@ pub(crate) mod incidents;
 pub(crate) mod list;
 pub(crate) mod locks;
 mod parse;
+pub(crate) mod receipts;
 pub(crate) mod show;
 pub(crate) mod view;

@@ -11,6 +11,7 @@ pub use cluster::PEER_SYNC_INTERVAL;
 
 use std::time::{Duration, Instant};
 
+use keyward_domain::KeyId;
 use keyward_storage::{Lane, Outcome, Store, StoreError, Tx};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -29,7 +30,7 @@ pub(crate) enum Coherence {
 }
 
 /// What remains to be done between the end of a transaction and the response.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Remaining {
     Nothing,
     /// Wait until no cache can use the state before this change.
@@ -38,6 +39,8 @@ pub(crate) enum Remaining {
         number: u64,
         /// When the change was committed, or shortly after.
         committed: Instant,
+        /// The keys that the change has ended.
+        ended: Vec<KeyId>,
     },
 }
 
@@ -103,8 +106,9 @@ impl Service {
     {
         let (done, remaining) = self.change_without_wait(lane, work).await?;
         let barrier = match remaining {
-            Remaining::Wait { number, committed } => {
+            Remaining::Wait { number, committed, ended } => {
                 let barrier = self.wait(number, committed).await;
+                self.confirm_ended(ended, &barrier);
                 self.inner.counters.observe_barrier(&barrier);
                 barrier
             }
@@ -144,7 +148,9 @@ impl Service {
             Coherence::Cluster(_) => 0,
         };
         match outcome {
-            Outcome::Committed(changes) if changes.promises_end => Remaining::Wait { number, committed },
+            Outcome::Committed(changes) if changes.promises_end => {
+                Remaining::Wait { number, committed, ended: changes.ended.clone() }
+            }
             Outcome::Committed(_) | Outcome::RolledBack | Outcome::Unknown => Remaining::Nothing,
         }
     }

@@ -115,6 +115,10 @@ impl Service {
 }
 
 impl IncidentDesk<'_> {
+    pub(crate) fn service(&self) -> &Service {
+        self.service
+    }
+
     /// What [`Self::expire`] would end now.
     ///
     /// # Errors
@@ -219,8 +223,9 @@ impl IncidentDesk<'_> {
                 StoreError::Taken => Error::IncidentDiffers,
                 other => Error::Store(other),
             })?;
-            let Incident { id, reason, note, .. } = stored;
-            tx.record(&caller.origin(), Event::IncidentBegan { id, matched: found.ids.len(), reason, note });
+            let Incident { id, reason, note, digest, .. } = stored;
+            let matched = found.ids.len();
+            tx.record(&caller.origin(), Event::IncidentBegan { id, matched, digest, reason, note });
             Ok::<_, Error>(())
         };
         self.service.change(Lane::Normal, work).await?;
@@ -292,9 +297,11 @@ impl IncidentDesk<'_> {
             confirmed: count(barrier.confirmed),
             lapsed: count(barrier.lapsed),
             waited_ms: i64::try_from(barrier.waited.as_millis()).unwrap_or(i64::MAX),
+            witnesses: barrier.confirmation(self.service.now()).witnesses,
         };
-        let id = incident.id;
-        let work = move |tx: &mut Tx<'_>| Ok::<_, Error>(incidents::end(tx, id, end)?);
+        let (ending, ended) = (incident.clone(), end.clone());
+        let origin = Origin { time: end.at, ..self.caller.origin() };
+        let work = move |tx: &mut Tx<'_>| Ok::<_, Error>(incidents::end(tx, &ending, &ended, &origin)?);
         self.service.change(Lane::Normal, work).await?;
         Ok((Incident { end: Some(end), ..incident }, barrier))
     }

@@ -102,6 +102,10 @@ impl<R: Right> OneKey<'_, R> {
         self.service
     }
 
+    pub(crate) fn caller(&self) -> &Caller {
+        self.caller
+    }
+
     /// Checks the right to change the key again on the current rows, and locks the key's row. A missing
     /// and a hidden key give the same error.
     fn confirm(tx: &mut Tx<'_>, caller: &Caller, id: &KeyId) -> Result<(Caller, OwnedKey), Error> {

@@ -26,7 +26,7 @@ const MOST_CHANGES: usize = 4_096;
 const MOST_VERIFIERS: usize = 10_000;
 
 /// The result of waiting for the verifiers after a change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Barrier {
     /// The number of verifiers that acknowledged the change.
     pub confirmed: usize,
@@ -34,6 +34,17 @@ pub struct Barrier {
     pub lapsed: usize,
     /// The duration of the wait.
     pub waited: Duration,
+    /// Each of these verifiers, sorted by name.
+    pub(crate) seen: Vec<Seen>,
+}
+
+/// A verifier that a barrier has waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub id: Uuid,
+    pub name: String,
+    /// When it was seen to have acknowledged the change; none if its lease expired.
+    pub confirmed: Option<Instant>,
 }
 
 /// The answer to a verifier's poll.
@@ -280,36 +291,51 @@ impl Verifiers {
     /// the leases of other servers have expired.
     pub(crate) async fn barrier(&self, number: u64, others: Option<Instant>) -> Barrier {
         let began = Instant::now();
+        let mut confirmed = HashMap::new();
         loop {
             // Created before reading the state, so that no acknowledgement in between is missed.
             let acknowledged = self.acknowledged.notified();
-            let (next, confirmed, lapsed) = self.pending(number, others);
-            let Some(deadline) = next else {
-                return Barrier { confirmed, lapsed, waited: began.elapsed() };
+            let Some(deadline) = self.pending(number, others, &mut confirmed) else {
+                return self.passed(number, began, &confirmed);
             };
             // The state is read again after an acknowledgement as after the timeout.
             let _woken = tokio::time::timeout_at(deadline.into(), acknowledged).await;
         }
     }
 
-    /// Returns when to check again, or none if no verifier can use the state before the change; then the
-    /// numbers of verifiers that have acknowledged it and of those whose lease has expired.
-    fn pending(&self, number: u64, others: Option<Instant>) -> (Option<Instant>, usize, usize) {
+    /// Returns when to check again, or none if no verifier can use the state before the change. Adds the
+    /// verifiers that have acknowledged it since the last check to `confirmed`.
+    fn pending(&self, number: u64, others: Option<Instant>, confirmed: &mut HashMap<Uuid, Instant>) -> Option<Instant> {
         let state = self.state();
         let now = Instant::now();
         let mut next = self.unknown_until.max(others).filter(|until| *until > now);
-        let (mut confirmed, mut lapsed) = (0, 0);
-        for verifier in state.verifiers.values() {
+        for (id, verifier) in &state.verifiers {
             let ends = verifier.answered + self.lease;
             if verifier.acknowledged >= number {
-                confirmed += 1;
-            } else if ends <= now {
-                lapsed += 1;
-            } else {
+                confirmed.entry(*id).or_insert(now);
+            } else if ends > now {
                 next = Some(next.map_or(ends, |sooner| sooner.min(ends)));
             }
         }
-        (next, confirmed, lapsed)
+        next
+    }
+
+    /// The result of a wait that is over.
+    fn passed(&self, number: u64, began: Instant, confirmed: &HashMap<Uuid, Instant>) -> Barrier {
+        let state = self.state();
+        let now = Instant::now();
+        let mut seen: Vec<Seen> = state
+            .verifiers
+            .iter()
+            .map(|(id, verifier)| Seen {
+                id: *id,
+                name: verifier.name.clone(),
+                confirmed: (verifier.acknowledged >= number).then(|| confirmed.get(id).copied().unwrap_or(now)),
+            })
+            .collect();
+        seen.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+        let count = seen.iter().filter(|verifier| verifier.confirmed.is_some()).count();
+        Barrier { confirmed: count, lapsed: seen.len() - count, waited: began.elapsed(), seen }
     }
 
     /// The connected verifiers, sorted by name.

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::list::of_kind;
 use super::row::{KeyRow, SecretRow};
 use crate::activity;
+use crate::confirmations;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::{api_keys, users};
@@ -164,7 +165,7 @@ fn end_live(
     let changed: HashSet<String> = changed.into_iter().collect();
     for key in keys.iter().filter(|key| changed.contains(key.id.as_str())) {
         if let Some(after) = key.ended(now, ending) {
-            tx.touch_key(key.id.clone());
+            tx.touch_ended_key(key.id.clone());
             ended.push(key.id.clone());
             let (cause, incident) = (ending.cause, ending.incident);
             tx.record(
@@ -329,6 +330,7 @@ pub fn delete(tx: &mut Tx<'_>, key: ApiKey, origin: &Origin) -> Result<bool, Sto
         tx.promise_end();
         tx.touch_key(key.id.clone());
         activity::forget(tx, &[key.id.as_str()])?;
+        confirmations::forget(tx, &[key.id.as_str()])?;
         let sessions = sessions_of(tx, &[key.id.to_string()], origin.time)?;
         expire_many(tx, sessions, origin.time, &Ending::from(Cause::MinterEnded), origin)?;
         tx.record(origin, Event::KeyDeleted { key });

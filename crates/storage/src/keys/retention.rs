@@ -8,6 +8,7 @@ use strum::VariantArray as _;
 
 use super::list::of_kind;
 use crate::activity;
+use crate::confirmations;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::schema::{api_keys, key_retention};
@@ -111,7 +112,9 @@ pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -
         .get_results(db))?;
     let count = removed.len();
     if count > 0 {
-        activity::forget(tx, &removed.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let ids: Vec<&str> = removed.iter().map(String::as_str).collect();
+        activity::forget(tx, &ids)?;
+        confirmations::forget(tx, &ids)?;
         // The keys were already dead, so no barrier is needed.
         removed.into_iter().for_each(|id| tx.touch_key(KeyId::from_stored(id)));
         tx.record(origin, Event::KeysRetired { count, cutoff });

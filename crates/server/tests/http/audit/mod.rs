@@ -4,6 +4,7 @@ mod append_only;
 mod clock;
 mod failed_logins;
 mod pages;
+mod proofs;
 mod retention;
 mod search;
 mod shape;

@@ -131,14 +131,19 @@ async fn entries_go_when_they_are_old_enough_and_one_tells_of_it(app: TestApp) {
     app.advance(Lifetime::from_secs(1).unwrap());
     assert_eq!(run(&app).await, (0, 0), "the newest audit entry is more than a day old");
     service_account(&app, "robot", &[]).await;
+    assert_eq!(run(&app).await, (0, 0), "no entry is sealed");
+    app.seal().await;
     assert_eq!(run(&app).await, (0, 2));
+    assert_eq!(run(&app).await, (0, 0));
     let log = app.owner.http.get("/api/v2/audit").await.expect(200).json();
     let left = log["audit_logs"].as_array().unwrap();
-    assert_eq!(left.len(), 3);
+    assert_eq!(left.len(), 4);
     assert_eq!((text(&left[0], "action"), text(&left[0], "resource_type")), ("delete", "audit_log"));
     assert_eq!(left[0]["additional_fields"]["count"], 2);
-    assert_eq!(text(&left[1], "resource_target"), "robot");
-    assert_eq!(text(&left[2], "resource_target"), "ci");
+    assert_eq!(left[0]["additional_fields"]["leaves"], json!([[0, 1]]));
+    assert_eq!(text(&left[1], "event"), "audit_log.signing_key_added");
+    assert_eq!(text(&left[2], "resource_target"), "robot");
+    assert_eq!(text(&left[3], "resource_target"), "ci");
     assert_eq!(app.database.count("SELECT count(*) AS count FROM audit_retention WHERE cutoff IS NOT NULL"), 0);
     assert!(app.database.execute("DELETE FROM audit_logs").is_err());
 }

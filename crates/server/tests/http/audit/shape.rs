@@ -33,6 +33,7 @@ async fn an_entry_tells_who_did_what_to_which_and_by_which_request(app: TestApp)
     let expected = [
         "action",
         "additional_fields",
+        "cause",
         "description",
         "diff",
         "event",

@@ -10,6 +10,7 @@ mod identify;
 mod incidents;
 mod list;
 mod locks;
+mod receipts;
 mod tokenconfig;
 mod usage;
 mod view;

@@ -29,6 +29,7 @@ async fn every_endpoint_lets_those_do_it_who_may_and_refuses_the_others_without_
         targets.push((whose, cast.target(whose).await));
     }
 
+    app.seal().await;
     let mut contents = Contents::of(&app.database);
     let before = contents.read();
     for_each_call(&callers, &targets, async |call: Call<'_>| {

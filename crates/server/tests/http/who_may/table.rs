@@ -40,6 +40,7 @@ pub const TABLE: &[(&str, &str, Outcome)] = &[
     ("GET", "/api/v2/users/{user}/keys/tokens/{keyname}", ByOwner("api_key:read", SEE_KEY)),
     ("GET", "/api/v2/users/{user}/keys/{keyid}", ByOwner("api_key:read", SEE_KEY)),
     ("GET", "/api/v2/users/{user}/keys/{keyid}/activity", ByOwner("api_key:read", SEE_KEY)),
+    ("GET", "/api/v2/users/{user}/keys/{keyid}/receipt", ByOwner("api_key:read", RECEIPT)),
     ("POST", "/api/v2/users/{user}/keys", ByOwner("api_key:create", MAKE_KEY)),
     ("POST", "/api/v2/users/{user}/keys/tokens", ByOwner("api_key:create", MAKE_KEY)),
     ("PUT", "/api/v2/users/{user}/keys/{keyid}/expire", ByOwner("api_key:update", END_KEY)),
@@ -48,6 +49,7 @@ pub const TABLE: &[(&str, &str, Outcome)] = &[
     ("POST", "/api/v2/keys/expire", ByRole("api_key:update", [200, 200, 200, 200, 200])),
     ("GET", "/api/v2/incidents", ByRole("api_key:read", [200, 200, 200, 200, 200])),
     ("GET", "/api/v2/incidents/{id}", ByRole("api_key:read", [404, 404, 404, 404, 404])),
+    ("GET", "/api/v2/incidents/{id}/receipt", ByRole("api_key:read", [404, 404, 404, 404, 404])),
     ("POST", "/api/v2/locks", ByRole("api_key:update", [201, 201, 201, 201, 201])),
     ("GET", "/api/v2/locks", ByRole("api_key:read", [200, 200, 200, 200, 200])),
     ("DELETE", "/api/v2/locks/{id}", ByRole("api_key:update", [404, 404, 404, 404, 404])),
@@ -59,11 +61,19 @@ pub const TABLE: &[(&str, &str, Outcome)] = &[
     ("POST", "/oauth2/introspect", ByRole("api_key:verify", [403, 403, 403, 200, 200])),
     ("POST", "/oauth2/revoke", Public(200)),
     ("GET", "/api/v2/audit", ByRole("audit_log:read", [403, 200, 403, 200, 403])),
+    ("GET", "/api/v2/audit/checkpoint", ByRole("audit_log:read", [403, 200, 403, 200, 403])),
+    ("GET", "/api/v2/audit/tree", ByRole("audit_log:read", [403, 200, 403, 200, 403])),
+    ("GET", "/api/v2/audit/leaves", ByRole("audit_log:read", [403, 200, 403, 200, 403])),
+    ("GET", "/api/v2/audit/unsealed", ByRole("audit_log:read", [403, 200, 403, 200, 403])),
+    ("GET", "/api/v2/audit/{id}/proof", ByRole("audit_log:read", [403, 404, 403, 404, 403])),
 ];
 
 // Rows: member, auditor, user-admin, owner.
 
 const SEE_KEY: [[u16; 4]; 4] = [[200, 404, 404, 404], [200, 200, 200, 404], [200, 200, 404, 404], [200, 200, 200, 404]];
+
+/// The targets are live keys, which have no receipt.
+const RECEIPT: [[u16; 4]; 4] = [[409, 404, 404, 404], [409, 409, 409, 404], [409, 409, 404, 404], [409, 409, 409, 404]];
 
 const MAKE_KEY: [[u16; 4]; 4] =
     [[201, 404, 404, 404], [201, 403, 403, 404], [201, 403, 404, 404], [201, 201, 201, 404]];
@@ -148,7 +158,7 @@ pub fn expected(path: &str, outcome: &Outcome, kind: Kind, whose: Whose) -> (u16
         ByRole(_, roles) => roles[role],
         ByOwner(_, roles) => roles[if kind == Kind::Verifier { 0 } else { role }][whose as usize],
     };
-    (status, code(status))
+    (status, code(path, status))
 }
 
 fn has_scope(path: &str, scope: &str, kind: Kind, whose: Whose) -> bool {
@@ -161,8 +171,9 @@ fn has_scope(path: &str, scope: &str, kind: Kind, whose: Whose) -> bool {
     }
 }
 
-fn code(status: u16) -> &'static str {
+fn code(path: &str, status: u16) -> &'static str {
     match status {
+        409 if path.ends_with("/receipt") => "no_receipt",
         400 => "validation_failed",
         403 => "forbidden",
         404 => "not_found",

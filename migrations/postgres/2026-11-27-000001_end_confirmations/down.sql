@@ -1,0 +1,2 @@
+ALTER TABLE incidents DROP COLUMN witnesses;
+DROP TABLE end_confirmations;

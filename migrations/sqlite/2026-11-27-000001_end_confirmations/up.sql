@@ -1,0 +1,11 @@
+-- For a key that was ended by hand: when nobody accepted it any more, and who confirmed that.
+CREATE TABLE end_confirmations (
+    key_id TEXT NOT NULL PRIMARY KEY,
+    confirmed_at TEXT NOT NULL,
+    waited_ms INTEGER NOT NULL,
+    -- A JSON array of {id, name, confirmed_at}; confirmed_at is null for a verifier whose lease expired.
+    witnesses TEXT NOT NULL
+) STRICT;
+
+-- The same array for the end of an incident.
+ALTER TABLE incidents ADD COLUMN witnesses TEXT;
