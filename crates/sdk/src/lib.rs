@@ -68,6 +68,7 @@ mod keys_filter;
 mod locks;
 mod page;
 mod path;
+pub mod receipts;
 mod retry;
 mod secret;
 mod sessions;
@@ -107,6 +108,9 @@ pub mod types {
         LoginType, RefusedUses, TokenConfig,
     };
     pub use keyward_api::locks::{AddLockRequest, Lock, LockMaker, LockSelector};
+    pub use keyward_api::receipts::{
+        DeadKey, ProvenEntry, Receipt, ReceiptActor, ReceiptConfirmation, ReceiptSignature, ReceiptVerifier,
+    };
     pub use keyward_api::system::{BuildInfo, ScopeCatalogue, ScopeInfo};
     pub use keyward_api::users::{User, UserRole};
     pub use keyward_api::verifiers::VerifierInfo;

@@ -126,8 +126,9 @@ impl IncidentDesk<'_> {
             if i64::try_from(ended.len()).is_ok_and(|count| count < incident.expired) {
                 return Err(Error::NotSealed);
             }
-            let keys = incidents::keys(conn, id)?.into_iter();
-            let keys = keys.map(|id| EndedKey { ended: ended.get(id.as_str()).copied(), id }).collect();
+            let mut keys = incidents::keys(conn, id)?;
+            keys.sort_unstable();
+            let keys = keys.into_iter().map(|id| EndedKey { ended: ended.get(id.as_str()).copied(), id }).collect();
             let origin = sealer::origin(&audit_tree::state(conn)?);
             Ok(IncidentReceipt { origin, incident, keys, entries })
         };

@@ -132,6 +132,12 @@ impl VerifierKey {
     pub fn verifies(&self, bytes: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, self.public).verify(bytes, signature).is_ok()
     }
+
+    /// Whether this is the key's signature, in base64, over the bytes.
+    #[must_use]
+    pub fn verifies_base64(&self, bytes: &[u8], signature: &str) -> bool {
+        BASE64_STANDARD.decode(signature).is_ok_and(|signature| self.verifies(bytes, &signature))
+    }
 }
 
 impl fmt::Display for VerifierKey {

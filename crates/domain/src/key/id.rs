@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use sha2::{Digest as _, Sha256};
 use strum::VariantArray as _;
 
 use super::KeyKind;
@@ -150,6 +151,17 @@ impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// The SHA-256 digest of the ids of keys in order, each followed by a line feed, in hexadecimal.
+#[must_use]
+pub fn ids_digest<'a>(ids: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hash = Sha256::new();
+    for id in ids {
+        hash.update(id);
+        hash.update("\n");
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

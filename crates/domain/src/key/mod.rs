@@ -12,7 +12,7 @@ mod secret;
 mod selector;
 
 pub use ending::{EndNote, EndReason, Ending, InvalidEndNote};
-pub use id::{InvalidKeyId, KeyId};
+pub use id::{InvalidKeyId, KeyId, ids_digest};
 pub use kind::{KeyKind, LoginType};
 #[cfg(feature = "catalogue")]
 pub use mint::{ExceedsCaller, MintRequest, within_caller};

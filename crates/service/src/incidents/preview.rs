@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use keyward_domain::key::ids_digest;
 use keyward_domain::{Catalogue, KeyId, Lifetime, Timestamp, UserId};
 use keyward_storage::keys::{self, KeyCursor, ListedKey, Selection, Sort};
 use keyward_storage::{Conn, StoreError};
-use sha2::{Digest as _, Sha256};
 
 use super::{Reach, Wanted};
 use crate::caller::Caller;
@@ -115,7 +115,7 @@ pub(super) fn find(
     if wanted.cascades {
         ids.append(&mut children);
     }
-    found.digest = digest(&ids);
+    found.digest = ids_digest(ids.iter().map(KeyId::as_str));
     // The calling key and those that led to it end last: the request goes on with it until then.
     let mut minters = keys::minters(conn, caller.key())?;
     minters.push(caller.key().id.clone());
@@ -123,16 +123,6 @@ pub(super) fn find(
     found.ids = first;
     found.ids.extend(last);
     Ok(found)
-}
-
-/// The SHA-256 digest of the ids in order, each followed by a line feed, in hexadecimal.
-fn digest(ids: &BTreeSet<KeyId>) -> String {
-    let mut hash = Sha256::new();
-    for id in ids {
-        hash.update(id.as_str());
-        hash.update("\n");
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Found {

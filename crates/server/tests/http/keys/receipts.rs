@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use keyward_api::receipts::{Receipt, SIGNED_PREFIX};
+use base64::Engine as _;
+use keyward_api::receipts::SIGNED_PREFIX;
 use keyward_sdk::Client;
+use keyward_sdk::receipts::{ReceiptError, verify_receipt};
 use keyward_sdk::verify::Verifier;
 use keyward_test_support::{Http, TestApp, on_both};
-use keyward_transparency::{Proof, VerifierKey, canonical_json};
+use keyward_transparency::{SigningKey, VerifierKey, canonical_json};
 use serde_json::{Value, json};
 
 use crate::support::{SECOND, each, seconds, text, token_of};
@@ -36,31 +38,35 @@ async fn settle(app: &TestApp) {
 
 /// Checks a receipt as a third party does. Returns the entries that it proves.
 async fn check(app: &TestApp, receipt: &Value) -> Vec<Value> {
-    let key: VerifierKey = app.verifier_key().await.parse().unwrap();
-    let mut unsigned: Receipt = serde_json::from_value(receipt.clone()).unwrap();
-    let signature = unsigned.signature.take().unwrap();
-    assert_eq!(signature.verifier_key, key.to_string());
-    let signed = format!("{SIGNED_PREFIX}{}", canonical_json(&unsigned).unwrap());
-    assert!(key.verifies(signed.as_bytes(), &base64(&signature.value)));
-    unsigned.note = Some("another".to_owned());
-    let forged = format!("{SIGNED_PREFIX}{}", canonical_json(&unsigned).unwrap());
-    assert!(!key.verifies(forged.as_bytes(), &base64(&signature.value)));
-    let keys = [key];
-    unsigned
-        .entries
-        .into_iter()
-        .map(|proven| {
-            let proof: Proof = proven.proof.parse().unwrap();
-            let checkpoint = proof.verify(&canonical_json(&proven.entry).unwrap(), &keys).unwrap();
-            assert_eq!(checkpoint.origin, unsigned.origin);
-            proven.entry
-        })
-        .collect()
+    let keys: [VerifierKey; 1] = [app.verifier_key().await.parse().unwrap()];
+    let verified = verify_receipt(&receipt.to_string(), &keys).unwrap();
+    for (field, other) in [
+        ("note", json!("another")),
+        ("origin", json!("keyward/other")),
+        ("issued_at", json!("2020-01-01T00:00:00Z")),
+        ("keys", json!([])),
+        ("entries", json!([])),
+        ("a new field", json!(1)),
+    ] {
+        let mut changed = receipt.clone();
+        changed[field] = other;
+        assert!(verify_receipt(&changed.to_string(), &keys).is_err(), "{field}");
+    }
+    assert!(matches!(verify_receipt(&receipt.to_string(), &[]), Err(ReceiptError::UnknownKey(_))));
+    verified.receipt.entries.into_iter().map(|proven| proven.entry).collect()
 }
 
-fn base64(text: &str) -> Vec<u8> {
-    use base64::Engine as _;
-    base64::prelude::BASE64_STANDARD.decode(text).unwrap()
+/// Changes a receipt and signs it again, as a server would that lies about its log.
+async fn forged(app: &TestApp, receipt: &Value, change: impl Fn(&mut Value)) -> ReceiptError {
+    let origin = text(receipt, "origin");
+    let key = SigningKey::from_pem(origin, &app.files.in_dir().signing_key().unwrap()).unwrap();
+    let mut receipt = receipt.clone();
+    let mut signature = receipt.as_object_mut().unwrap().remove("signature").unwrap();
+    change(&mut receipt);
+    let signed = format!("{SIGNED_PREFIX}{}", canonical_json(&receipt).unwrap());
+    signature["value"] = json!(base64::prelude::BASE64_STANDARD.encode(key.sign(signed.as_bytes())));
+    receipt["signature"] = signature;
+    verify_receipt(&receipt.to_string(), &[key.verifier().clone()]).unwrap_err()
 }
 
 async fn the_receipt_of_a_key_proves_its_end(app: TestApp) {
@@ -78,6 +84,19 @@ async fn the_receipt_of_a_key_proves_its_end(app: TestApp) {
     let key = &receipt["keys"][0];
     assert_eq!((text(key, "id"), &key["ended_at"]), (id.as_str(), &entries[0]["time"]));
     assert_eq!(receipt["confirmation"]["verifiers"], json!([]));
+    for (change, what) in [
+        ((|it| it["note"] = json!("another")) as fn(&mut Value), "the note is another"),
+        (|it| it["reason"] = json!("policy"), "the reason is another"),
+        (|it| it["by"]["username"] = json!("ada"), "another user ended the key"),
+        (|it| it["keys"][0]["id"] = json!("kwd_0000000000"), "the entry is about another key"),
+        (|it| it["keys"][0]["ended_at"] = json!("2020-01-01T00:00:00Z"), "the key was ended at another time"),
+        (|it| it["entries"] = json!([]), "there is no entry of the key's end"),
+    ] {
+        let error = forged(&app, &receipt, change).await;
+        assert!(matches!(error, ReceiptError::Contradiction(said) if said == what), "{error}: {what}");
+    }
+    let error = forged(&app, &receipt, |it| it["entries"][0]["entry"]["ip"] = json!("203.0.113.9")).await;
+    assert!(matches!(error, ReceiptError::NotProven { .. }), "{error}");
     assert!(receipt["confirmation"]["waited_ms"].is_number());
 }
 
@@ -124,6 +143,14 @@ async fn an_incident_has_one_for_all_its_keys(app: TestApp) {
     for key in receipt["keys"].as_array().unwrap() {
         let was_dead = text(key, "id") == ids[0];
         assert_eq!((key["ended_at"].is_null(), key["leaf_index"].is_null()), (was_dead, was_dead), "{key}");
+    }
+    for (change, what) in [
+        ((|it| it["keys"][0]["id"] = json!("kwd_0000000000")) as fn(&mut Value), "the incident had other keys"),
+        (|it| it["keys"].as_array_mut().unwrap().truncate(2), "the incident had other keys"),
+        (|it| it["confirmation"]["verifiers"] = json!(null), "other verifiers confirmed the end"),
+    ] {
+        let error = forged(&app, &receipt, change).await.to_string();
+        assert!(error.contains(what) || error.contains("not a receipt"), "{error}: {what}");
     }
     // Each key of it has its own, too.
     let of_key = self::receipt(&app.owner.http, &format!("users/member/keys/{}", ids[1])).await;
