@@ -10,6 +10,7 @@ mod database;
 mod disk;
 mod incident;
 mod log;
+mod proofs;
 mod proxies;
 mod resets;
 
