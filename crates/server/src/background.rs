@@ -47,7 +47,7 @@ impl Background {
             tokio::spawn(clock::watch(service.clone())),
         ];
         if let Sealing::Background(files) = &app.sealing {
-            jobs.push(tokio::spawn(sealing::run(service.clone(), files.clone())));
+            jobs.push(tokio::spawn(sealing::run(app.clone(), files.clone())));
         }
         Self { jobs }
     }

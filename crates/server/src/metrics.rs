@@ -50,6 +50,8 @@ pub struct Metrics {
     verifiers: Gauge,
     lease_valid: Gauge,
     audit_entries: Counter,
+    audit_sealing: Gauge,
+    audit_leaves: Gauge,
     process: Process,
     db_up: Gauge,
     clock_step: Gauge<f64, AtomicU64>,
@@ -140,6 +142,10 @@ impl Default for Metrics {
             lease_valid.clone(),
         );
         registry.register("audit_entries", "Audit entries written", audit_entries.clone());
+        let (audit_sealing, audit_leaves) = (Gauge::default(), Gauge::default());
+        audit_sealing.set(1);
+        registry.register("audit_sealing", "Whether the server can seal the audit log: 1 or 0", audit_sealing.clone());
+        registry.register("audit_leaves", "Audit entries that are sealed", audit_leaves.clone());
         registry.register("build", "The program", Info::new([("version", crate::VERSION)]));
         let bare = registry.sub_registry_with_prefix("process");
         bare.register("cpu_seconds", "Processor time", process.cpu_seconds.clone());
@@ -175,6 +181,8 @@ impl Default for Metrics {
             verifiers,
             lease_valid,
             audit_entries,
+            audit_sealing,
+            audit_leaves,
             process,
             db_up,
             clock_step,
@@ -186,6 +194,14 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Sets how many audit entries are sealed; none if the server cannot seal the log.
+    pub(crate) fn set_sealed(&self, leaves: Option<u64>) {
+        self.audit_sealing.set(i64::from(leaves.is_some()));
+        if let Some(leaves) = leaves {
+            self.audit_leaves.set(i64::try_from(leaves).unwrap_or(i64::MAX));
+        }
+    }
+
     /// Encodes all metrics in the OpenMetrics text format.
     pub(crate) fn encode(&self, service: &Service) -> Result<String, std::fmt::Error> {
         self.db_up.set(i64::from(service.is_database_up()));

@@ -7,12 +7,14 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use actix_web::web;
 use keyward_service::{SealError, Sealed, Sealer, Service};
 use keyward_transparency::{Checkpoint, KeyFileError, SigningKey, notes};
 use tokio::time::{MissedTickBehavior, interval};
 use zeroize::Zeroizing;
 
 use super::canonical;
+use crate::app::App;
 
 /// How often the job looks for entries; 2 s are promised.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -157,7 +159,8 @@ fn whole_notes(text: &str, at: usize) -> Option<&str> {
 }
 
 /// Seals the log of a database until the job is stopped.
-pub(crate) async fn run(service: Service, files: SealingFiles) {
+pub(crate) async fn run(app: web::Data<App>, files: SealingFiles) {
+    let service = &app.service;
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut sealer, mut told) = (None, None);
@@ -165,11 +168,12 @@ pub(crate) async fn run(service: Service, files: SealingFiles) {
         ticks.tick().await;
         let done = match &mut sealer {
             Some(sealer) => seal(sealer, &files).await,
-            None => match prepare(&service, &files).await {
+            None => match prepare(service, &files).await {
                 Ok(prepared) => seal(sealer.insert(prepared), &files).await,
                 Err(error) => Err(error),
             },
         };
+        app.metrics.set_sealed(done.as_ref().ok().copied());
         // The same trouble is told once.
         let trouble = done.err();
         let text = trouble.as_ref().map(ToString::to_string);
@@ -187,7 +191,7 @@ pub(crate) async fn run(service: Service, files: SealingFiles) {
 /// # Errors
 /// If the files cannot be used, or the database fails or differs from what was kept.
 pub async fn seal_audit_log(service: &Service, files: &SealingFiles) -> Result<(), SealingError> {
-    seal(&mut prepare(service, files).await?, files).await
+    seal(&mut prepare(service, files).await?, files).await.map(drop)
 }
 
 /// Reads the files, and checks the database against the newest checkpoint that was kept.
@@ -203,15 +207,15 @@ async fn prepare(service: &Service, files: &SealingFiles) -> Result<Sealer, Seal
     Ok(sealer)
 }
 
-/// Seals everything that waits.
-async fn seal(sealer: &mut Sealer, files: &SealingFiles) -> Result<(), SealingError> {
+/// Seals everything that waits. Returns the number of leaves.
+async fn seal(sealer: &mut Sealer, files: &SealingFiles) -> Result<u64, SealingError> {
     loop {
-        let Sealed { checkpoint, has_more, .. } = sealer.seal().await?;
+        let Sealed { checkpoint, size, has_more } = sealer.seal().await?;
         if let Some(checkpoint) = checkpoint {
             files.keep(&checkpoint).map_err(|source| SealingError::File { path: files.checkpoints.clone(), source })?;
         }
         if !has_more {
-            return Ok(());
+            return Ok(size);
         }
     }
 }

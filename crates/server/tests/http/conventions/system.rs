@@ -36,6 +36,7 @@ async fn metrics_tell_what_an_operator_asks(app: TestApp) {
         ("keyward_barrier_seconds_count{outcome=\"confirmed\"}", 1.0),
         // The user, the login, the token, its end.
         ("keyward_audit_entries_total", 4.0),
+        ("keyward_audit_sealing", 1.0),
         ("keyward_db_up", 1.0),
         ("keyward_lease_valid", 1.0),
         ("keyward_verifiers", 0.0),
