@@ -2,8 +2,8 @@
 
 use keyward_domain::Lifetime;
 use keyward_service::Settings;
-use keyward_test_support::{Backend, NewApp, TestApp, on_both};
-use keyward_transparency::{Checkpoint, Hash, Proof, SigningKey, VerifierKey, canonical_json, leaf_hash};
+use keyward_test_support::{Backend, NewApp, TestApp, on_both, run};
+use keyward_transparency::{Checkpoint, Hash, Proof, SigningKey, Tree, VerifierKey, canonical_json, leaf_hash};
 use serde_json::{Value, json};
 
 use crate::support::{another, each, text};
@@ -18,6 +18,32 @@ on_both! {
     an_entry_that_was_changed_or_inserted_is_listed,
     retention_keeps_the_leaves,
     the_log_names_its_signing_keys,
+}
+
+#[test]
+fn two_servers_seal_one_tree() {
+    run(Backend::Postgres, |app: TestApp| async move {
+        let other = app.start_beside().await;
+        for _ in 0..20 {
+            let made = async {
+                for _ in 0..5 {
+                    app.owner.token(&json!({})).await;
+                }
+            };
+            tokio::join!(app.seal(), other.seal(), made);
+        }
+        tokio::join!(app.seal(), other.seal());
+        let listed = leaves(&app, "").await;
+        assert_eq!(listed.len(), 2 + 1 + 100, "the user, the login, the key, the tokens");
+        let unsealed = app.owner.http.get("/api/v2/audit/unsealed").await.expect(200).json();
+        assert_eq!(unsealed, json!({ "leaves": [] }));
+        let mut tree = Tree::default();
+        for (index, leaf) in listed.iter().enumerate() {
+            assert_eq!(leaf["index"], index);
+            tree.push(leaf_hash(&hash_input(leaf), canonical_json(&leaf["entry"]).unwrap().as_bytes()));
+        }
+        assert_eq!(tree.root(), checkpoint(&app).await.root);
+    });
 }
 
 async fn key_of(app: &NewApp) -> VerifierKey {
