@@ -112,9 +112,9 @@ async fn a_changed_removed_or_inserted_entry_is_found(app: TestApp) {
     let ids: Vec<String> = app.audit("").await.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect();
     let (changed, removed) = (&ids[1], &ids[2]);
     let triggers = app.database.text(if app.database.url().starts_with("postgres") {
-        "SELECT ''"
+        "SELECT '' AS text"
     } else {
-        "SELECT group_concat(name, ' ') FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_logs'"
+        "SELECT group_concat(name, ' ') AS text FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_logs'"
     });
     let triggers: Vec<&str> = triggers.split(' ').collect();
     tamper(&app, &triggers, &format!("UPDATE audit_logs SET resource_target = 'other' WHERE id = '{changed}'"));
