@@ -51,6 +51,26 @@ const RULES: &[Rule] = &[
         required: &["keyward-domain"],
     },
     Rule {
+        package: "keyward-transparency",
+        reach: Reach::Tree,
+        features: ALL,
+        forbidden: &[
+            "tokio",
+            "diesel",
+            "actix",
+            "reqwest",
+            "keyward-domain",
+            "keyward-api",
+            "keyward-verdict",
+            "keyward-storage",
+            "keyward-service",
+            "keyward-server",
+            "keyward-sdk",
+            "keyward-cli",
+        ],
+        required: &["sha2", "ct-merkle"],
+    },
+    Rule {
         package: "keyward-verdict",
         reach: Reach::Tree,
         features: ALL,
@@ -92,7 +112,7 @@ const RULES: &[Rule] = &[
         // Without the feature `actix`, which services on actix-web use. No other feature may add actix.
         features: &["--features", "tower"],
         forbidden: &["keyward-storage", "keyward-service", "keyward-server", "diesel", "actix"],
-        required: &["reqwest", "keyward-api", "keyward-verdict"],
+        required: &["reqwest", "keyward-api", "keyward-verdict", "keyward-transparency"],
     },
     Rule {
         package: "keyward-cli",

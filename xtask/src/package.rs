@@ -8,7 +8,7 @@ use crate::outcome::{Failure, Outcome, no_arguments};
 use crate::sh;
 
 /// The SDK and what it depends on, in the order in which they would be published.
-const PACKAGES: [&str; 4] = ["keyward-domain", "keyward-verdict", "keyward-api", "keyward-sdk"];
+const PACKAGES: [&str; 5] = ["keyward-domain", "keyward-transparency", "keyward-verdict", "keyward-api", "keyward-sdk"];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     no_arguments("package", arguments)?;

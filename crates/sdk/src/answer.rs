@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyward_api::{Endpoint, ErrorBody, headers};
+use keyward_api::{Endpoint, ErrorBody, PlainText, headers};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use zeroize::Zeroizing;
@@ -61,8 +61,17 @@ impl Reader<'_> {
         if empty && status.as_u16() != E::STATUS {
             return Err(undecodable(format!("expected status {}", E::STATUS)));
         }
-        let text: &[u8] = if empty { b"{}" } else { &body };
-        let value = serde_json::from_slice(text).map_err(|error| undecodable(self.reason(&error)))?;
+        let decoded = if PlainText::is::<E::Response>() {
+            // A page of a proxy would be text too, so the type must be right.
+            if !text_of(&headers, &CONTENT_TYPE).starts_with("text/plain") {
+                return Err(undecodable("expected plain text".to_owned()));
+            }
+            let text = std::str::from_utf8(&body).map_err(|error| undecodable(error.to_string()))?;
+            serde_json::from_value(text.into())
+        } else {
+            serde_json::from_slice(if empty { b"{}" } else { &body })
+        };
+        let value = decoded.map_err(|error| undecodable(self.reason(&error)))?;
         let next = page::next_cursor(&headers).map_err(undecodable)?;
         let barrier = headers.get(headers::BARRIER).and_then(|told| told.to_str().ok()).map(str::to_owned);
         Ok(Answer { value, next, barrier })
@@ -137,6 +146,11 @@ impl Reader<'_> {
             excerpt.into()
         };
         said
+    }
+
+    /// The error for text that is not in the form that the endpoint promises.
+    pub(crate) fn malformed(&self, text: &str, reason: String) -> Error {
+        self.undecodable(StatusCode::OK, &HeaderMap::new(), text.as_bytes(), reason)
     }
 
     fn undecodable(&self, status: StatusCode, headers: &HeaderMap, body: &[u8], reason: String) -> Error {

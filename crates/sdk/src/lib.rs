@@ -56,6 +56,7 @@
 
 mod answer;
 mod audit;
+pub mod audit_export;
 mod base_url;
 mod builder;
 mod call;
@@ -82,6 +83,7 @@ pub mod verify;
 pub use keyward_api as api;
 pub use keyward_api::keys::KeySelector;
 pub use keyward_domain::{KeyId, KeyKind, Lifetime, Timestamp, text};
+pub use keyward_transparency as transparency;
 
 pub use audit::AuditFilter;
 pub use builder::ClientBuilder;
@@ -99,7 +101,7 @@ pub use users::{CreateUser, UsersFilter};
 
 /// Types that the server returns or takes.
 pub mod types {
-    pub use keyward_api::audit::{AuditActor, AuditLog, AuditLogs, DiffField};
+    pub use keyward_api::audit::{AuditActor, AuditLeaf, AuditLeaves, AuditLog, AuditLogs, AuditTree, DiffField};
     pub use keyward_api::incidents::{
         ExpireKeysRequest, ExpirePreview, ExpiredKeys, Incident, IncidentActor, IncidentBarrier, OwnerCount,
     };

@@ -65,11 +65,13 @@ pub(crate) enum Command {
   keyward locks remove 019ac3f0-7a1e-7000-8000-000000000001"
     )]
     Locks(locks::Command),
-    /// Read the audit log
+    /// Read, export and verify the audit log
     #[command(
         subcommand,
         after_help = "Examples:
-  keyward audit list --event key.expired --limit 20"
+  keyward audit list --event key.expired --limit 20
+  keyward audit verify --checkpoint audit-checkpoints
+  keyward audit export --output audit.jsonl"
     )]
     Audit(audit::Command),
     /// List the scopes that tokens can have

@@ -79,6 +79,21 @@ impl Output {
         to_stdout(bytes)
     }
 
+    /// Prints lines of JSON on stdout: unchanged, but on a terminal with what controls it escaped.
+    pub(crate) fn json_lines(&self, lines: &str) -> Result<(), Error> {
+        if self.stdout_is_terminal {
+            return to_stdout(text::visible_json(lines).as_bytes());
+        }
+        to_stdout(lines.as_bytes())
+    }
+
+    /// Prints JSON on stdout, on one line.
+    pub(crate) fn json_line<T: Serialize>(&self, value: &T) -> Result<(), Error> {
+        let json = serde_json::to_string(value)
+            .map_err(|error| Error::failed("cannot write the response as JSON").caused_by(error))?;
+        to_stdout(format!("{}\n", text::visible_json(&json)).as_bytes())
+    }
+
     /// Prints JSON on stdout.
     pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<(), Error> {
         let json = serde_json::to_string_pretty(value)
@@ -93,7 +108,7 @@ impl Output {
         }
         let rendered = table.render(self.stdout_is_terminal, self.stdout_has_color, self.now);
         to_stdout(rendered.text.as_bytes())?;
-        if !rendered.dropped.is_empty() {
+        if !rendered.dropped.is_empty() && table.has_header() {
             let dropped = rendered.dropped.join(", ");
             self.note(&format!("not shown in {} columns: {dropped}; -o json shows all", rendered.width));
         }

@@ -28,6 +28,7 @@ pub(crate) struct Table {
     columns: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
     drop_first: Vec<&'static str>,
+    has_header: bool,
 }
 
 /// A rendered table.
@@ -49,17 +50,27 @@ const DEFAULT_WIDTH: u16 = 80;
 impl Table {
     /// A table of these rows. Each row must have one cell per column.
     pub(crate) fn new(columns: Vec<&'static str>, rows: Vec<Vec<Cell>>) -> Self {
-        Self { columns, rows, drop_first: Vec::new() }
+        Self { columns, rows, drop_first: Vec::new(), has_header: true }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
+    pub(super) fn has_header(&self) -> bool {
+        self.has_header
+    }
+
     /// Drops these columns first, in this order, if the terminal is too narrow for all. Without it, the
     /// last columns are dropped first.
     pub(crate) fn dropping_first(mut self, columns: &[&'static str]) -> Self {
         self.drop_first = columns.to_vec();
+        self
+    }
+
+    /// Leaves out the header, for rows that continue a table.
+    pub(crate) fn without_header(mut self) -> Self {
+        self.has_header = false;
         self
     }
 
@@ -82,7 +93,9 @@ impl Table {
             || Fit::unlimited(self.columns.len()),
             |width| Fit::find(&min_widths, width, self.drop_order()),
         );
-        drawn.set_header(fit.of(&headers).map(|header| style.label(header)));
+        if self.has_header {
+            drawn.set_header(fit.of(&headers).map(|header| style.label(header)));
+        }
         for (row, texts) in self.rows.iter().zip(&texts) {
             drawn.add_row(fit.of(row).zip(fit.of(texts)).map(|(cell, text)| {
                 let is_whole = width.is_none() || cell.is_rigid();

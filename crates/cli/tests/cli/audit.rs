@@ -1,9 +1,12 @@
 //! `keyward audit list`
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use keyward_test_support::{TestApp, on_both};
 use serde_json::{Value, json};
 
-use crate::shell::{Shell, whole_second};
+use crate::shell::{Run, Shell, aside, whole_second};
 
 fn count(list: &Value) -> usize {
     list.as_array().unwrap().len()
@@ -11,6 +14,7 @@ fn count(list: &Value) -> usize {
 
 on_both! {
     entries_are_listed_newest_first,
+    new_entries_are_followed,
     every_filter_is_a_flag,
     the_limit_goes_beyond_a_page_of_the_servers,
     a_bad_value_is_refused_by_its_name,
@@ -23,12 +27,40 @@ async fn entries_are_listed_newest_first(app: TestApp) {
     let shell = Shell::of(&app, &app.owner);
     shell.keyward("tokens remove -u ada ci").await.printed("Token has been expired.\n");
     shell.keyward("audit list --resource-target ci").await.is("
-        TIME                  USER   ACTION  TYPE     TARGET  RESOURCE ID     STATUS  IP
-        <time>  owner  write   api_key  ci      <id>  204     127.0.0.1
-        <time>  ada    create  api_key  ci      <id>  201     127.0.0.1
+        TIME                  USER   EVENT        ACTION  TYPE     TARGET  RESOURCE ID     STATUS  IP
+        <time>  owner  key.expired  write   api_key  ci      <id>  204     127.0.0.1
+        <time>  ada    key.created  create  api_key  ci      <id>  201     127.0.0.1
         exit 0");
     let list = shell.keyward("audit ls -o json").await.json();
     assert_eq!(list, app.owner.http.get("/api/v2/audit").await.json()["audit_logs"]);
+}
+
+async fn new_entries_are_followed(app: TestApp) {
+    for name in ["one", "two", "three"] {
+        app.owner.token(&json!({ "token_name": name })).await;
+    }
+    let shell = Shell::of(&app, &app.owner);
+    for (flags, header) in [("-o json", 0), ("", 1)] {
+        let line = format!("audit list --event key.created --limit 2 --follow {flags}");
+        let mut child = shell.command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (seen, mut lines) =
+            aside(move || (lines.by_ref().take(2 + header).map(Result::unwrap).collect::<Vec<_>>(), lines)).await;
+        let is_about =
+            |line: &str, name: &str| line.contains(&format!("\"{name}\"")) || line.contains(&format!(" {name} "));
+        let earlier = if header == 0 { ["two", "three"] } else { ["four", "five"] };
+        assert!(is_about(&seen[header], earlier[0]) && is_about(&seen[header + 1], earlier[1]), "{seen:?}");
+        for name in ["four", "five"] {
+            app.owner.token(&json!({ "token_name": format!("{name}{}", "x".repeat(header)) })).await;
+        }
+        let next = aside(move || lines.by_ref().take(2).map(Result::unwrap).collect::<Vec<_>>()).await;
+        let suffix = "x".repeat(header);
+        assert!(is_about(&next[0], &format!("four{suffix}")), "{next:?}");
+        assert!(is_about(&next[1], &format!("five{suffix}")), "{next:?}");
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
+        let run = aside(move || Run::of(child.wait_with_output().unwrap())).await;
+        assert_eq!((run.exit, run.stderr.as_str()), (Some(0), ""), "{run:?}");
+    }
 }
 
 async fn every_filter_is_a_flag(app: TestApp) {

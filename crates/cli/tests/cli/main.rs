@@ -5,6 +5,7 @@
 
 mod alone;
 mod audit;
+mod audit_proofs;
 mod locks;
 mod login;
 mod logout;

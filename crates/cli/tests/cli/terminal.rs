@@ -324,7 +324,7 @@ async fn on_eighty_columns_no_word_is_split(app: TestApp) {
         ("tokens list --all --include-expired", Some("not shown in 80 columns: allow list, last used, created at; ")),
         ("tokens list --all --include-expired -c name,scopes", None),
         ("users list", None),
-        ("audit list", Some("not shown in 80 columns: ip; ")),
+        ("audit list", Some("not shown in 80 columns: action, type, ip; ")),
         ("incidents list", Some("not shown in 80 columns: expired; ")),
         ("scopes list", None),
     ] {

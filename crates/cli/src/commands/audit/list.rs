@@ -1,18 +1,13 @@
 //! `keyward audit list`: the audit log, newest first.
 
-use clap::Subcommand;
 use keyward_sdk::AuditFilter;
 use keyward_sdk::types::AuditLog;
 
+use super::follow::{self, Printed, WINDOW};
 use crate::App;
 use crate::args::ViewFormat;
 use crate::error::{Context, Error};
 use crate::output::{Cell, Table};
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    List(List),
-}
 
 /// List audit log entries, newest first
 #[derive(Debug, clap::Args)]
@@ -21,7 +16,8 @@ pub(crate) enum Command {
     after_help = "Examples:
   keyward audit list --resource-type api_key --action write
   keyward audit list --username ada --date-from 2026-01-01 -o json
-  keyward audit list --resource-target ci --limit 20"
+  keyward audit list --resource-target ci --limit 20
+  keyward audit list --event key.expired --follow -o json"
 )]
 pub(crate) struct List {
     /// Only actions on resources of this type: api_key, user, audit_log or clock
@@ -72,6 +68,12 @@ pub(crate) struct List {
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 
+    /// Print the entries oldest first, and then new ones as they are written, until Ctrl-C
+    ///
+    /// JSON is then one entry per line.
+    #[arg(short, long)]
+    follow: bool,
+
     /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: ViewFormat,
@@ -80,17 +82,19 @@ pub(crate) struct List {
 /// The maximum number of entries on a page of the server.
 const MAX_PAGE: u32 = 1_000;
 
-pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
-    let Command::List(args) = command;
+pub(super) const FAILED: &str = "cannot read the audit log";
+
+pub(crate) async fn run(args: List, app: &App<'_>) -> Result<(), Error> {
     let client = app.config.connect()?.client;
     let mut filter = AuditFilter { q: args.query()?, ..AuditFilter::default() };
     let mut entries: Vec<AuditLog> = Vec::new();
     let limit = if args.all { u32::MAX } else { args.limit };
-    let mut left = limit;
+    // Following compares new pages with the entries of this one.
+    let mut left = if args.follow { limit.max(WINDOW) } else { limit };
     let mut has_more = false;
     while left > 0 {
         filter.limit = Some(left.min(MAX_PAGE));
-        let page = client.audit_logs(&filter).await.context("cannot read the audit log")?;
+        let page = client.audit_logs(&filter).await.context(FAILED)?;
         left = left.saturating_sub(u32::try_from(page.items.audit_logs.len()).unwrap_or(u32::MAX));
         entries.extend(page.items.audit_logs);
         has_more = page.next.is_some();
@@ -98,6 +102,17 @@ pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
             Some(cursor) => filter.after = Some(cursor),
             None => break,
         }
+    }
+    if args.follow {
+        let mut printed = Printed::default();
+        let mut entries = printed.new_of(entries);
+        entries.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        entries.reverse();
+        match args.output {
+            ViewFormat::Json => follow::print(&entries, args.output, app)?,
+            ViewFormat::Table => app.out.table(&table(&entries))?,
+        }
+        return follow::run(&client, filter, printed, args.output, app).await;
     }
 
     match args.output {
@@ -145,12 +160,13 @@ fn term(key: &str, value: &str) -> Result<String, Error> {
     Ok(if plain { format!("{key}:{value}") } else { format!("{key}:\"{value}\"") })
 }
 
-fn table(entries: &[AuditLog]) -> Table {
+pub(super) fn table(entries: &[AuditLog]) -> Table {
     let row = |entry: &AuditLog| {
         let user = entry.user.as_ref().map_or_else(String::new, |user| user.username.clone());
         vec![
             Cell::Time(entry.time),
             Cell::Text(user),
+            Cell::Text(entry.event.clone()),
             Cell::Text(entry.action.clone()),
             Cell::Text(entry.resource_type.clone()),
             Cell::Text(entry.resource_target.clone()),
@@ -159,8 +175,9 @@ fn table(entries: &[AuditLog]) -> Table {
             Cell::Text(entry.ip.clone()),
         ]
     };
-    let columns = vec!["time", "user", "action", "type", "target", "resource id", "status", "ip"];
-    Table::new(columns, entries.iter().map(row).collect())
+    let columns = vec!["time", "user", "event", "action", "type", "target", "resource id", "status", "ip"];
+    // The event says what the action and the type say, and more.
+    Table::new(columns, entries.iter().map(row).collect()).dropping_first(&["action", "type", "ip", "status"])
 }
 
 #[cfg(test)]
