@@ -202,6 +202,12 @@ macro_rules! describe_nothing {
 }
 describe_nothing!(NoBody, NoQuery, NoContent);
 
+impl Described for receipts::SignedReceipt {
+    fn describe(schemas: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>> {
+        receipts::Receipt::describe(schemas)
+    }
+}
+
 impl Described for PlainText {
     fn describe(_: &mut Vec<(String, RefOr<Schema>)>) -> Option<RefOr<Schema>> {
         Some(ObjectBuilder::new().schema_type(Type::String).into())

@@ -48,6 +48,12 @@ pub struct Receipt {
     pub signature: Option<ReceiptSignature>,
 }
 
+/// A receipt as the server has signed it. Not [`Receipt`]: a client that is older than the server must keep the
+/// fields that it does not know, or the signature would be wrong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SignedReceipt(pub Value);
+
 /// A dead key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -127,7 +133,7 @@ endpoint! {
     access: Access::Needs(Act::ReadKeys),
     query: NoQuery,
     request: NoBody,
-    response: 200 Receipt,
+    response: 200 SignedReceipt,
 }
 
 endpoint! {
@@ -136,5 +142,5 @@ endpoint! {
     access: Access::Needs(Act::ReadKeys),
     query: NoQuery,
     request: NoBody,
-    response: 200 Receipt,
+    response: 200 SignedReceipt,
 }

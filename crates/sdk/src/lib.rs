@@ -112,6 +112,7 @@ pub mod types {
     pub use keyward_api::locks::{AddLockRequest, Lock, LockMaker, LockSelector};
     pub use keyward_api::receipts::{
         DeadKey, ProvenEntry, Receipt, ReceiptActor, ReceiptConfirmation, ReceiptSignature, ReceiptVerifier,
+        SignedReceipt,
     };
     pub use keyward_api::system::{BuildInfo, ScopeCatalogue, ScopeInfo};
     pub use keyward_api::users::{User, UserRole};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keyward_api::receipts::{Receipt, SIGNED_PREFIX, ViewIncidentReceipt, ViewKeyReceipt};
+use keyward_api::receipts::{Receipt, SIGNED_PREFIX, SignedReceipt, ViewIncidentReceipt, ViewKeyReceipt};
 use keyward_domain::key::ids_digest;
 use keyward_transparency::{Checkpoint, InvalidProof, Proof, ProofError, VerifierKey, canonical_json};
 use serde_json::Value;
@@ -20,7 +20,7 @@ impl Client {
     /// # Errors
     /// [`Error::Api`] if there is no such key (404), it was not ended by hand (409), or the caller may not see
     /// the audit entry (403).
-    pub async fn key_receipt(&self, user: &UserRef, id: &str) -> Result<Receipt, Error> {
+    pub async fn key_receipt(&self, user: &UserRef, id: &str) -> Result<SignedReceipt, Error> {
         Ok(self.call(Call::<ViewKeyReceipt>::new(&[&user.to_string(), id])?).await?.value)
     }
 
@@ -28,7 +28,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Api`] if there is no such incident or it is hidden (404), or it has not ended (409).
-    pub async fn incident_receipt(&self, id: Uuid) -> Result<Receipt, Error> {
+    pub async fn incident_receipt(&self, id: Uuid) -> Result<SignedReceipt, Error> {
         Ok(self.call(Call::<ViewIncidentReceipt>::new(&[&id.to_string()])?).await?.value)
     }
 }

@@ -5,6 +5,7 @@ use keyward_sdk::types::{Incident, Uuid};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::receipts;
 use crate::App;
 use crate::args::{ListFormat, ViewFormat};
 use crate::error::{Context, Error};
@@ -15,6 +16,7 @@ use crate::output::{Cell, Table};
 pub(crate) enum Command {
     List(List),
     View(View),
+    Receipt(Receipt),
 }
 
 /// List the newest incidents, up to 100
@@ -49,11 +51,30 @@ pub(crate) struct View {
     output: ViewFormat,
 }
 
+/// Print the receipt of an incident that has ended: proof for a third party
+///
+/// A receipt is a signed JSON document: which keys were expired, when, by whom and why, and which verifiers
+/// confirmed it. `keyward receipts verify` checks it without a server.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  keyward incidents receipt 019ac3f0-7a1e-7000-8000-000000000001 > receipt.json")]
+pub(crate) struct Receipt {
+    /// ID of the incident
+    id: Uuid,
+}
+
 pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     match command {
         Command::List(args) => list(&args, app).await,
         Command::View(args) => view(&args, app).await,
+        Command::Receipt(args) => receipt(&args, app).await,
     }
+}
+
+async fn receipt(args: &Receipt, app: &App<'_>) -> Result<(), Error> {
+    let client = app.config.connect()?.client;
+    let receipt = client.incident_receipt(args.id).await.context("cannot get the receipt")?;
+    receipts::print(&receipt, app)
 }
 
 async fn list(args: &List, app: &App<'_>) -> Result<(), Error> {

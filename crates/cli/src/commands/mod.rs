@@ -8,6 +8,7 @@ mod login;
 mod login_token;
 mod logout;
 mod man;
+mod receipts;
 mod scopes;
 mod tokens;
 mod users;
@@ -74,6 +75,15 @@ pub(crate) enum Command {
   keyward audit export --output audit.jsonl"
     )]
     Audit(audit::Command),
+    /// Verify receipts: signed proof that keys are expired
+    #[command(
+        subcommand,
+        visible_alias = "receipt",
+        after_help = "Examples:
+  keyward tokens receipt ci > receipt.json
+  keyward receipts verify receipt.json --key \"$(cat audit-key.txt)\""
+    )]
+    Receipts(receipts::Command),
     /// List the scopes that tokens can have
     #[command(
         subcommand,
@@ -111,6 +121,7 @@ pub(crate) async fn run(command: Command, global: &Global, out: &Output) -> Resu
         Command::Incidents(command) => incidents::run(command, &app).await,
         Command::Locks(command) => locks::run(command, &app).await,
         Command::Audit(command) => audit::run(command, &app).await,
+        Command::Receipts(command) => receipts::run(command, &app),
         Command::Scopes(command) => scopes::run(command, &app).await,
         Command::Verifiers(command) => verifiers::run(command, &app).await,
         Command::Completion(_) | Command::Man(_) => Ok(()),

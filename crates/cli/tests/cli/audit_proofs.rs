@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use keyward_server::{SealingFiles, seal_audit_log};
 use keyward_test_support::{TestApp, on_both};
 use serde_json::{Value, json};
 
@@ -18,12 +17,6 @@ on_both! {
     a_member_may_not_export_it,
 }
 
-/// Where the server of this test has its signing key and its checkpoints.
-fn files(app: &TestApp) -> SealingFiles {
-    let dir = app.database.directory();
-    SealingFiles { key: dir.join("audit.key"), may_create_key: true, checkpoints: dir.join("audit-checkpoints") }
-}
-
 /// Creates some tokens and seals the log. Returns the number of sealed entries.
 async fn sealed(app: &TestApp) -> u64 {
     for name in ["one", "two", "three"] {
@@ -33,7 +26,7 @@ async fn sealed(app: &TestApp) -> u64 {
 }
 
 async fn seal(app: &TestApp) -> u64 {
-    seal_audit_log(&app.service, &files(app)).await.unwrap();
+    app.seal().await;
     tree(app).await["size"].as_u64().unwrap()
 }
 
@@ -94,7 +87,7 @@ async fn a_log_that_nobody_changed_is_verified_offline_and_online(app: TestApp) 
     let run = shell.keyward("audit verify").await;
     run.printed(&proven);
     assert!(run.stderr.starts_with("The keys come from the server itself."), "{run:?}");
-    let checkpoints = files(&app).checkpoints;
+    let checkpoints = app.files.in_dir().checkpoints;
     let run = shell.keyward(&format!("audit verify --key {key} --checkpoint {}", checkpoints.display())).await;
     let (entries, unsealed) = proven.split_once('\n').unwrap();
     run.printed(&format!("{entries}\nThe log has everything that the kept checkpoint vouches for.\n{unsealed}"));
@@ -158,7 +151,7 @@ async fn an_older_copy_of_the_database_is_found(app: TestApp) {
     let size = tree(&app).await["size"].as_u64().unwrap();
     app.owner.token(&json!({ "token_name": "four" })).await;
     assert_eq!(seal(&app).await, size + 1);
-    let checkpoints = files(&app).checkpoints;
+    let checkpoints = app.files.in_dir().checkpoints;
     let line = format!("audit verify {} --checkpoint {}", older.display(), checkpoints.display());
     let run = Shell::new().run(&line);
     assert_eq!(run.exit, Some(1), "{run:?}");

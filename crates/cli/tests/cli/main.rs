@@ -9,6 +9,7 @@ mod audit_proofs;
 mod locks;
 mod login;
 mod logout;
+mod receipts;
 mod refusals;
 mod scopes;
 mod shell;

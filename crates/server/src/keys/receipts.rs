@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use keyward_api::ErrorCode;
 use keyward_api::receipts::{
     DeadKey, KIND, ProvenEntry, Receipt, ReceiptActor, ReceiptConfirmation, ReceiptSignature, ReceiptVerifier,
-    SIGNED_PREFIX, ViewIncidentReceipt, ViewKeyReceipt,
+    SIGNED_PREFIX, SignedReceipt, ViewIncidentReceipt, ViewKeyReceipt,
 };
 use keyward_domain::confirmation::Confirmation;
 use keyward_domain::event::EventKind;
@@ -96,13 +96,14 @@ fn show_entry(proven: &receipts::ProvenEntry) -> Result<ProvenEntry, Problem> {
 }
 
 /// Signs a receipt with the key that signs the checkpoints of the audit log.
-fn signed(app: &App, receipt: Receipt) -> Result<Receipt, Problem> {
+fn signed(app: &App, receipt: Receipt) -> Result<SignedReceipt, Problem> {
     let pem = app.sealing.files().signing_key().map_err(failed)?;
     let key = SigningKey::from_pem(&receipt.origin, &pem).map_err(failed)?;
     let text = format!("{SIGNED_PREFIX}{}", canonical_json(&receipt).map_err(failed)?);
     let value = BASE64_STANDARD.encode(key.sign(text.as_bytes()));
     let signature = Some(ReceiptSignature { verifier_key: key.verifier().to_string(), value });
-    Ok(Receipt { signature, ..receipt })
+    let receipt = Receipt { signature, ..receipt };
+    Ok(SignedReceipt(serde_json::to_value(receipt).map_err(failed)?))
 }
 
 fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Problem {

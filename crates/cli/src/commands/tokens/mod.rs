@@ -10,6 +10,7 @@ mod identify;
 mod incident;
 mod key_ref;
 mod list;
+mod receipt;
 mod remove;
 mod uses;
 mod view;
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     View(view::Args),
     Identify(identify::Args),
     Remove(remove::Args),
+    Receipt(receipt::Args),
     Expire(Box<expire::Args>),
 }
 
@@ -37,6 +39,7 @@ pub(crate) async fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
         Command::List(args) => list::run(args, app).await,
         Command::View(args) => view::run(args, app).await,
         Command::Identify(args) => identify::run(args, app).await,
+        Command::Receipt(args) => receipt::run(&args, app).await,
         Command::Remove(args) => remove::run(args, app).await,
         Command::Expire(args) => expire::run(*args, app).await,
     }
