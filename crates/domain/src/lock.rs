@@ -55,7 +55,8 @@ pub struct Spared {
     pub key: KeyId,
     /// Whether the keys of users with the role owner are spared: the maker is none. Their own keys are not.
     pub owners: bool,
-    /// The only active owner at the time, whose sessions are spared: someone must be able to log in.
+    /// The last user who was the only active owner, when the lock was made or since. The sessions of this user
+    /// are spared: someone must be able to log in.
     pub sessions_of: Option<UserId>,
 }
 

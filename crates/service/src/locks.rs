@@ -99,6 +99,8 @@ impl LockDesk<'_> {
         }
         let (caller, now) = (caller.clone(), caller.now);
         let work = move |tx: &mut Tx<'_>| {
+            // No other transaction changes who is an active owner until this lock is there.
+            users::hold_all(tx)?;
             let caller = caller.confirm(tx)?;
             if Reach::of(&caller) != reach {
                 return Err(Error::Forbidden);

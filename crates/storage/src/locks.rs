@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::schema::locks;
 use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
+use crate::users::active_owners;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = locks)]
@@ -71,6 +72,26 @@ pub fn remove(tx: &mut Tx<'_>, lock: &Lock, origin: &Origin) -> Result<bool, Sto
         tx.record(origin, Event::LockRemoved { id: lock.id, state: state(lock) });
     }
     Ok(removed > 0)
+}
+
+/// Lets the locks spare the sessions of the only active owner, if there is only one: otherwise a lock that was
+/// made while there were two owners shuts out the one who is left. Called after each change of who is an active
+/// owner.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub(crate) fn spare_only_owner(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let owners = active_owners(tx)?;
+    let [only] = owners.as_slice() else { return Ok(()) };
+    let only = DbId(only.as_uuid());
+    let other = locks::spared_sessions.is_null().or(locks::spared_sessions.ne(only));
+    // Asked first, because on PostgreSQL an update of no row makes every verifier forget all keys, too.
+    if on_backend!(tx.conn(), |db| diesel::select(diesel::dsl::exists(locks::table.filter(other))).get_result(db))? {
+        let spares = locks::spared_sessions.eq(only);
+        on_backend!(tx.conn(), |db| diesel::update(locks::table.filter(other)).set(spares).execute(db))?;
+        tx.touch_everything();
+    }
+    Ok(())
 }
 
 /// Whether a lock has ended at `now`.

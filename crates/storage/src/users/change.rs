@@ -11,6 +11,7 @@ use super::row::{UserRow, roles_text};
 use super::setup_code::forget_setup_code;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
+use crate::locks::spare_only_owner;
 use crate::schema::users;
 use crate::sql_types::{DbId, DbInstant};
 use crate::tx::Tx;
@@ -94,6 +95,9 @@ pub fn update(
             UserChange::Password
         }
     };
+    if before.is_owner() && !(after.is_owner() && after.is_active()) {
+        spare_only_owner(tx)?;
+    }
     tx.promise_end();
     tx.touch_user(before.id);
     tx.record(origin, Event::UserChanged { before, after: after.clone(), change });
@@ -108,6 +112,9 @@ pub fn delete(tx: &mut Tx<'_>, user: User, now: Timestamp, origin: &Origin) -> R
     on_backend!(tx.conn(), |db| diesel::update(users::table.find(DbId(user.id.as_uuid())))
         .set((users::deleted_at.eq(DbInstant(now)), users::password_hash.eq(None::<String>)))
         .execute(db))?;
+    if user.is_owner() {
+        spare_only_owner(tx)?;
+    }
     tx.promise_end();
     tx.touch_user(user.id);
     tx.record(origin, Event::UserDeleted { user });

@@ -5,14 +5,17 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use keyward_domain::user::UserStatus;
-use keyward_domain::{AllowList, ApiKey, Lifetime, PlainKey, Roles, User};
+use keyward_domain::{AllowList, ApiKey, Lifetime, PlainKey, Roles, Scope, User};
 use keyward_service::activity::Via;
 use keyward_service::keys::NewToken;
 use keyward_service::{Caller, Error, Lane, Rejection};
 use keyward_verdict::{Need, Verdict};
 
+use super::lock_act::LockAct;
 use crate::acts::Acts as _;
-use crate::world::{World, request, unseen, without_use};
+use crate::embedded::Embedded;
+use crate::locks::{PROBES, granted};
+use crate::world::{World, comparable, request, unseen};
 
 #[derive(Clone, Debug)]
 pub(super) enum Act {
@@ -56,6 +59,11 @@ pub(super) enum Act {
     },
     WriteUses,
     Retain,
+    Lock(LockAct),
+    Unlock {
+        which: usize,
+    },
+    EndLocks,
     /// Another program writes to the file.
     FromOutside {
         key: usize,
@@ -75,7 +83,7 @@ pub(super) enum Outside {
     Delete,
 }
 
-const SCOPES: [&[&str]; 5] = [
+pub(super) const SCOPES: [&[&str]; 5] = [
     &["*:*"],
     &["workspace:read"],
     &["workspace:*"],
@@ -98,22 +106,29 @@ const DETECTED_AFTER: Duration = Duration::from_micros(1_200);
 
 /// A user and their keys.
 pub(super) struct History<'w> {
-    world: &'w World,
-    user: User,
+    pub(super) world: &'w World,
+    pub(super) user: User,
     keys: Vec<PlainKey>,
+    verifier: Option<&'w Embedded>,
 }
 
 impl<'w> History<'w> {
-    pub(super) async fn begin(world: &'w World) -> Self {
-        Self { world, user: world.user().await, keys: Vec::new() }
+    pub(super) async fn begin(world: &'w World, verifier: Option<&'w Embedded>) -> Self {
+        Self::clean(world).await;
+        Self { world, user: world.user().await, keys: Vec::new(), verifier }
     }
 
     /// Compares the judgements of every key.
     pub(super) async fn ask_all(&self) -> Result<(), String> {
         for key in &self.keys {
             self.ask(key, &Need::nothing()).await?;
+            if self.verifier.is_some() {
+                for scope in PROBES {
+                    self.ask(key, &Need::scope(scope)).await?;
+                }
+            }
         }
-        Ok(())
+        self.ask_last_owner().await
     }
 
     /// Runs an act. Returns an error if the judgements differ.
@@ -124,10 +139,10 @@ impl<'w> History<'w> {
                 let catalogue = service.catalogue();
                 let (scopes, allow_list) = (SCOPES[scopes % SCOPES.len()], ALLOW_LISTS[allow_list % ALLOW_LISTS.len()]);
                 let new = NewToken {
+                    name: Ok(Some(format!("Deploy-{}", self.keys.len()).parse().unwrap())),
                     lifetime: Ok(Lifetime::from_secs(minutes * 60)),
                     scopes: catalogue.parse_scopes(scopes.iter().copied()).unwrap(),
                     allow_list: AllowList::parse(allow_list.iter().copied(), catalogue),
-                    ..NewToken::default()
                 };
                 let made = done(service.create_token(&owner, &self.user, new).await)?;
                 self.keys.extend(made.map(|(plain, _)| plain));
@@ -176,6 +191,7 @@ impl<'w> History<'w> {
                 done(service.set_status(&owner, &self.user, UserStatus::Active).await)?;
             }
             Act::EditRoles { roles } => {
+                *self.world.last_user.lock().unwrap() = Some(self.user.id);
                 let roles = Roles::parse(ROLES[roles % ROLES.len()].iter().copied()).unwrap();
                 done(service.edit_roles(&owner, &self.user, roles).await)?;
             }
@@ -190,6 +206,9 @@ impl<'w> History<'w> {
             Act::Retain => {
                 service.run_retention().await.map_err(|error| error.to_string())?;
             }
+            Act::Lock(lock) => self.lock(lock).await?,
+            Act::Unlock { which } => self.unlock(which).await?,
+            Act::EndLocks => self.end_locks().await?,
             Act::FromOutside { key, what } => {
                 if let Some(sql) = self.key(key).map(|key| self.sql(key, what)) {
                     let file = self.world.file.to_string_lossy();
@@ -206,22 +225,31 @@ impl<'w> History<'w> {
                 }
             }
         }
+        self.note_owners().await;
         Ok(())
     }
 
-    fn key(&self, which: usize) -> Option<&PlainKey> {
+    pub(super) fn key(&self, which: usize) -> Option<&PlainKey> {
         self.keys.get(which.checked_rem(self.keys.len())?)
     }
 
-    async fn caller(&self, key: usize) -> Option<Caller> {
+    pub(super) async fn caller(&self, key: usize) -> Option<Caller> {
         let key = self.key(key)?;
         self.world.service.authenticate(key.expose(), Via::Api, Lane::Normal, request()).await.ok()
     }
 
-    async fn ask(&self, key: &PlainKey, need: &Need) -> Result<(), String> {
+    pub(super) async fn ask(&self, key: &PlainKey, need: &Need) -> Result<(), String> {
         let with = self.world.with_cache(key.expose(), need).await;
         let without = self.world.without_cache(key.expose(), need).await;
-        if with == without { Ok(()) } else { Err(format!("with the cache {with:?}, without it {without:?}")) }
+        if with != without {
+            return Err(format!("with the cache {with:?}, without it {without:?}"));
+        }
+        let Some(verifier) = self.verifier else { return Ok(()) };
+        let expected = without.map(|(verdict, ..)| verdict);
+        let verdict = verifier.verify(key.expose(), need, self.world).await;
+        // A verifier may still know a dead key whose record is gone.
+        let same = verdict == expected || matches!((&expected, &verdict), (None, Some(Verdict::Expired(_))));
+        if same { Ok(()) } else { Err(format!("the verifier answers {verdict:?}, expected {expected:?}")) }
     }
 
     async fn authenticate(&self, key: &PlainKey) -> Result<(), String> {
@@ -232,11 +260,13 @@ impl<'w> History<'w> {
             (None, Err(Rejection::Invalid)) => true,
             (Some((Verdict::Expired(end), ..)), Err(Rejection::Expired(reported, _))) => end == reported,
             (Some((Verdict::UserSuspended, ..)), Err(Rejection::Suspended(_))) => true,
-            (Some((Verdict::Valid, stored, user)), Ok(caller)) => {
+            (Some((Verdict::Locked(message), ..)), Err(Rejection::Locked(told, _))) => message == told,
+            (Some((Verdict::Valid, stored, user, grants)), Ok(caller)) => {
                 // This use may have slid the session.
                 let end = world.stored(key.expose()).await.map(|owned| owned.key.expires_at);
                 let slid = end.map(|expires_at| ApiKey { expires_at, ..stored.clone() });
-                Some(without_use(caller.key())) == slid && unseen(caller.user()) == *user
+                let may = |scope: &Scope| caller.verdict(&Need::new(vec![scope.clone()], Vec::new())) == Verdict::Valid;
+                Some(comparable(caller.key())) == slid && unseen(caller.user()) == *user && granted(may) == *grants
             }
             _ => false,
         };
@@ -258,10 +288,10 @@ impl<'w> History<'w> {
 
 /// The result of an act; none if the user or the key does not exist any more. Any other error is a
 /// fault of the history.
-fn done<T>(result: Result<T, Error>) -> Result<Option<T>, String> {
+pub(super) fn done<T>(result: Result<T, Error>) -> Result<Option<T>, String> {
     match result {
         Ok(done) => Ok(Some(done)),
-        Err(Error::NotFound) => Ok(None),
+        Err(Error::NotFound | Error::UnknownUser) => Ok(None),
         Err(error) => Err(format!("the act failed: {error}")),
     }
 }
