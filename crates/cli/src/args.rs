@@ -1,11 +1,14 @@
 //! The top-level parser: the global flags and the output formats that commands share.
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use keyward_sdk::Lifetime;
+use keyward_sdk::transparency::VerifierKey;
 
 use crate::commands::Command;
+use crate::error::{Context as _, Error};
 use crate::server_url::ServerUrl;
 
 const EXAMPLES: &str = "\
@@ -94,6 +97,38 @@ pub(crate) enum TextFormat {
     Text,
     /// JSON, as the server sent it.
     Json,
+}
+
+/// The public keys that checkpoints and receipts are verified with.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeyArgs {
+    /// Trusted public key, as `keyward-server audit-key` prints it; repeatable
+    #[arg(long = "key", value_name = "VERIFIER_KEY")]
+    keys: Vec<VerifierKey>,
+
+    /// File of trusted public keys, one a line; repeatable
+    #[arg(long = "key-file", value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl KeyArgs {
+    /// The keys, also those of the files.
+    pub(crate) fn read(&self) -> Result<Vec<VerifierKey>, Error> {
+        let mut keys = self.keys.clone();
+        for path in &self.files {
+            let text = fs::read_to_string(path).context(format!("cannot read {}", path.display()))?;
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let parsed = lines.map(str::parse).collect::<Result<Vec<VerifierKey>, _>>();
+            let parsed = parsed.map_err(|error| {
+                Error::failed(format!("{} has no list of public keys", path.display())).why(error.to_string())
+            })?;
+            if parsed.is_empty() {
+                return Err(Error::failed(format!("{} has no public key", path.display())));
+            }
+            keys.extend(parsed);
+        }
+        Ok(keys)
+    }
 }
 
 #[cfg(test)]

@@ -177,12 +177,8 @@ impl Sealer {
         Ok(Sealed { checkpoint: Some(checkpoint), size, has_more })
     }
 
-    /// Appends entries to a tree. Returns the leaves and the complete subtrees that they complete.
-    fn hash(
-        &mut self,
-        tree: &mut Tree,
-        queued: Vec<(String, Salted)>,
-    ) -> Result<(Vec<NewLeaf>, Vec<(Node, Hash)>), SealError> {
+    /// Appends entries to a tree.
+    fn hash(&mut self, tree: &mut Tree, queued: Vec<(String, Salted)>) -> Result<Appended, SealError> {
         let (mut leaves, mut completed) = (Vec::new(), Vec::new());
         for (id, Salted { salt, entry }) in queued {
             match entry {
@@ -204,6 +200,9 @@ impl Sealer {
         Ok((leaves, completed))
     }
 }
+
+/// New leaves, and the complete subtrees that they complete.
+type Appended = (Vec<NewLeaf>, Vec<(Node, Hash)>);
 
 /// The tree of the first `size` leaves in the database; none if hashes are missing.
 fn stored_tree(conn: &mut Conn<'_>, size: u64) -> Result<Option<Tree>, StoreError> {

@@ -197,8 +197,9 @@ pub fn retire(tx: &mut Tx<'_>, cutoff: Timestamp, batch: i64, origin: &Origin) -
     if ids.is_empty() {
         return Ok(0);
     }
-    let leaves = with_leaves(retired_leaves(tx.conn())?, leaves);
     set_cutoff(tx, Some(before))?;
+    // Read after that change, which waits for another server's retention: its leaves are in the list then.
+    let leaves = with_leaves(retired_leaves(tx.conn())?, leaves);
     let removed =
         on_backend!(tx.conn(), |db| diesel::delete(audit_logs::table).filter(audit_logs::id.eq_any(&ids)).execute(db))?;
     set_cutoff(tx, None)?;

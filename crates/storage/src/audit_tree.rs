@@ -115,7 +115,8 @@ pub fn nodes(conn: &mut Conn<'_>, wanted: &[Node]) -> Result<HashMap<Node, Hash>
             .select((audit_leaves::leaf_index, audit_leaves::hash))
             .load(db))?;
         for (index, bytes) in rows {
-            found.insert(of_leaf[&index], hash("audit_leaves", index, &bytes)?);
+            let hash = hash("audit_leaves", index, &bytes)?;
+            found.extend(of_leaf.get(&index).map(|node| (*node, hash)));
         }
     }
     if !of_node.is_empty() {
@@ -124,7 +125,8 @@ pub fn nodes(conn: &mut Conn<'_>, wanted: &[Node]) -> Result<HashMap<Node, Hash>
             .select((audit_nodes::node, audit_nodes::hash))
             .load(db))?;
         for (place, bytes) in rows {
-            found.insert(of_node[&place], hash("audit_nodes", place, &bytes)?);
+            let hash = hash("audit_nodes", place, &bytes)?;
+            found.extend(of_node.get(&place).map(|node| (*node, hash)));
         }
     }
     Ok(found)
@@ -244,11 +246,6 @@ pub fn unsealed(conn: &mut Conn<'_>, size: u64, limit: i64) -> Result<Vec<Unseal
         .limit(limit)
         .select(text(audit_logs::id))
         .load(db))?;
-    let mut queued: Vec<String> = on_backend!(conn, |db| audit_unsealed::table
-        .order(audit_unsealed::position)
-        .limit(limit)
-        .select(text(audit_unsealed::entry_id))
-        .load(db))?;
     let gone: Vec<String> = on_backend!(conn, |db| audit_unsealed::table
         .filter(diesel::dsl::not(diesel::dsl::exists(
             audit_logs::table.filter(audit_logs::id.eq(audit_unsealed::entry_id)),
@@ -257,15 +254,17 @@ pub fn unsealed(conn: &mut Conn<'_>, size: u64, limit: i64) -> Result<Vec<Unseal
         .limit(limit)
         .select(text(audit_unsealed::entry_id))
         .load(db))?;
+    let ids: Vec<DbId> = without_leaf.iter().filter_map(|id| Uuid::try_parse(id).ok()).map(DbId).collect();
+    let waiting: Vec<String> = on_backend!(conn, |db| audit_unsealed::table
+        .filter(audit_unsealed::entry_id.eq_any(&ids))
+        .select(text(audit_unsealed::entry_id))
+        .load(db))?;
     // Entries that the sealer has appended after the first `size` leaves were queued until then.
     let later: Vec<String> = on_backend!(conn, |db| audit_leaves::table
-        .filter(audit_leaves::leaf_index.ge(size))
-        .order(audit_leaves::leaf_index)
-        .limit(limit)
+        .filter(audit_leaves::entry_id.eq_any(&ids))
         .select(text(audit_leaves::entry_id))
         .load(db))?;
-    queued.extend(later);
-    let queued: HashSet<String> = queued.into_iter().collect();
+    let queued: HashSet<String> = waiting.into_iter().chain(later).collect();
     let mut entries = salted(conn, &without_leaf)?;
     let mut unsealed: Vec<Unsealed> = without_leaf
         .into_iter()

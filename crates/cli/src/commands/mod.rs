@@ -81,7 +81,7 @@ pub(crate) enum Command {
         visible_alias = "receipt",
         after_help = "Examples:
   keyward tokens receipt ci > receipt.json
-  keyward receipts verify receipt.json --key \"$(cat audit-key.txt)\""
+  keyward receipts verify receipt.json --key-file audit-key.txt"
     )]
     Receipts(receipts::Command),
     /// List the scopes that tokens can have

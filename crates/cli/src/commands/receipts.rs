@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use keyward_sdk::receipts::{VerifiedReceipt, verify_receipt};
-use keyward_sdk::transparency::VerifierKey;
 use keyward_sdk::types::SignedReceipt;
 
 use crate::App;
-use crate::args::TextFormat;
+use crate::args::{KeyArgs, TextFormat};
 use crate::error::{Context, Error};
 
 #[derive(Debug, Subcommand)]
@@ -25,16 +24,15 @@ pub(crate) enum Command {
 /// says. Exits with 1 if the receipt proves nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  keyward receipts verify receipt.json --key \"$(cat audit-key.txt)\"
-  keyward tokens receipt ci | keyward receipts verify - --key \"$(cat audit-key.txt)\"")]
+  keyward receipts verify receipt.json --key-file audit-key.txt
+  keyward tokens receipt ci | keyward receipts verify - --key-file audit-key.txt")]
 pub(crate) struct Verify {
     /// The receipt, or - for stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Key that `keyward-server audit-key` has printed; repeatable
-    #[arg(long = "key", value_name = "VERIFIER_KEY", required = true)]
-    keys: Vec<VerifierKey>,
+    #[command(flatten)]
+    keys: KeyArgs,
 
     /// Output format
     #[arg(short, long, value_enum, default_value = "text")]
@@ -44,7 +42,12 @@ pub(crate) struct Verify {
 pub(crate) fn run(command: Command, app: &App<'_>) -> Result<(), Error> {
     let Command::Verify(args) = command;
     let text = read(&args.file)?;
-    let verified = verify_receipt(&text, &args.keys).map_err(|error| {
+    let keys = args.keys.read()?;
+    if keys.is_empty() {
+        return Err(Error::usage("a receipt is verified with a key: pass --key or --key-file")
+            .hint("`keyward-server audit-key` prints the key on the server's machine"));
+    }
+    let verified = verify_receipt(&text, &keys).map_err(|error| {
         let mut told = Error::failed("the receipt proves nothing").why(error.to_string());
         let mut source = error.source();
         while let Some(cause) = source {

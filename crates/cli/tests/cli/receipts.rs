@@ -47,7 +47,14 @@ async fn a_receipt_of_a_token_is_verified_without_a_server(app: TestApp) {
     fs::write(&path, &run.stdout).unwrap();
     let other = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     auditor.run(&format!("receipts verify {} --key {other}", path.display())).failed(1, "none of the given keys");
-    auditor.run(&format!("receipts verify {}", path.display())).failed(2, "--key");
+    auditor.run(&format!("receipts verify {}", path.display())).failed(2, "pass --key or --key-file");
+    let keys = shell.dir.path().join("keys");
+    fs::write(&keys, format!("{other}\n\n{key}\n")).unwrap();
+    auditor.run(&format!("receipts verify {} --key-file {}", path.display(), keys.display())).printed(&said);
+    fs::write(&keys, "nonsense\n").unwrap();
+    auditor
+        .run(&format!("receipts verify {} --key-file {}", path.display(), keys.display()))
+        .failed(1, "\"nonsense\" is not a verifier key");
     auditor.run(&format!("receipts verify nothing-here --key {key}")).failed(1, "cannot read nothing-here");
     let run = auditor.run_reading(&format!("receipts verify - --key {key}"), "{}");
     assert_eq!(run.exit, Some(1), "{run:?}");

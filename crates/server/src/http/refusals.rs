@@ -190,7 +190,7 @@ impl From<Error> for Problem {
                     .header(header::RETRY_AFTER, seconds.to_string())
             }
             Error::PasswordsBusy => Self::unavailable(Error::PasswordsBusy),
-            Error::NotSealed => Self::new(ErrorCode::NotSealed, "This audit entry is not sealed yet.")
+            Error::NotSealed => Self::new(ErrorCode::NotSealed, "The audit log is not sealed up to there yet.")
                 .hint("Entries are sealed within 2 s, unless the server's log says why not. Try again in a moment.")
                 .header(header::RETRY_AFTER, "1"),
             Error::NoReceipt(reason) => Self::new(ErrorCode::NoReceipt, format!("There is no receipt: {reason}.")),

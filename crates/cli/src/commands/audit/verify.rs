@@ -5,11 +5,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use keyward_sdk::audit_export::{Report, Verifier};
-use keyward_sdk::transparency::{VerifierKey, notes};
+use keyward_sdk::transparency::notes;
 
 use super::export::FAILED;
 use crate::App;
-use crate::args::TextFormat;
+use crate::args::{KeyArgs, TextFormat};
 use crate::error::{Context, Error};
 
 /// Verify that nobody changed the audit log
@@ -36,11 +36,8 @@ pub(crate) struct Verify {
     #[arg(long = "checkpoint", value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
 
-    /// Key that `keyward-server audit-key` has printed; repeatable
-    ///
-    /// Checkpoints that other keys have signed are not trusted. Without it, the log's own keys are.
-    #[arg(long = "key", value_name = "VERIFIER_KEY")]
-    keys: Vec<VerifierKey>,
+    #[command(flatten)]
+    keys: KeyArgs,
 
     /// Output format
     #[arg(short, long, value_enum, default_value = "text")]
@@ -55,7 +52,7 @@ pub(crate) async fn run(args: &Verify, app: &App<'_>) -> Result<(), Error> {
     for path in &args.checkpoints {
         kept.extend(kept_checkpoints(path)?);
     }
-    let mut verifier = Verifier::new(args.keys.clone(), kept);
+    let mut verifier = Verifier::new(args.keys.read()?, kept);
     match &args.file {
         Some(path) => read_file(path, &mut verifier)?,
         None => {
