@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+#[cfg(feature = "openapi")]
 use crate::audit::AuditLog;
 use crate::endpoint::endpoint;
 use crate::{Access, NoBody, NoQuery};

@@ -17,7 +17,7 @@ use super::canonical;
 use crate::app::App;
 
 /// How often the job looks for entries; 2 s are promised.
-const INTERVAL: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// After a file of checkpoints has this many bytes, it becomes the file with `.1` at its end, and a new one
 /// begins.

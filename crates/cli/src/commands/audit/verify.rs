@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 
 use keyward_sdk::audit_export::{Report, Verifier};
 use keyward_sdk::transparency::notes;
@@ -96,23 +98,34 @@ fn kept_checkpoints(path: &Path) -> Result<Vec<String>, Error> {
     Ok(notes)
 }
 
+/// Reads a file and verifies it, the next piece while the last one is hashed.
 fn read_file(path: &Path, verifier: &mut Verifier) -> Result<(), Error> {
     let cannot = || format!("cannot read {}", path.display());
-    let mut reader: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(File::open(path).context(cannot())?)
-    };
-    let mut piece = Vec::with_capacity(PIECE);
-    loop {
-        piece.clear();
-        let limit = u64::try_from(PIECE).unwrap_or(u64::MAX);
-        let count = reader.by_ref().take(limit).read_to_end(&mut piece).context(cannot())?;
-        if count == 0 {
-            return Ok(());
+    let mut reader: Box<dyn Read + Send> =
+        if path.as_os_str() == "-" { Box::new(io::stdin()) } else { Box::new(File::open(path).context(cannot())?) };
+    thread::scope(|scope| {
+        let (sender, pieces) = mpsc::sync_channel::<io::Result<Vec<u8>>>(1);
+        scope.spawn(move || {
+            loop {
+                let piece = read_piece(&mut reader);
+                let is_last = !matches!(&piece, Ok(bytes) if !bytes.is_empty());
+                // Sending fails if the other side has met an error; then nobody wants more.
+                if sender.send(piece).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        for piece in pieces {
+            verifier.read(&piece.context(cannot())?);
         }
-        verifier.read(&piece);
-    }
+        Ok(())
+    })
+}
+
+fn read_piece(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut piece = Vec::with_capacity(PIECE);
+    reader.take(u64::try_from(PIECE).unwrap_or(u64::MAX)).read_to_end(&mut piece)?;
+    Ok(piece)
 }
 
 /// The report as sentences.
