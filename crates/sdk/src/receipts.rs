@@ -124,7 +124,7 @@ pub fn verify_receipt(json: &str, keys: &[VerifierKey]) -> Result<VerifiedReceip
     }
     let mut newest: Option<Checkpoint> = None;
     for (proven, proof) in receipt.entries.iter().zip(proofs(&receipt)?) {
-        let entry = || proven.entry["id"].as_str().unwrap_or_default().to_owned();
+        let entry = || at(&proven.entry, "/id").as_str().unwrap_or_default().to_owned();
         let json = canonical_json(&proven.entry).map_err(|_not_json| ReceiptError::WrongSignature)?;
         let checkpoint =
             proof.verify(&json, keys).map_err(|source| ReceiptError::NotProven { entry: entry(), source })?;
@@ -142,10 +142,15 @@ pub fn verify_receipt(json: &str, keys: &[VerifierKey]) -> Result<VerifiedReceip
 
 fn proofs(receipt: &Receipt) -> Result<Vec<Proof>, ReceiptError> {
     let read = |proven: &keyward_api::receipts::ProvenEntry| {
-        let entry = || proven.entry["id"].as_str().unwrap_or_default().to_owned();
+        let entry = || at(&proven.entry, "/id").as_str().unwrap_or_default().to_owned();
         proven.proof.parse().map_err(|source| ReceiptError::Proof { entry: entry(), source })
     };
     receipt.entries.iter().map(read).collect()
+}
+
+/// The value at a JSON pointer (RFC 6901), or null.
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
 }
 
 /// Checks that the entries say what the receipt says.
@@ -153,7 +158,7 @@ fn agree(receipt: &Receipt) -> Result<(), ReceiptError> {
     let require = |holds: bool, what| if holds { Ok(()) } else { Err(ReceiptError::Contradiction(what)) };
     let entry = |event: &str| {
         let mut entries = receipt.entries.iter().map(|proven| &proven.entry);
-        entries.find(|entry| entry["event"] == event)
+        entries.find(|entry| *at(entry, "/event") == *event)
     };
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let end = entry("key.expired");
@@ -161,14 +166,14 @@ fn agree(receipt: &Receipt) -> Result<(), ReceiptError> {
         let [key] = receipt.keys.as_slice() else {
             return Err(ReceiptError::Contradiction("there is an entry for one key, and several keys"));
         };
-        require(end["resource_id"] == key.id.as_str(), "the entry is about another key")?;
-        require(end["time"] == serde_json::json!(key.ended_at), "the key was ended at another time")?;
-        require(text(&end["reason"]) == receipt.reason, "the reason is another")?;
-        require(text(&end["new"]["end_note"]) == receipt.note, "the note is another")?;
+        require(*at(end, "/resource_id") == *key.id.as_str(), "the entry is about another key")?;
+        require(*at(end, "/time") == serde_json::json!(key.ended_at), "the key was ended at another time")?;
+        require(text(at(end, "/reason")) == receipt.reason, "the reason is another")?;
+        require(text(at(end, "/new/end_note")) == receipt.note, "the note is another")?;
         let by = receipt.by.as_ref();
-        require(text(&end["user"]["username"]) == by.map(|by| by.username.clone()), "another user ended the key")?;
+        require(text(at(end, "/user/username")) == by.map(|by| by.username.clone()), "another user ended the key")?;
         require(
-            text(&end["incident_id"]) == receipt.incident_id.map(|id| id.to_string()),
+            text(at(end, "/incident_id")) == receipt.incident_id.map(|id| id.to_string()),
             "the key was ended in another incident",
         )?;
     }
@@ -179,17 +184,17 @@ fn agree(receipt: &Receipt) -> Result<(), ReceiptError> {
     let began = entry("incident.began").ok_or(ReceiptError::Contradiction("the begin of the incident is missing"))?;
     let ended = entry("incident.ended").ok_or(ReceiptError::Contradiction("the end of the incident is missing"))?;
     for entry in [began, ended] {
-        require(entry["incident_id"] == incident.as_str(), "an entry is about another incident")?;
+        require(*at(entry, "/incident_id") == *incident.as_str(), "an entry is about another incident")?;
     }
     if end.is_some() {
         return Ok(());
     }
     let ids: BTreeSet<&str> = receipt.keys.iter().map(|key| key.id.as_str()).collect();
     require(ids.len() == receipt.keys.len(), "a key is listed twice")?;
-    require(began["additional_fields"]["digest"] == ids_digest(ids).as_str(), "the incident had other keys")?;
+    require(*at(began, "/additional_fields/digest") == *ids_digest(ids).as_str(), "the incident had other keys")?;
     let expired = receipt.keys.iter().filter(|key| key.ended_at.is_some()).count();
-    require(ended["additional_fields"]["expired"] == expired, "the incident has ended another number of keys")?;
+    require(*at(ended, "/additional_fields/expired") == expired, "the incident has ended another number of keys")?;
     let confirmation = receipt.confirmation.as_ref();
     let verifiers = serde_json::to_value(confirmation.map(|confirmation| &confirmation.verifiers)).unwrap_or_default();
-    require(ended["additional_fields"]["verifiers"] == verifiers, "other verifiers confirmed the end")
+    require(*at(ended, "/additional_fields/verifiers") == verifiers, "other verifiers confirmed the end")
 }

@@ -78,7 +78,10 @@ async fn a_verifier_too_far_behind_must_clear_its_cache_and_still_holds_the_barr
     }
     let reply = verifiers.poll(id, "v", Some(first.start), first.change, Timestamp::EPOCH, || true).await;
     assert!(reply.reset);
-    assert!(verifiers.pending(reply.change, None).0.is_some(), "an answer is not an acknowledgement");
+    assert!(
+        verifiers.pending(reply.change, None, &mut HashMap::new()).is_some(),
+        "an answer is not an acknowledgement"
+    );
     assert_eq!(verifiers.connected().first().unwrap().lag, reply.change);
 }
 
