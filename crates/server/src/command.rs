@@ -14,6 +14,7 @@ use keyward_domain::{Catalogue, SystemClock};
 use keyward_service::{Accepted, DatabaseUrl, HeldKeys, Servers, Service};
 use keyward_transparency::SigningKey;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::audit::sealing::{Sealing, SealingError};
@@ -21,7 +22,7 @@ use crate::config::{self, Config, Sources, Unusable};
 use crate::request_log::RequestLog;
 use crate::run::{Running, start};
 use crate::users::parse;
-use crate::{VERSION, logging};
+use crate::{VERSION, logging, systemd};
 
 /// Keyward's server: issues, scopes, expires and audits API keys
 ///
@@ -149,11 +150,15 @@ async fn serve(config: &Config, url: &DatabaseUrl, catalogue: Catalogue) -> Resu
     )
     .await?;
     announce(url, &running)?;
+    systemd::ready();
+    let watchdog = systemd::feed_watchdog(running.address());
     tokio::select! {
         _ = terminate.recv() => tracing::info!("received SIGTERM, stopping"),
         _ = interrupt.recv() => tracing::info!("received SIGINT, stopping"),
     }
     end_within(STOP_WITHIN);
+    systemd::stopping();
+    watchdog.iter().for_each(JoinHandle::abort);
     running.stop().await?;
     end_within(CLOSE_WITHIN);
     Ok(())

@@ -17,6 +17,7 @@ mod request_log;
 pub mod routes;
 mod run;
 mod system;
+mod systemd;
 mod users;
 mod verify;
 

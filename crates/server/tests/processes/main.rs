@@ -13,5 +13,6 @@ mod log;
 mod proofs;
 mod proxies;
 mod resets;
+mod systemd;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keyward-server");
