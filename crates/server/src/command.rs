@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, FromArgMatches as _};
 use keyward_api::users::CreateUserRequest;
 use keyward_domain::{Catalogue, SystemClock};
-use keyward_service::{Accepted, DatabaseUrl, HeldKeys, Servers, Service};
+use keyward_service::{Accepted, DatabaseUrl, HeldKeys, Servers, Service, backup};
 use keyward_transparency::SigningKey;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -58,6 +58,11 @@ enum Command {
     },
     /// Accept the present time although the audit log has entries from later, after a clock that was ahead
     AcceptClock,
+    /// Copy the SQLite database into a new file while servers use it
+    Backup {
+        /// File to write; it must not exist
+        file: PathBuf,
+    },
     /// Print the public key with which this server signs checkpoints of the audit log
     AuditKey,
     /// Show what retention waits for, because it would remove more than half of all keys
@@ -96,6 +101,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             run(create_admin_user(&config, &url, username, email, name))
         }
         Some(Command::AcceptClock) => run(accept_clock(&config, &url)),
+        Some(Command::Backup { file }) => back_up(&url, &file),
         Some(Command::AuditKey) => run(audit_key(&config, &url)),
         Some(Command::Retention { confirm }) => run(retention(&config, &url, confirm)),
         None => match config.catalogue.load() {
@@ -222,6 +228,11 @@ async fn accept_clock(config: &Config, url: &DatabaseUrl) -> Result<(), Failure>
         Accepted::NotNeeded => "no audit entry is later than the present time; nothing to accept".to_owned(),
     };
     Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+fn back_up(url: &DatabaseUrl, file: &Path) -> Result<(), Failure> {
+    backup(url, file)?;
+    Ok(writeln!(io::stdout(), "copied the database to {}", file.display())?)
 }
 
 /// Prints the verifier key of the signing key: what clients check checkpoints with.

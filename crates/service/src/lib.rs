@@ -39,7 +39,7 @@ pub use coherence::PEER_SYNC_INTERVAL;
 pub use desk::{Desk, LookedUp};
 pub use error::Error;
 pub use keyward_storage::deadline::within;
-pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, Servers, StoreError};
+pub use keyward_storage::{DatabaseUrl, InvalidDatabaseUrl, Lane, Servers, StoreError, backup};
 pub use login_throttle::network;
 pub use retention::{HeldKeys, Retired};
 pub use sealer::{EntryJson, SealError, Sealed, Sealer};

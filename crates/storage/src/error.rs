@@ -40,6 +40,9 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A backup was asked of a database that has its own program for it.
+    #[error("this backs up a SQLite database; back up PostgreSQL with pg_dump")]
+    NotSqlite,
     /// An operator's command found no database.
     #[error("no database at {0}; start keyward-server once, or pass --data-dir")]
     NoDatabase(String),

@@ -12,6 +12,7 @@
 pub mod activity;
 pub mod audit;
 pub mod audit_tree;
+mod backup;
 pub mod clock;
 pub mod confirmations;
 mod conn;
@@ -36,6 +37,7 @@ pub mod users;
 pub mod verifiers;
 mod watch;
 
+pub use backup::backup;
 pub use conn::Conn;
 pub use error::StoreError;
 pub use store::{Lane, Servers, Store};

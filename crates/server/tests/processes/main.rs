@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 #![expect(clippy::print_stdout, reason = "--nocapture shows the figures")]
 
+mod backup;
 mod barrier;
 mod clock;
 mod crash;
