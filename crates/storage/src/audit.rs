@@ -281,10 +281,21 @@ fn entry(row: EntryRow, clock_epoch: i64) -> Result<Entry, StoreError> {
 /// reading it would overlook is an error too.
 pub(crate) fn exact_entry(row: EntryRow, clock_epoch: i64) -> Result<Entry, StoreError> {
     let entry = entry(row.clone(), clock_epoch)?;
-    if EntryRow::from(&entry) == row {
+    if EntryRow::from(&entry) == row && is_diff(&entry.diff) {
         return Ok(entry);
     }
     Err(StoreError::damaged("audit_logs", entry.id, "the row is not as it was written"))
+}
+
+/// Whether each field that changed has its old and its new value and says whether it is secret, and has nothing
+/// else. Readers take what is missing for null or false.
+fn is_diff(diff: &Value) -> bool {
+    let whole = |field: &Value| {
+        let has = |name: &str| field.get(name).is_some();
+        let size = field.as_object().map_or(0, serde_json::Map::len);
+        has("old") && has("new") && field.get("secret").is_some_and(Value::is_boolean) && size == 3
+    };
+    diff.as_object().is_some_and(|fields| fields.values().all(whole))
 }
 
 fn read(row: EntryRow, clock_epoch: i64) -> Result<Entry, Box<dyn std::error::Error + Send + Sync>> {

@@ -8,3 +8,4 @@ mod proofs;
 mod retention;
 mod search;
 mod shape;
+mod tampering;

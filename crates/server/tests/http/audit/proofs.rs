@@ -67,14 +67,18 @@ async fn leaves(app: &TestApp, query: &str) -> Vec<Value> {
 }
 
 /// Runs a statement that a trigger would refuse.
-fn without_triggers(app: &TestApp, table: &str, sql: &str) {
+pub(super) fn without_triggers(app: &TestApp, table: &str, sql: &str) {
     let triggers = match app.database.backend {
         Backend::Sqlite => {
             let list = format!(
-                "SELECT group_concat(name) AS text FROM sqlite_master WHERE tbl_name = '{table}' AND type = 'trigger'"
+                "SELECT coalesce(group_concat(name), '') AS text FROM sqlite_master WHERE tbl_name = '{table}' AND type = 'trigger'"
             );
             let names = app.database.text(&list);
-            names.split(',').map(|name| format!("DROP TRIGGER {name}")).collect::<Vec<_>>()
+            names
+                .split(',')
+                .filter(|name| !name.is_empty())
+                .map(|name| format!("DROP TRIGGER {name}"))
+                .collect::<Vec<_>>()
         }
         Backend::Postgres => vec![format!("ALTER TABLE {table} DISABLE TRIGGER ALL")],
     };
