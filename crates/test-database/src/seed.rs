@@ -32,18 +32,18 @@ impl TestDatabase {
     /// The database's error.
     pub fn copy_user(&self, id: &str, copies: &[(UserId, String)]) -> QueryResult<()> {
         const COPIED: &str = "login_type, status, roles, password_hash, created_at, updated_at";
-        for copies in copies.chunks(ROWS) {
+        let inserts = copies.chunks(ROWS).map(|copies| {
             let rows = copies.iter().map(|(copy, name)| format!("({}, '{name}')", self.user_id(Some(*copy))));
-            self.execute(&format!(
+            format!(
                 "WITH copy (copy_id, copy_name) AS (VALUES {})
                  INSERT INTO users (id, username, username_key, name, email, email_key, {COPIED})
                  SELECT copy_id, copy_name, copy_name, '', copy_name || '@example.com', copy_name || '@example.com',
                      {COPIED}
                  FROM copy CROSS JOIN users WHERE id = '{id}'",
                 rows.collect::<Vec<_>>().join(", ")
-            ))?;
-        }
-        Ok(())
+            )
+        });
+        self.execute_together(inserts)
     }
 
     /// Copies a live key once for each of these new keys. They have the original's owner and permissions; their
@@ -70,28 +70,35 @@ impl TestDatabase {
         copies: &'a [T],
         row: impl Fn(&'a T) -> (&'a PlainKey, &'a str, Option<UserId>),
     ) -> QueryResult<()> {
-        for copies in copies.chunks(ROWS) {
-            let rows: Vec<String> = copies
-                .iter()
-                .map(|copy| {
-                    let (key, name, owner) = row(copy);
-                    let digest: String = key.digest().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-                    let digest = match self.backend {
-                        Backend::Sqlite => format!("X'{digest}'"),
-                        Backend::Postgres => format!("'\\x{digest}'::bytea"),
-                    };
-                    format!("('{}', '{name}', {digest}, {})", key.id(), self.user_id(owner))
-                })
-                .collect();
-            self.execute(&format!(
+        let inserts = copies.chunks(ROWS).map(|copies| {
+            let rows = copies.iter().map(|copy| {
+                let (key, name, owner) = row(copy);
+                let digest: String = key.digest().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                let digest = match self.backend {
+                    Backend::Sqlite => format!("X'{digest}'"),
+                    Backend::Postgres => format!("'\\x{digest}'::bytea"),
+                };
+                format!("('{}', '{name}', {digest}, {})", key.id(), self.user_id(owner))
+            });
+            format!(
                 "WITH copy (copy_id, copy_name, copy_digest, copy_user) AS (VALUES {})
                  INSERT INTO api_keys (id, token_name, digest, user_id, expires_at, {COPIED})
                  SELECT copy_id, copy_name, copy_digest, coalesce(copy_user, user_id), expires_at, {COPIED}
                  FROM copy CROSS JOIN api_keys WHERE id = '{id}'",
-                rows.join(", ")
-            ))?;
+                rows.collect::<Vec<_>>().join(", ")
+            )
+        });
+        self.execute_together(inserts)
+    }
+
+    /// Executes the statements in one transaction.
+    fn execute_together(&self, statements: impl Iterator<Item = String>) -> QueryResult<()> {
+        let statements = statements.collect::<Vec<_>>().join(";\n");
+        match self.backend {
+            // Without room for the pages of all indexes, SQLite would write each of them many times.
+            Backend::Sqlite => self.execute(&format!("PRAGMA cache_size = -262144; BEGIN; {statements}; COMMIT")),
+            Backend::Postgres => self.execute(&statements),
         }
-        Ok(())
     }
 
     /// A user ID as SQL.

@@ -1,8 +1,9 @@
-//! A scripted incident: 50 keys of a service account have leaked, among 200 000 keys of 10 000 users. The
-//! operator finds, locks and ends them with nothing but the command line, while they are in use.
+//! A scripted incident: 50 keys of a service account have leaked, among the keys of many users. The operator
+//! finds, locks and ends them with nothing but the command line, while they are in use.
 //!
-//! The keys are used without pause through the server's API, through `/authz`, and through embedded verifiers in
-//! two other processes. `--nocapture` is not needed: the test always prints how long each step took.
+//! The leaked keys are used without pause through the server's API, through `/authz`, and through embedded
+//! verifiers in two other processes. The test prints how long each step took. There are 20 000 keys of 1 000
+//! users; with `KEYWARD_INCIDENT_KEYS=200000`, which `cargo xtask bench incident` sets, 200 000 of 10 000.
 //!
 //! This program has no test harness, because it is three programs: the test; `keyward-server`, if it is
 //! started under this name; and an embedded verifier. The server's own program is built by another package,

@@ -4,17 +4,15 @@ use std::collections::HashSet;
 
 use keyward_domain::{KeyKind, PlainKey, UserId};
 use keyward_rig::VerifierProcess;
+use keyward_rig::bench::tidy;
 use keyward_test_support::{KeyCopy, ServerProcess, TestDatabase, Wire, request};
 use serde_json::Value;
 
 use crate::callers::Door;
 use crate::operator::Operator;
 
-/// Number of users.
-const USERS: usize = 10_000;
-
-/// Number of tokens, but for those of the verifiers.
-pub(crate) const KEYS: usize = 200_000;
+/// Number of keys of a user.
+const KEYS_OF_USER: usize = 20;
 
 /// Number of leaked tokens.
 pub(crate) const LEAKED: usize = 50;
@@ -28,13 +26,13 @@ pub(crate) const PREFIX: &str = "deploy-";
 /// The names of the verifiers.
 pub(crate) const VERIFIERS: [&str; 2] = ["orders", "billing"];
 
-/// Everything that runs. It ends when dropped.
+/// Everything that runs. It ends when dropped, in this order.
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) operator: Operator,
-    pub(crate) database: TestDatabase,
-    pub(crate) server: ServerProcess,
     pub(crate) verifiers: [VerifierProcess; 2],
+    pub(crate) server: ServerProcess,
+    pub(crate) database: TestDatabase,
     /// A key that may verify keys.
     pub(crate) asker: String,
     pub(crate) leaked: Vec<KeyCopy>,
@@ -42,10 +40,13 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    pub(crate) fn set_up(database: TestDatabase) -> Self {
+    /// Starts the server and the verifiers, beside this number of keys.
+    pub(crate) fn set_up(database: TestDatabase, keys: usize) -> Self {
         let operator = Operator::new();
-        let server = ServerProcess::start(&operator.server(), database.url(), database.directory());
-        operator.log_in(&server.url, &server.first_session());
+        let start = || ServerProcess::start(&operator.server(), database.url(), database.directory());
+        let server = start();
+        let session = server.first_session();
+        operator.log_in(&server.url, &session);
         let create = |name: &str, flags: &str| {
             let line = format!("users create --username {name} --email {name}@example.com --login-type none -o json");
             text(&operator.json(&format!("{line} {flags}")), "id")
@@ -56,7 +57,11 @@ impl Scene {
         // It belongs to nobody of the scene, because its own secret is not used.
         let model = text(&operator.json("tokens create --name model --lifetime 7d -o json"), "id");
 
-        let users: Vec<_> = (0..USERS).map(|number| (UserId::random(), format!("user-{number}"))).collect();
+        // The seeding would lock the database for longer than a server waits.
+        server.tell_to_stop();
+        assert!(server.ended().success());
+        let users: Vec<_> =
+            (0..keys / KEYS_OF_USER).map(|number| (UserId::random(), format!("user-{number}"))).collect();
         database.copy_user(&account, &users).unwrap();
         let account = UserId::from_uuid(account.parse().unwrap());
         let copies = |count: usize, name: &dyn Fn(usize) -> String, user: &dyn Fn(usize) -> UserId| {
@@ -70,10 +75,14 @@ impl Scene {
         let leaked = copies(LEAKED, &|number| format!("{PREFIX}{number}"), &|_| account);
         let mut others = copies(LEAKED, &|number| format!("nightly-{number}"), &|_| account);
         let name = |number: usize| format!("{}{number}", if number.is_multiple_of(10) { PREFIX } else { "ci-" });
-        others.extend(copies(KEYS - 2 * LEAKED, &name, &|number| users[number % USERS].0));
+        others.extend(copies(keys - 2 * LEAKED, &name, &|number| users[number % users.len()].0));
         database.copy_live_key_to(&model, &leaked).unwrap();
         database.copy_live_key_to(&model, &others).unwrap();
 
+        tidy(&database);
+
+        let server = start();
+        operator.log_in(&server.url, &session);
         let asker = asker.trim().to_owned();
         let verifiers = VERIFIERS.map(|name| VerifierProcess::start(&[], name, &server.url, &asker));
         Self { operator, database, server, verifiers, asker, leaked, others }

@@ -1,5 +1,6 @@
 //! The steps of the operator, in order, and what must hold after each.
 
+use std::env;
 use std::time::Instant;
 
 use keyward_test_support::{Backend, TestDatabase};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::callers::Callers;
 use crate::operator::Operator;
-use crate::scene::{ACCOUNT, KEYS, LEAKED, PREFIX, Scene, VERIFIERS};
+use crate::scene::{ACCOUNT, LEAKED, PREFIX, Scene, VERIFIERS};
 
 /// What callers with a locked key are told.
 const MESSAGE: &str = "A key of svc-deploy has leaked. Ask security@example.com.";
@@ -15,10 +16,22 @@ const MESSAGE: &str = "A key of svc-deploy has leaked. Ask security@example.com.
 /// Selects the leaked keys.
 const CONDITIONS: &str = "--user svc-deploy --name deploy-";
 
+/// Sets the number of keys.
+const KEYS: &str = "KEYWARD_INCIDENT_KEYS";
+
+/// Number of keys without [`KEYS`]. A list by name or lock looks at every key; a server without optimizations
+/// needs most of the 5 s that a request may take to look at 200 000.
+const FEWER: usize = 20_000;
+
+fn keys() -> usize {
+    env::var(KEYS).map_or(FEWER, |keys| keys.parse().unwrap())
+}
+
 pub(crate) fn run(backend: Backend) {
     let Some(database) = TestDatabase::create(backend) else { return };
     let times = Times { backend, began: Instant::now() };
-    let scene = times.step(&format!("set-up with {KEYS} keys"), || Scene::set_up(database));
+    let keys = keys();
+    let scene = times.step(&format!("set-up with {keys} keys"), || Scene::set_up(database, keys));
     let unchanged = Unchanged::note(&scene.database);
     let callers = times.step("first use at every door", || {
         let keys = scene.leaked.iter().map(|copy| copy.key.expose().to_owned()).collect();
@@ -35,7 +48,7 @@ pub(crate) fn run(backend: Backend) {
     times.step("tokens expire --dry-run", || previewed(&scene));
     let incident = times.step("tokens expire --yes", || ended(&scene));
     let dead = Instant::now();
-    times.step("refused at every door, once ended", || callers.refused_since(dead, MESSAGE));
+    times.step("refused at every door, once ended", || callers.refused_since(dead, "expired at"));
     times.step("locks remove", || scene.operator.keyward(&format!("locks remove {lock}")));
     let unlocked = Instant::now();
     times.step("refused at every door, without the lock", || callers.refused_since(unlocked, "expired at"));
@@ -43,7 +56,7 @@ pub(crate) fn run(backend: Backend) {
     times.step("incidents receipt, audit-key, receipts verify", || proven(&scene, &incident));
     let calls = times.step("last calls", || callers.stop());
     let accepted = times.step("use of all other keys", || scene.accepted(&scene.others));
-    assert_eq!(accepted, KEYS - LEAKED);
+    assert_eq!(accepted, keys - LEAKED);
     assert_eq!(scene.accepted(&scene.leaked), 0);
     times.step("comparison of the database", || unchanged.check(&scene.database));
     times.step("audit verify", || audited(&scene));
@@ -77,8 +90,9 @@ fn listed(scene: &Scene) {
     let used = operator.retry(&line, |keys| keys.as_array().is_some_and(|keys| keys.len() == LEAKED));
     scene.are_leaked(&serde_json::from_str(&used).unwrap());
     scene.are_leaked(&operator.json("tokens list --all --used-after 1h --name deploy -o json"));
-    let others = operator.json(&format!("tokens list --user {ACCOUNT} --status live -o json"));
-    assert_eq!(others.as_array().unwrap().len(), LEAKED, "the account's other keys are not locked");
+    let all = operator.json(&format!("tokens list --user {ACCOUNT} -o json"));
+    let live = all.as_array().unwrap().iter().filter(|key| key["status"] == "live").count();
+    assert_eq!(live, LEAKED, "the account's other keys are not locked");
 }
 
 fn previewed(scene: &Scene) {
