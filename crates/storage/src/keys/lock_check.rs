@@ -1,6 +1,7 @@
 //! Finds out which of many keys the locks refuse.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use keyward_domain::lock::{Lock, Locked};
 use keyward_domain::user::UserRef;
@@ -35,10 +36,10 @@ impl LockCheck {
         if !self.locks.iter().any(|lock| lock.selects(key, catalogue)) {
             return Ok(false);
         }
-        if !self.owners.contains_key(&key.user_id) {
-            self.owners.insert(key.user_id, users::find(conn, &UserRef::Id(key.user_id))?);
-        }
-        let owner = self.owners.get(&key.user_id).and_then(Option::as_ref);
-        Ok(owner.is_some_and(|owner| Locked::of(&self.locks, key, owner, catalogue).denied.is_some()))
+        let owner = match self.owners.entry(key.user_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(users::find(conn, &UserRef::Id(key.user_id))?),
+        };
+        Ok(owner.as_ref().is_some_and(|owner| Locked::of(&self.locks, key, owner, catalogue).denied.is_some()))
     }
 }
