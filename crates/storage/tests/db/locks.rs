@@ -30,7 +30,7 @@ async fn owners_are_read_once_and_only_if_a_lock_selects_their_keys(db: Db) {
     }
     let unlocked = statements(&db).await;
     assert_eq!(unlocked.map(|(_, locked)| locked), [0, 0]);
-    lock(&db, Some(users[0])).await;
+    lock(&db, users.first().copied()).await;
     // The plain list reads the locks only if there are some.
     let [(selected, _), (listed, _)] = unlocked;
     assert_eq!(statements(&db).await, [(selected + 1, 4), (listed + 2, 4)], "the owner of the locked keys is read");
