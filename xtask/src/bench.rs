@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: runs one of the benchmarks of `keyward-test-support`, or lists them.
+//! `cargo xtask bench`: runs one of the benchmarks of `keyward-rig`, or lists them.
 
 use std::fs;
 use std::path::Path;
@@ -7,6 +7,9 @@ use crate::outcome::{Failure, Outcome};
 use crate::sh;
 
 const FOLDER: &str = "crates/rig/benches";
+
+/// A test that also measures the steps of an operator. In the test suite it has fewer keys.
+const SCRIPTED_INCIDENT: [&str; 6] = ["test", "--release", "-p", "keyward-cli", "--test", "incident"];
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let benches = benches(Path::new(FOLDER))?;
@@ -17,7 +20,11 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if !benches.iter().any(|bench| bench.name == *name) {
         return Err(Failure::Usage(format!("unknown benchmark \"{name}\"\n\n{}", listed(&benches))));
     }
-    sh::run(sh::cargo(["bench", "-p", "keyward-rig", "--bench", name, "--"]).args(rest))
+    sh::run(sh::cargo(["bench", "-p", "keyward-rig", "--bench", name, "--"]).args(rest))?;
+    if name == "incident" && !rest.iter().any(|argument| argument == "--quick") {
+        sh::run(sh::cargo(SCRIPTED_INCIDENT).env("KEYWARD_INCIDENT_KEYS", "200000"))?;
+    }
+    Ok(())
 }
 
 struct Bench {

@@ -73,13 +73,18 @@ impl Lock {
     /// Whether the lock applies to a key of this owner.
     #[must_use]
     pub fn applies_to(&self, key: &ApiKey, owner: &User, catalogue: &Catalogue) -> bool {
+        self.selects(key, catalogue) && !self.spares(key, owner)
+    }
+
+    /// Whether the lock selects a key, which it may yet spare.
+    #[must_use]
+    pub fn selects(&self, key: &ApiKey, catalogue: &Catalogue) -> bool {
         let LockSelector { user, ids, scope, name_prefix } = &self.selector;
         let name = |prefix: &String| key.name_text().to_lowercase().starts_with(prefix);
         user.is_none_or(|user| user == key.user_id)
             && ids.as_ref().is_none_or(|ids| ids.contains(&key.id))
             && scope.as_ref().is_none_or(|scope| catalogue.grants(&key.scopes, scope))
             && name_prefix.as_ref().is_none_or(name)
-            && !self.spares(key, owner)
     }
 
     fn spares(&self, key: &ApiKey, owner: &User) -> bool {

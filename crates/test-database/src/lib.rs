@@ -13,3 +13,4 @@ pub use clock::ManualClock;
 pub use contents::Contents;
 pub use database::{Backend, TestDatabase};
 pub use postgres::PostgresServer;
+pub use seed::KeyCopy;

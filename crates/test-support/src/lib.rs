@@ -18,7 +18,7 @@ mod wire;
 
 pub use app::{PASSWORD, Person, TestApp};
 pub use http::{Answer, Http};
-pub use keyward_test_database::{Backend, Contents, ManualClock, PostgresServer, TestDatabase};
+pub use keyward_test_database::{Backend, Contents, KeyCopy, ManualClock, PostgresServer, TestDatabase};
 pub use new_app::NewApp;
 pub use nginx::Nginx;
 pub use process::ServerProcess;

@@ -18,3 +18,4 @@ mod terminal;
 mod tokens;
 mod users;
 mod whoami;
+mod words;

@@ -10,6 +10,7 @@ use keyward_test_support::{Person, TestApp};
 use tempfile::TempDir;
 
 use crate::snapshot::{dedented, redacted};
+use crate::words::words;
 
 /// Where the program is run.
 pub struct Shell {
@@ -113,22 +114,6 @@ pub fn whole_second(app: &TestApp) {
     const SECOND: i64 = 1_000_000;
     let past = app.service.now().as_micros().rem_euclid(SECOND);
     app.advance(Lifetime::from_nanos((SECOND - past) * 1_000).unwrap());
-}
-
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
-    for symbol in line.chars() {
-        match symbol {
-            '\'' => {
-                quoted = !quoted;
-                word.get_or_insert_default();
-            }
-            ' ' if !quoted => words.extend(word.take()),
-            symbol => word.get_or_insert_default().push(symbol),
-        }
-    }
-    words.extend(word);
-    words
 }
 
 impl Run {

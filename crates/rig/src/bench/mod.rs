@@ -11,7 +11,7 @@ mod server;
 pub use bare::{Bare, serve_bare_if_asked};
 pub use load::{Answer, Load, load};
 pub use report::{Goal, Report, median};
-pub use seed::{LIVE, Seeded};
+pub use seed::{LIVE, Seeded, tidy};
 pub use server::{Memory, cpu_time, mebibytes, pin, release_server, start_with_log};
 
 use keyward_test_support::{Backend, TestDatabase};

@@ -3,7 +3,7 @@
 use keyward_domain::{Lifetime, Timestamp, UserId};
 use serde_json::json;
 
-use keyward_test_support::{Backend, Person, TestApp};
+use keyward_test_support::{Backend, Person, TestApp, TestDatabase};
 
 /// Number of live tokens of each user.
 pub const LIVE: u32 = 50;
@@ -36,12 +36,7 @@ impl Seeded {
             let end = token["expires_at"].as_str().and_then(|end| end.parse().ok());
             model = end.map(|end| (id, end));
         }
-        // A database in use would do this by itself.
-        let tidied = match app.database.backend {
-            Backend::Sqlite => app.database.execute("ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)"),
-            Backend::Postgres => app.database.execute("VACUUM ANALYZE"),
-        };
-        tidied.expect("statistics");
+        tidy(&app.database);
         let id = UserId::from_uuid(person.id.parse().expect("a user's id"));
         Self { person, id, model }
     }
@@ -55,6 +50,15 @@ impl Seeded {
         let number = depth - LIVE - 1;
         (end.saturating_sub(seconds(number)), format!("{}{number:07}", &id[..7]))
     }
+}
+
+/// Makes the statistics that a database in use would make by itself.
+pub fn tidy(database: &TestDatabase) {
+    let tidied = match database.backend {
+        Backend::Sqlite => database.execute("ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)"),
+        Backend::Postgres => database.execute("VACUUM ANALYZE"),
+    };
+    tidied.expect("statistics");
 }
 
 fn seconds(count: u32) -> Lifetime {

@@ -13,8 +13,8 @@ use diesel::sql_types::{Bool, Text};
 use keyward_domain::user::UserStatus;
 use keyward_domain::{ApiKey, Catalogue, KeyKind, Timestamp, UserId};
 
+use super::lock_check::LockCheck;
 use super::row::KeyRow;
-use super::select::is_locked;
 use crate::conn::{Conn, on_backend};
 use crate::error::StoreError;
 use crate::explain::Explain as _;
@@ -158,10 +158,10 @@ pub fn list(
     let rows: Vec<(KeyRow, String, bool, bool)> =
         on_backend!(conn, |db| with_query!(filter, page, limit, |query| query.load(db)))?;
     let any_lock = rows.first().is_some_and(|(.., any_lock)| *any_lock);
-    let locks = if any_lock { locks::all(conn)? } else { Vec::new() };
+    let mut locks = LockCheck::new(if any_lock { locks::all(conn)? } else { Vec::new() });
     let listed = |(row, username, owner_is_active, _): (KeyRow, String, bool, bool)| {
         let key = ApiKey::try_from(row)?;
-        let locked = is_locked(conn, &locks, &key, catalogue)?;
+        let locked = locks.refuse(conn, &key, catalogue)?;
         Ok(ListedKey { key, username, owner_is_active, locked })
     };
     rows.into_iter().map(listed).collect()

@@ -2,6 +2,7 @@
 
 mod change;
 mod list;
+mod lock_check;
 mod retention;
 mod row;
 mod select;

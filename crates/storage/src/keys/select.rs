@@ -6,18 +6,18 @@ use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use keyward_domain::key::{EndReason, KeySelector, KeyState, Period};
-use keyward_domain::lock::{Lock, Locked};
-use keyward_domain::user::{UserRef, UserStatus};
+use keyward_domain::user::UserStatus;
 use keyward_domain::{ApiKey, Catalogue, Timestamp, UserId};
 
 use super::list::{KeyCursor, ListedKey, of_kind};
+use super::lock_check::LockCheck;
 use super::row::KeyRow;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::explain::Explain as _;
+use crate::locks;
 use crate::schema::{api_keys, users};
 use crate::sql_types::{DbId, DbInstant, Instant};
-use crate::{locks, users as users_of};
 
 /// Which keys, and in which order. All pages of a list use the same `now`.
 #[derive(Clone, Debug)]
@@ -170,7 +170,7 @@ pub fn select(
     limit: i64,
 ) -> Result<Vec<ListedKey>, StoreError> {
     let wanted = usize::try_from(limit).unwrap_or(0);
-    let locks = locks::all(conn)?;
+    let mut locks = LockCheck::new(locks::all(conn)?);
     let wants_locked = selection.selector.status == Some(KeyState::Locked);
     let mut keys = Vec::new();
     let mut page = page.clone();
@@ -185,8 +185,11 @@ pub fn select(
         for (row, username, owner_is_active) in rows {
             let key = ApiKey::try_from(row)?;
             page = KeyCursor { expires_at: selection.sort.of(&key), id: key.id.to_string() };
-            let locked = is_locked(conn, &locks, &key, catalogue)?;
-            if selection.selector.matches_rest(&key, catalogue) && (locked || !wants_locked) {
+            if !selection.selector.matches_rest(&key, catalogue) {
+                continue;
+            }
+            let locked = locks.refuse(conn, &key, catalogue)?;
+            if locked || !wants_locked {
                 keys.push(ListedKey { key, username, owner_is_active, locked });
                 if keys.len() >= wanted {
                     return Ok(keys);
@@ -197,21 +200,6 @@ pub fn select(
             return Ok(keys);
         }
     }
-}
-
-/// Whether a lock refuses the key.
-pub(super) fn is_locked(
-    conn: &mut Conn<'_>,
-    locks: &[Lock],
-    key: &ApiKey,
-    catalogue: &Catalogue,
-) -> Result<bool, StoreError> {
-    if locks.is_empty() {
-        return Ok(false);
-    }
-    // Only while there are locks.
-    let Some(owner) = users_of::find(conn, &UserRef::Id(key.user_id))? else { return Ok(false) };
-    Ok(Locked::of(locks, key, &owner, catalogue).denied.is_some())
 }
 
 /// The query plan of [`select`], one line a step.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
 mod changes;
+mod locks;
 mod look_up;
 mod plans;
 mod support;

@@ -32,7 +32,8 @@ async fn a_commit_is_reported_with_its_changes(db: Db) {
     let ids = [one.clone(), two.clone()];
     let (done, outcome) = write(&db, move |tx| ids.iter().try_for_each(|id| expire(tx, id, now))).await;
     done.unwrap();
-    let changes = Changes { keys: vec![one.clone(), two], promises_end: true, entries: 2, ..Changes::default() };
+    let keys = vec![one.clone(), two];
+    let changes = Changes { ended: keys.clone(), keys, promises_end: true, entries: 2, ..Changes::default() };
     assert_eq!(outcome, Outcome::Committed(changes));
     assert_eq!(db.entries(), before + 2, "one entry for each key");
 
@@ -97,7 +98,8 @@ async fn a_rehearsal_reports_its_changes_and_leaves_nothing(db: Db) {
     let wanted = id.clone();
     let rehearsed = db.store.rehearse(Lane::Normal, move |tx| expire(tx, &wanted, now)).await;
     let rehearsed = rehearsed.map_err(|error: StoreError| error).unwrap();
-    let expected = Changes { keys: vec![id.clone()], promises_end: true, entries: 1, ..Changes::default() };
+    let keys = vec![id.clone()];
+    let expected = Changes { ended: keys.clone(), keys, promises_end: true, entries: 1, ..Changes::default() };
     assert_eq!(rehearsed.changes, expected);
     match rehearsed.events.as_slice() {
         [Event::KeyExpired { before, after, cause: Cause::Requested, incident: None }] => {
