@@ -85,7 +85,8 @@ pub struct Sealer {
 }
 
 impl Service {
-    /// Prepares to seal the audit log with a private key in PEM, and records in the log that it is used.
+    /// Prepares to seal the audit log with a private key in PEM, and records in the log that it is used, unless
+    /// it is the first.
     ///
     /// # Errors
     /// If the key cannot be read, or the database fails.

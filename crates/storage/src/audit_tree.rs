@@ -322,17 +322,19 @@ pub fn signing_keys(conn: &mut Conn<'_>) -> Result<Vec<String>, StoreError> {
         .load(db))?)
 }
 
-/// Adds a public key and records an event, unless the key is known.
+/// Adds a public key, unless it is known. Records an event if it is not the first: the first belongs to the log
+/// from its begin.
 ///
 /// # Errors
 /// [`StoreError`] if the database fails.
 pub fn add_signing_key(tx: &mut Tx<'_>, key: &str, now: Timestamp, origin: &Origin) -> Result<(), StoreError> {
+    let is_first = signing_keys(tx.conn())?.is_empty();
     let row = (audit_signing_keys::verifier_key.eq(key), audit_signing_keys::added_at.eq(DbInstant(now)));
     let added = on_backend!(tx.conn(), |db| diesel::insert_into(audit_signing_keys::table)
         .values(&row)
         .on_conflict_do_nothing()
         .execute(db))?;
-    if added > 0 {
+    if added > 0 && !is_first {
         tx.record(origin, Event::SigningKeyAdded { verifier_key: key.to_owned() });
     }
     Ok(())
