@@ -42,7 +42,7 @@ impl VerifyRequest {
 pub struct VerifyResponse {
     /// Whether the key is valid and has the required rights.
     pub valid: bool,
-    /// `valid`, `invalid_key`, `key_expired`, `user_suspended`, `insufficient_scope` or
+    /// `valid`, `invalid_key`, `key_expired`, `user_suspended`, `locked`, `insufficient_scope` or
     /// `resource_not_allowed`.
     pub code: String,
     /// The reason, as text for people; absent if the key is valid.

@@ -21,6 +21,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// than the framework's limit for the first head, which leads to a response.
 const ARRIVAL: Duration = Duration::from_secs(12);
 
+/// What ends a head. A read that brings only a part of it counts as the begin of another request until the next
+/// one, which does no harm: the time for that is long.
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+
 /// How long a client may go on with the body of a request that has its answer already. It must be able to
 /// read the answer before the connection ends.
 const DRAINING: Duration = Duration::from_secs(2);
@@ -34,10 +38,17 @@ pub(crate) struct Busy {
     answering: Rc<Cell<bool>>,
     /// Since when something has arrived, and nothing was written.
     arriving_since: Rc<Cell<Option<Instant>>>,
+    /// Whether a body of the request was announced.
+    has_body: Rc<Cell<bool>>,
     /// Whether the body of the request may not have been read to its end.
     unread: Rc<Cell<bool>>,
     /// Since when a request is answered whose body was not read to its end.
     draining_since: Rc<Cell<Option<Instant>>>,
+    /// Whether the last bytes that were read are not the end of a head. If no body was announced, they are the
+    /// begin of another request, which arrived together with this one.
+    begins_another: Rc<Cell<bool>>,
+    /// Since when a request is answered, and such a begin has arrived with it.
+    begun_since: Rc<Cell<Option<Instant>>>,
 }
 
 impl Busy {
@@ -50,6 +61,8 @@ impl Busy {
     pub fn begin(&self, has_body: bool) {
         self.answering.set(true);
         self.unread.set(has_body);
+        self.has_body.set(has_body);
+        self.begun_since.set(None);
         self.draining_since.set(None);
         self.arriving_since.set(None);
     }
@@ -65,6 +78,8 @@ impl Busy {
         self.arriving_since.set(None);
         if self.unread.get() {
             self.draining_since.set(Some(Instant::now()));
+        } else if self.begins_another.get() && !self.has_body.get() {
+            self.begun_since.set(Some(Instant::now()));
         }
     }
 }
@@ -75,6 +90,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     busy: Busy,
     arrival: Limit,
+    begun: Limit,
     draining: Limit,
     absorption: Limit,
     /// Since when the client has read nothing.
@@ -113,6 +129,7 @@ impl Connection {
             stream,
             busy: Busy::default(),
             arrival: Limit::new(ARRIVAL),
+            begun: Limit::new(ARRIVAL),
             draining: Limit::new(DRAINING),
             absorption: Limit::new(ABSORPTION),
             written_since: None,
@@ -129,8 +146,10 @@ impl Connection {
                 self.busy.arriving_since.set(None);
                 self.written_since = None;
                 // The framework may have read for the last time before the answer was there. Without this,
-                // nothing would wake the connection when the time for the rest of the body is over.
-                let _ends_at_the_next_read = self.draining.is_over(self.busy.draining_since.get(), context);
+                // nothing would wake the connection when the time for the rest of the body, or for the next
+                // head, is over. Then the next read ends the connection.
+                let _is_over = self.draining.is_over(self.busy.draining_since.get(), context)
+                    || self.begun.is_over(self.busy.begun_since.get(), context);
             }
             Poll::Pending => {
                 let since = *self.written_since.get_or_insert_with(Instant::now);
@@ -146,13 +165,17 @@ impl Connection {
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let Busy { answering, arriving_since, draining_since, .. } = &this.busy;
-        let late = this.arrival.is_over(arriving_since.get(), context);
+        let Busy { answering, arriving_since, draining_since, begins_another, begun_since, .. } = &this.busy;
+        let late =
+            this.arrival.is_over(arriving_since.get(), context) || this.begun.is_over(begun_since.get(), context);
         if late || this.draining.is_over(draining_since.get(), context) {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the request did not arrive in time")));
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            begins_another.set(!buffer.filled().ends_with(END_OF_HEAD));
+        }
         if buffer.filled().len() > before && !answering.get() && arriving_since.get().is_none() {
             arriving_since.set(Some(Instant::now()));
         }
