@@ -68,7 +68,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .path([on::<ViewIncidentReceipt, _, _>(keys::receipts::of_incident)])
         .path([on::<ListLocks, _, _>(keys::locks::list), on::<AddLock, _, _>(keys::locks::add)])
         .path([on::<RemoveLock, _, _>(keys::locks::remove)])
-        .path([on::<ListAudit, _, _>(audit::list)])
+        .path([on::<ListAudit, _, _>(audit::list::list)])
         .path([on::<ViewAuditCheckpoint, _, _>(audit::proofs::checkpoint)])
         .path([on::<ViewAuditTree, _, _>(audit::proofs::tree)])
         .path([on::<ListAuditLeaves, _, _>(audit::proofs::leaves)])

@@ -1,4 +1,6 @@
 //! What proves the audit log: its checkpoint, the leaves of its tree, and inclusion proofs.
+//!
+//! Use cases: `crates/service/src/audit.rs`.
 
 use actix_web::HttpResponse;
 use base64::Engine as _;
