@@ -24,9 +24,9 @@ pub enum NoReceipt {
     /// The key is live, or has expired without anyone ending it.
     #[error("the key was not ended by hand; only the end of a key by hand has a receipt")]
     NotEnded,
-    /// Retention has removed the audit entry of the key's end.
-    #[error("the audit log no longer has the entry of the key's end")]
-    EntryRemoved,
+    /// The key had expired before anyone ended it, which leaves no entry, or retention has removed the entry.
+    #[error("the audit log has no entry of the key's end: it had expired before, or retention has removed the entry")]
+    NoEntry,
     /// The incident has not ended.
     #[error("the incident has not ended")]
     Running,

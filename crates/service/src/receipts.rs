@@ -86,7 +86,7 @@ impl OneKey<'_, ReadKeys> {
                 event: Some(EventKind::KeyExpired),
                 ..Filter::default()
             };
-            let entry = newest(conn, &of_key)?.ok_or(NoReceipt::EntryRemoved)?;
+            let entry = newest(conn, &of_key)?.ok_or(NoReceipt::NoEntry)?;
             if !reads_log && entry.actor.as_ref().is_none_or(|actor| actor.id != reader) {
                 return Err(Error::Forbidden);
             }
